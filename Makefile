@@ -1,0 +1,60 @@
+# `make app` shows the page, `make test` tests everything: both install what they need into .venv first.
+# Another interpreter: make setup PYTHON=/path/to/python3.12     Another model: make app HF_HUB_OFFLINE=0 UAIT_MODEL=...
+
+BIN := .venv/bin
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.13 python3.10 python; do \
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo "$$p" && break; done)
+
+# A stamp carries the checksum of what it installed: nothing is fetched again until a requirement really changes.
+RUNTIME := .venv/.runtime-$(shell cat requirements.txt requirements-dev.txt | cksum | cut -d ' ' -f 1)
+TESTS := .venv/.tests-$(shell cksum < requirements-dev.txt | cut -d ' ' -f 1)
+
+# The embedded model needs no hub, and nobody is told that the page was opened.
+HF_HUB_OFFLINE ?= 1
+export HF_HUB_OFFLINE
+export GRADIO_ANALYTICS_ENABLED := False
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help app setup check test-unit test pocket bench screenshots
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
+
+app: $(RUNTIME)  ## open the page on http://127.0.0.1:7860
+	$(BIN)/python app.py
+
+setup: $(RUNTIME) $(TESTS)  ## install everything into .venv
+
+check: $(TESTS)  ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+test-unit: $(TESTS)  ## the pure files, in seconds
+	$(BIN)/python -m pytest tests/unit
+
+test: $(TESTS)  ## unit, integration and browser tests
+	$(BIN)/python -m pytest tests/unit tests/integration tests/browser
+
+pocket: $(TESTS)  ## rebuild the embedded model from its seed; resumes where it was stopped
+	$(BIN)/python -m uait.pocket
+
+bench: $(RUNTIME)  ## measure again what README reports
+	$(BIN)/python -m uait evaluate
+
+screenshots: $(TESTS)  ## photograph the page in both themes and two widths
+	$(BIN)/python -m tests.browser.screenshots
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.10 to 3.13 with venv was found: install one" \
+		"(Debian: apt install python3-venv) or name it: make setup PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+$(RUNTIME): | $(BIN)/python
+	$(BIN)/python -m pip install -r requirements.txt -c requirements-dev.txt
+	@touch $@
+
+$(TESTS): | $(RUNTIME)
+	$(BIN)/python -m pip install -r requirements-dev.txt
+	@touch $@

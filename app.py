@@ -1,0 +1,17 @@
+"""Launch the page: python app.py, then open http://127.0.0.1:7860."""
+
+import sys
+
+try:
+    from spaces import GPU  # ZeroGPU's package; it must come before torch
+except ImportError:
+    GPU = None
+
+from uait import errors, settings
+from uait.ui import page
+
+if __name__ == "__main__":
+    try:
+        page.serve(settings.preset(settings.default_model()), **({"gpu": GPU} if GPU else {}))
+    except errors.UaitError as err:
+        sys.exit(str(err))

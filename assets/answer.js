@@ -1,0 +1,236 @@
+// The answer card: what the model said, how sure it says it is, and what the threshold makes of it.
+// The slider decides again here, in the browser, from the confidence and answers the card already holds.
+
+let value = props.value;
+let threshold = value.threshold; // the page's slider is the truth; the server's value only starts it
+
+// -- parts that stay, so that the slider keeps its focus and the bar can move smoothly ----------------
+
+const asked = el("p", { class: "asked", dir: "auto" });
+const words = el("div", { class: "words" });
+const decision = el("p", { class: "decision" });
+const actions = el("div", { class: "actions" });
+const number = el("p", { class: "number" });
+const numberNote = el("p", { class: "number-note" });
+const fill = el("div", { class: "fill" });
+const mark = el("output", { class: "mark", for: "threshold" });
+const range = el("input", {
+  type: "range", id: "threshold", min: 0, max: 100, step: 1, value: Math.round(100 * threshold),
+  oninput: () => {
+    threshold = Number(range.value) / 100;
+    draw();
+  },
+});
+const bar = el(
+  "div",
+  { class: "gauge" },
+  el("div", { class: "bar" }, el("div", { class: "track" }, fill), range),
+  el("div", { class: "scale", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "100 %")),
+  el("label", { for: "threshold", class: "threshold-label" }, "Threshold ", mark, ": below it, look it up")
+);
+const more = el("div", { class: "more" });
+const said = el("p", { class: "sr-only", role: "status", "aria-live": "polite" });
+
+root.replaceChildren(
+  el(
+    "section",
+    { class: "card answer", "aria-label": "Answer" },
+    asked,
+    el(
+      "div",
+      { class: "sides" },
+      el("div", { class: "side" }, words, decision, actions),
+      el("div", { class: "side sureness" }, number, numberNote, bar)
+    ),
+    more,
+    said
+  )
+);
+
+// -- what the threshold makes of the reply ------------------------------------------------------------
+
+const verdict = () => {
+  const { confidence, looked_up, final } = value;
+  const isSure = confidence !== null && confidence >= threshold;
+  const compared =
+    confidence === null
+      ? "The model stated no confidence"
+      : `${percent(confidence)} is ${isSure ? "at least" : "below"} ${percent(threshold)}`;
+  if (isSure) return { kind: "sure", text: `${compared}: answered${looked_up ? " without looking it up" : ""}.` };
+  if (!looked_up) return { kind: "unsure", text: `${compared}: would look it up.`, canLookUp: true };
+  if (!final) return { kind: "unsure", text: `${compared}: looked it up, but found nothing.` };
+  return { kind: "unsure", text: `${compared}: looked it up${value.is_same ? ", and it holds" : ""}.`, isRead: true };
+};
+
+// -- drawing -------------------------------------------------------------------------------------------
+
+const drawWords = (isRead) => {
+  const first = value.first.text;
+  if (!isRead) return [el("p", { class: "big", dir: "auto" }, first)];
+  const now = el("p", { class: "big", dir: "auto" }, value.final.text);
+  if (value.is_same) return [now];
+  return [
+    el("p", { class: "was", dir: "auto" }, el("span", { class: "sr-only" }, "First answer, withdrawn: "), el("del", {}, first)),
+    el("p", { class: "sr-only" }, "After reading:"),
+    now,
+  ];
+};
+
+const drawSource = ({ number, title, text, url, source }) =>
+  el(
+    "li",
+    { value: number },
+    url
+      ? el("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow", class: "title", dir: "auto" }, title)
+      : el("span", { class: "title", dir: "auto" }, title),
+    el("span", { class: "from" }, source),
+    el("p", { dir: "auto" }, text),
+    url && el("span", { class: "url" }, url)
+  );
+
+const drawExact = (label, answer) => [
+  el("dt", {}, `${label}: sent to ${answer.model}`),
+  el("dd", {}, el("pre", { dir: "auto" }, answer.prompt)),
+  el("dt", {}, `${label}: what came back`),
+  el("dd", {}, el("pre", { dir: "auto" }, answer.said)),
+];
+
+const drawMore = (isRead, isSure) => [
+  isRead &&
+    el(
+      "div",
+      { class: "sources" },
+      el("h3", {}, "Read before answering again"),
+      el("ol", {}, value.sources.map(drawSource))
+    ),
+  !isSure && value.looked_up && value.notes.map((note) => el("p", { class: "note", dir: "auto" }, note)),
+  el(
+    "p",
+    { class: "facts" },
+    [
+      value.seen && `This fact: ${value.seen}.`,
+      `Answer and number in one pass: ${seconds(value.first.seconds)}.`,
+      isRead && value.final.spoken !== null && `After reading, the model says ${percent(value.final.spoken)}.`,
+    ].filter(Boolean).join(" ")
+  ),
+  el(
+    "details",
+    { class: "exact" },
+    el("summary", {}, "Word for word: what was sent, what came back"),
+    el("dl", {}, drawExact("First answer", value.first), isRead && drawExact("After reading", value.final))
+  ),
+];
+
+const showNumber = (figure) => number.replaceChildren(figure, el("small", {}, "%"));
+
+const drawNumber = () => {
+  const { spoken, expected } = value.first;
+  if (spoken === null) number.textContent = "no number";
+  else showNumber(percent(spoken).replace(/\s%/, ""));
+  numberNote.replaceChildren(
+    el("span", { class: "says" }, spoken === null ? "the model did not say how sure it is" : "sure, the model says"),
+    expected === null
+      ? ""
+      : el(
+          "span",
+          { class: "expected" },
+          el("b", {}, `Expected: ${percent(expected)}`),
+          ", the mean of all the numbers it might have said, weighted by how likely each was."
+        )
+  );
+};
+
+const drawDone = () => {
+  const { kind, text, canLookUp, isRead } = verdict();
+  root.firstElementChild.dataset.verdict = kind;
+  words.replaceChildren(...drawWords(isRead));
+  decision.replaceChildren(el("span", { class: "sign", "aria-hidden": "true" }, kind === "sure" ? "✓" : "↻"), text);
+  actions.replaceChildren(
+    ...[
+      canLookUp && el("button", { type: "button", class: "primary", onclick: () => trigger("lookup") }, "Look it up"),
+      el("button", { type: "button", class: "secondary", onclick: () => trigger("why") }, "Why?"),
+    ].filter(Boolean)
+  );
+  const wasOpen = more.querySelector("details")?.open;
+  more.replaceChildren(...drawMore(isRead, kind === "sure").flat().filter(Boolean));
+  if (wasOpen) more.querySelector("details").open = true;
+  drawNumber();
+};
+
+const blank = () => {
+  for (const part of [words, decision, actions, number, numberNote, more]) part.replaceChildren();
+  delete root.firstElementChild.dataset.verdict;
+};
+
+const drawEmpty = () => {
+  blank();
+  const step = (title, text) => el("li", {}, el("b", {}, title), el("span", {}, text));
+  words.replaceChildren(
+    el(
+      "ol",
+      { class: "steps" },
+      step("It answers", "and says in the same breath how sure it is."),
+      step("You set the bar", "below the threshold it looks the question up and answers again."),
+      step("Ask it why", "and see which word its doubt hangs on.")
+    )
+  );
+  showNumber("?");
+  numberNote.replaceChildren(el("span", { class: "says" }, "sure: ask, and the model fills the bar"));
+};
+
+const drawWorking = () => {
+  blank();
+  words.replaceChildren(el("p", { class: "big live", dir: "auto" }, value.text || "", el("span", { class: "caret" })));
+  decision.replaceChildren(value.note || (value.text ? "Answering …" : "Thinking …"));
+  number.textContent = "…";
+};
+
+const drawError = () => {
+  blank();
+  words.replaceChildren(el("p", { class: "failed", role: "alert", dir: "auto" }, value.message));
+  number.textContent = "–";
+  numberNote.replaceChildren(el("span", { class: "says" }, "no answer, so nothing to be sure of"));
+};
+
+const draw = () => {
+  const state = value.state;
+  root.dataset.state = state;
+  root.dataset.question = value.question || "";
+  root.dataset.threshold = threshold;
+  asked.textContent = state === "empty" ? "" : value.question;
+  mark.textContent = percent(threshold);
+  range.setAttribute("aria-valuetext", percent(threshold));
+  bar.style.setProperty("--threshold", 100 * threshold);
+  const confidence = state === "done" ? value.confidence : null;
+  bar.style.setProperty("--confidence", 100 * (confidence || 0));
+  ({ empty: drawEmpty, working: drawWorking, error: drawError, done: drawDone })[state]();
+};
+
+// Screen readers hear the finished answer once, not every token of it.
+const announce = () => {
+  if (value.state !== "done") said.textContent = "";
+  else {
+    const { text, isRead } = verdict();
+    said.textContent = `${isRead ? value.final.text : value.first.text}. ${text}`;
+  }
+};
+
+let focused = null; // a disabled button loses the focus; it gets it back
+
+const lock = () => {
+  const isBusy = value.state === "working";
+  if (isBusy && root.getAttribute("aria-busy") !== "true") focused = document.activeElement;
+  document.querySelectorAll("#ask-button, #examples button").forEach((button) => (button.disabled = isBusy));
+  root.setAttribute("aria-busy", isBusy);
+  if (!isBusy && document.activeElement === document.body) focused?.focus({ preventScroll: true });
+};
+
+watch("value", () => {
+  const wasWorking = value.state === "working";
+  value = props.value;
+  if (value.state === "working" && !wasWorking) root.scrollIntoView({ block: "nearest" });
+  draw();
+  announce();
+  lock();
+});
+draw();

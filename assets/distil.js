@@ -1,0 +1,178 @@
+// Which labels teach: every label a dot on its confidence, right ones above, wrong ones below, and two thresholds to drag.
+// The dots are sorted here by the same rule as in Python; the button hands the two thresholds over.
+
+let value = props.value;
+const limits = { right: Math.round(100 * value.keep_right_from), wrong: Math.round(100 * value.keep_wrong_below) };
+const KEPT_ALL = 100; // a wrong-answer threshold of 100 % keeps every wrong answer
+
+const isKept = (point) => {
+  if (point.left_out) return false;
+  if (point.right) return point.confidence >= limits.right / 100;
+  return limits.wrong >= KEPT_ALL || point.confidence < limits.wrong / 100;
+};
+
+// -- the field: two lanes of dots, a line to drag in each ---------------------------------------------
+
+const sliders = {};
+const lines = {};
+const marks = {};
+
+const move = (side, percentValue) => {
+  limits[side] = Math.min(100, Math.max(0, Math.round(percentValue)));
+  sliders[side].value = limits[side];
+  drawChoice();
+};
+
+const makeSlider = (side, text) => {
+  sliders[side] = el("input", {
+    type: "range", min: 0, max: 100, step: 1, value: limits[side], "aria-label": text,
+    oninput: () => move(side, Number(sliders[side].value)),
+  });
+  marks[side] = el("output", {});
+  return el("label", { class: "limit" }, el("span", {}, `${text} `, marks[side]), sliders[side]);
+};
+
+const makeLane = (side) => {
+  const lane = el("div", { class: `lane ${side}` });
+  const at = (event) => {
+    const box = lane.getBoundingClientRect();
+    return (100 * (event.clientX - box.left)) / box.width;
+  };
+  lines[side] = el("i", {
+    class: "line", "aria-hidden": "true",
+    onpointerdown: (event) => {
+      lines[side].setPointerCapture(event.pointerId);
+      event.preventDefault();
+    },
+    onpointermove: (event) => lines[side].hasPointerCapture(event.pointerId) && move(side, at(event)),
+  });
+  lane.addEventListener("click", (event) => event.target.point && read(event.target.point));
+  return lane;
+};
+
+const lanes = { right: makeLane("right"), wrong: makeLane("wrong") };
+const detail = el("p", { class: "read", role: "status" });
+const counts = el("div", { class: "quadrants" });
+const leftOut = el("p", { class: "left-out" });
+const targets = el("figure", { class: "targets" });
+const keep = el("button", { type: "button", class: "primary", onclick: () => trigger("keep") });
+let dots = [];
+
+const read = (point) => {
+  const correct = point.right ? "right" : `wrong${point.reference ? `; accepted: ${point.reference}` : ""}`;
+  const fate = isKept(point) ? `kept, to be taught as “${point.taught}”` : "dropped";
+  detail.textContent = `${point.question} — ${point.answer} (${correct}), confidence ${percent(point.confidence)}: ${fate}.`;
+};
+
+root.className = "runs distil";
+root.replaceChildren(
+  el(
+    "div",
+    { class: "field" },
+    makeSlider("right", "Keep right answers from"),
+    el("div", { class: "lane-name" }, "● right answers"),
+    lanes.right,
+    el("div", { class: "axis", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "confidence of the samples"), el("span", {}, "100 %")),
+    lanes.wrong,
+    el("div", { class: "lane-name" }, "◆ wrong answers"),
+    makeSlider("wrong", "Keep wrong answers below")
+  ),
+  el("p", { class: "caption" }, "Each sign is one question; filled ones are kept. Drag a line or its slider; click a sign to read it."),
+  detail,
+  counts,
+  leftOut,
+  targets,
+  el("div", { class: "actions" }, keep)
+);
+
+// -- what the thresholds make of it -------------------------------------------------------------------
+
+const quadrant = (name, kept, title, hint, count) =>
+  el(
+    "div",
+    { class: `quadrant ${kept ? "kept" : "dropped"}`, "data-quadrant": name },
+    el("b", { class: "count" }, count.toLocaleString("en")),
+    el("span", { class: "quadrant-title" }, `${kept ? "✓ kept" : "✕ dropped"}: ${title}`),
+    el("span", { class: "hint" }, hint)
+  );
+
+const drawCounts = (usable) => {
+  const n = { knows: 0, doubts: 0, lucky: 0, mistaken: 0 };
+  usable.forEach((p) => (n[p.right ? (isKept(p) ? "knows" : "lucky") : isKept(p) ? "doubts" : "mistaken"] += 1));
+  counts.replaceChildren(
+    quadrant("lucky", false, "lucky guess", "right, but its samples disagreed", n.lucky),
+    quadrant("knows", true, "knows", "right and sure: teaches a high number", n.knows),
+    quadrant("doubts", true, "knows that it does not know", "wrong and unsure: teaches a low number", n.doubts),
+    quadrant("mistaken", false, "confident mistake", "wrong, and its samples agreed on it", n.mistaken)
+  );
+  const n_kept = n.knows + n.doubts;
+  keep.textContent = n_kept ? `Keep these ${n_kept.toLocaleString("en")} examples` : "Nothing is kept";
+  keep.disabled = !n_kept;
+};
+
+const drawTargets = (kept) => {
+  const taught = kept.filter((p) => !p.is_dev);
+  if (!taught.length) return targets.replaceChildren(el("p", { class: "warning" }, "These thresholds keep nothing to learn from. Move the upper one to the left or the lower one to the right."));
+  const bins = Array(20).fill(0);
+  const said = new Map();
+  taught.forEach((p) => {
+    bins[Math.min(19, Math.floor(20 * p.confidence))] += 1;
+    const number = p.taught.split(";").pop().trim();
+    said.set(number, (said.get(number) || 0) + 1);
+  });
+  const most = Math.max(...bins);
+  const total = taught.length;
+  const bits = [...said.values()].reduce((sum, c) => sum + (c / total) * Math.log2(total / c), 0);
+  const [common, count] = [...said].reduce((a, b) => (b[1] > a[1] ? b : a));
+  const isOneSided = count > 1 && count > value.modal_share * total;
+  targets.replaceChildren(
+    el("h3", {}, "The numbers it will be taught to say"),
+    el("div", { class: "bins", "aria-hidden": "true" }, bins.map((c, i) => el("i", { class: "target", title: `${5 * i} to ${5 * i + 5} %: ${c}`, style: { "--share": c / most } }))),
+    el("div", { class: "axis", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "the number taught"), el("span", {}, "100 %")),
+    el("figcaption", {}, `${total.toLocaleString("en")} to learn from, ${said.size} different numbers, `, el("span", { class: "entropy" }, `${bits.toFixed(2)} bits`), " of variety: the more, the better it learns to grade its doubt."),
+    ...(isOneSided ? [el("p", { class: "warning" }, `${count} of ${total} say ${common}: a tuned model tends to say such a number always. Use more samples per question, or move the thresholds apart.`)] : [])
+  );
+};
+
+const drawChoice = () => {
+  for (const side of ["right", "wrong"]) {
+    lines[side].style.setProperty("--at", limits[side]);
+    lanes[side].style.setProperty("--at", limits[side]);
+  }
+  marks.right.textContent = limits.right ? `${limits.right}\u00a0%` : "0\u00a0% (all)";
+  marks.wrong.textContent = limits.wrong < KEPT_ALL ? `${limits.wrong}\u00a0%` : "100\u00a0% (all)";
+  root.dataset.right = limits.right / 100;
+  root.dataset.wrong = limits.wrong / 100;
+  dots.forEach((dot) => dot.classList.toggle("is-kept", isKept(dot.point)));
+  const usable = value.points.filter((p) => !p.left_out);
+  drawCounts(usable);
+  drawTargets(usable.filter(isKept));
+};
+
+// The same dot keeps its height, so that nothing dances when a label is added.
+const height = (text) => {
+  let hash = 7;
+  for (const c of text) hash = (31 * hash + c.codePointAt(0)) % 9973;
+  return 8 + (84 * hash) / 9973;
+};
+
+const draw = () => {
+  root.hidden = !value.points.length;
+  const usable = value.points.filter((p) => !p.left_out);
+  dots = usable.map((point) => {
+    const dot = el("i", { class: "dot", title: `${point.question} ${point.answer}`, style: { "--x": 100 * point.confidence, "--y": height(point.question) } });
+    dot.point = point;
+    return dot;
+  });
+  for (const side of ["right", "wrong"]) lanes[side].replaceChildren(...dots.filter((d) => (side === "right") === d.point.right), lines[side]);
+  const reasons = new Map();
+  value.points.filter((p) => p.left_out).forEach((p) => reasons.set(p.left_out, (reasons.get(p.left_out) || 0) + 1));
+  leftOut.textContent = reasons.size ? `Left out in any case: ${[...reasons].map(([r, n]) => `${n} ${r}`).join(", ")}.` : "";
+  drawChoice();
+};
+
+watch("value", () => {
+  value = props.value;
+  draw();
+});
+draw();

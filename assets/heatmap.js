@@ -1,0 +1,182 @@
+// Why the model doubts: one box per token, and the samples that say the same or not.
+
+let value = props.value;
+
+const detail = el("div", { class: "detail", id: "token-detail" });
+let boxes = [];
+
+const fixed = (number, digits = 3) => number.toFixed(digits);
+
+const show = (index) => {
+  const token = value.tokens[index];
+  boxes.forEach((box, i) => {
+    box.tabIndex = i === index ? 0 : -1;
+    if (i === index) box.setAttribute("aria-current", "true");
+    else box.removeAttribute("aria-current");
+  });
+  const fact = (name, text, hint) => el("div", { title: hint }, el("dt", {}, name), el("dd", {}, text));
+  detail.replaceChildren(
+    el("p", { class: "detail-token", dir: "auto" }, token.text),
+    el(
+      "dl",
+      { class: "numbers" },
+      fact("p", fixed(token.p), "how likely the model held this token, at temperature 1"),
+      fact("−log p", `${fixed(token.nll, 2)} nats`, "its own surprise"),
+      fact("relevance", fixed(token.relevance), "how much the meaning changes without it"),
+      fact("share of the doubt", percent(token.contribution), "surprise weighted by relevance")
+    ),
+    el(
+      "p",
+      { class: "without" },
+      "Without it: ",
+      el("q", { dir: "auto" }, token.without),
+      ` keeps ${percent(token.similarity)} of the meaning.`
+    )
+  );
+};
+
+const move = (event) => {
+  const last = boxes.length - 1;
+  const here = boxes.indexOf(event.target);
+  const isRtl = getComputedStyle(event.target.parentElement).direction === "rtl" ? -1 : 1;
+  const step = { ArrowRight: isRtl, ArrowLeft: -isRtl, ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const next = { Home: 0, End: last }[event.key] ?? (step && Math.min(last, Math.max(0, here + step)));
+  if (next === undefined) return;
+  event.preventDefault();
+  boxes[next].focus();
+};
+
+// Signs that stand for a space, a line break or nothing stay faint beside the token's own letters.
+const faint = (text) => text.split(/([␣↵⇥∅])/).filter(Boolean).map((part) => (/[␣↵⇥∅]/.test(part) ? el("span", { class: "sign" }, part) : part));
+
+const drawTokens = () => {
+  boxes = value.tokens.map((token, index) =>
+    el(
+      "button",
+      {
+        type: "button", class: "token", "aria-describedby": "token-detail",
+        "aria-label": `${token.text}, ${percent(token.contribution)} of the doubt`,
+        style: { "--shade": token.shade, "--thickness": `${token.underline}px` },
+        onmouseenter: () => show(index), onfocus: () => show(index), onclick: () => show(index),
+      },
+      el("span", { dir: "auto" }, faint(token.text))
+    )
+  );
+  return el("div", { class: "tokens", role: "group", "aria-label": "The answer, token by token", dir: "auto", onkeydown: move }, boxes);
+};
+
+const drawLegend = () =>
+  el(
+    "p",
+    { class: "legend" },
+    el("span", {}, el("i", { class: "swatch shade" }), "background: share of the doubt, none to most"),
+    el("span", {}, el("i", { class: "swatch thin" }), el("i", { class: "swatch thick" }), "underline: the token's own −log p, 0 to 4 nats and more")
+  );
+
+const row = (cell, cells) => el("tr", {}, cells.map((text) => el(cell, cell === "th" ? { scope: "col" } : { dir: "auto" }, text)));
+
+const drawTable = () =>
+  el(
+    "details",
+    { class: "as-table" },
+    el("summary", {}, "The same as a table"),
+    el(
+      "div",
+      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Tokens as a table" },
+      el(
+        "table",
+        {},
+        el("thead", {}, row("th", ["token", "p", "−log p", "relevance", "share of the doubt", "without it", "similarity"])),
+        el(
+          "tbody",
+          {},
+          value.tokens.map((t) =>
+            row("td", [t.text, fixed(t.p), fixed(t.nll, 2), fixed(t.relevance), percent(t.contribution), t.without, fixed(t.similarity)])
+          )
+        )
+      )
+    )
+  );
+
+const drawSamples = () => {
+  const numbers = value.samples.map((_, k) => String(k + 1));
+  const cell = (g, k, j) =>
+    el("td", { class: "cell", style: { "--g": k === j ? 0 : g } }, k === j ? "–" : g.toFixed(2));
+  return el(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": "Samples and their similarity" },
+    el(
+      "table",
+      { class: "samples" },
+      el(
+        "thead",
+        {},
+        el("tr", {}, ["", "answer", "p"].concat(numbers).map((text) => el("th", { scope: "col" }, text)))
+      ),
+      el(
+        "tbody",
+        {},
+        value.samples.map((sample, k) =>
+          el(
+            "tr",
+            {},
+            el("th", { scope: "row" }, numbers[k]),
+            el("td", { class: "answer-text", dir: "auto" }, sample.text),
+            el("td", {}, sample.p.toFixed(2)),
+            value.similarity[k].map((g, j) => cell(g, k, j))
+          )
+        )
+      )
+    )
+  );
+};
+
+const drawCosts = () => {
+  const most = Math.max(...value.costs.map((cost) => cost.seconds));
+  const line = (cost) =>
+    el(
+      "li",
+      {},
+      el("span", { class: "cost-text" }, cost.text),
+      el("span", { class: "cost-bar", style: { "--share": most > 0 ? cost.seconds / most : 0 } }),
+      el("span", { class: "cost-label" }, cost.label)
+    );
+  return el("div", { class: "costs" }, el("h3", {}, "What the two numbers cost"), el("ul", {}, value.costs.map(line)));
+};
+
+const drawDone = () => {
+  const parts = [
+    el("h2", {}, "Where the doubt sits"),
+    el(
+      "p",
+      { class: "lead" },
+      "The untuned model was asked the same question again. Its own answer, token by token:"
+    ),
+    value.tokens.length > 0 && [drawTokens(), detail, el("p", { class: "summary", dir: "auto" }, value.summary), drawLegend(), drawTable()],
+    value.tokens.length === 0 && el("p", { class: "summary" }, value.summary),
+    el("h2", {}, value.agreement),
+    el("p", { class: "lead" }, value.verdict),
+    el("p", { class: "caption" }, "Each sample with its own probability, and how alike each pair is (1.00: the same meaning):"),
+    drawSamples(),
+    drawCosts(),
+  ];
+  root.replaceChildren(el("section", { class: "card why", "aria-label": "Why" }, parts.flat()));
+  if (boxes.length > 0 && value.tokens.length > 0) show(value.top);
+};
+
+const drawNote = (text, attributes) =>
+  root.replaceChildren(el("section", { class: "card why", "aria-label": "Why" }, el("p", attributes, text)));
+
+const draw = () => {
+  root.dataset.state = value.state;
+  if (value.state === "empty") root.replaceChildren();
+  else if (value.state === "working") drawNote(value.note, { class: "waiting", role: "status" });
+  else if (value.state === "error") drawNote(value.message, { class: "failed", role: "alert" });
+  else drawDone();
+};
+
+watch("value", () => {
+  value = props.value;
+  draw();
+});
+draw();

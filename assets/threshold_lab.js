@@ -1,0 +1,337 @@
+// The threshold lab: what one threshold makes of many recorded questions. Everything is worked out here, in the
+// browser, from one JSON value, so that the figures follow the hand. The formulas are those of uait/metrics.py.
+
+const data = props.value;
+const EDGE = 14; // px left and right of a 0-1 line: half the slider's thumb and a little
+
+// -- state ------------------------------------------------------------------------------------------
+
+let method = null;
+let split = null;
+let threshold = data.threshold;
+let nSearches = 5;
+let open = null; // the row whose question is shown
+let now = {}; // what method and split fix: rows, groups, bins, curves
+
+const select = () => {
+  const { source } = data.methods.find(({ name }) => name === method);
+  const rows = data.rows[split].map((row, i) => ({ i, row, c: row.confidence[method], isRight: row.said[source][1] }));
+  const scored = rows.filter(({ c }) => c !== null);
+  const judged = rows.filter(({ isRight }) => isRight !== null);
+  const both = judged.filter(({ c }) => c !== null);
+  const groups = groupsOf(both);
+  const bins = reliabilityOf(both, data.n_bins);
+  now = { source, rows, scored, judged, both, groups, bins, risk: riskCoverageOf(groups), auroc: aurocOf(groups), ece: eceOf(bins) };
+  open = null;
+};
+
+// -- the strip --------------------------------------------------------------------------------------
+
+const choose = (label, options, onchange) => {
+  const node = el("select", { onchange: () => onchange(node.value) }, options.map((o) => el("option", { value: o.value }, o.text)));
+  return [el("label", { class: "choice" }, el("span", {}, label), node), node];
+};
+
+const strip = svg("svg", { class: "strip", role: "group" });
+const range = el("input", {
+  type: "range", id: "lab-threshold", min: 0, max: 1, step: 0.001, "aria-label": "Threshold",
+  oninput: () => setThreshold(Number(range.value)),
+  onkeydown: (event) => {
+    const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (!step) return; // Home, End and the page keys are the browser's
+    event.preventDefault();
+    setThreshold(threshold + step * (event.shiftKey ? 0.001 : 0.01));
+  },
+});
+const costStrip = svg("svg", { class: "cost-strip", role: "img" });
+const detail = el("div", { class: "lab-detail", "aria-live": "polite" });
+
+let dots = []; // one per scored question, lowest confidence first: { node, c, entry }
+let line = null;
+let zone = null;
+let sides = []; // the words on either side of the line
+let along = (c) => c; // 0-1 to px
+let DOT = 4; // px, radius
+
+const shapeOf = (isRight, x, y, r) => {
+  if (isRight === true) return svg("circle", { cx: x, cy: y, r });
+  const d = isRight === false ? r * 1.2 : r * 0.95;
+  const corners = isRight === false ? [[x, y - d], [x + d, y], [x, y + d], [x - d, y]] : [[x - d, y - d], [x + d, y - d], [x + d, y + d], [x - d, y + d]];
+  return svg("path", { d: `M${corners.map((corner) => corner.join(" ")).join("L")}Z` });
+};
+
+const wordOf = (isRight) => (isRight === null ? "not judged" : isRight ? "right" : "wrong");
+
+// Dots stack in columns away from the line: right and unjudged upwards, wrong downwards.
+const stacked = (width) => {
+  const nColumns = Math.max(2, Math.floor((width - 2 * EDGE) / (2 * DOT + 1)));
+  const heights = new Map();
+  return [...now.scored].sort((a, b) => a.c - b.c).map((entry) => {
+    const side = entry.isRight === false ? 1 : -1;
+    const column = Math.round(entry.c * (nColumns - 1));
+    const key = side * (column + 1);
+    const level = heights.get(key) || 0;
+    heights.set(key, level + 1);
+    return { entry, side, level, x: along(column / (nColumns - 1)) };
+  });
+};
+
+const drawStrip = (width) => {
+  along = (c) => EDGE + c * (width - 2 * EDGE);
+  DOT = width < 600 ? 4 : 5;
+  const places = stacked(width);
+  const tallest = (side) => Math.max(1, ...places.filter((p) => p.side === side).map((p) => p.level + 1));
+  const step = Math.min(2 * DOT + 1, 280 / (tallest(1) + tallest(-1)));
+  const axis = 34 + tallest(-1) * step;
+  const height = axis + tallest(1) * step + 16;
+  zone = svg("rect", { class: "zone", x: along(0), y: 24, height: height - 24 });
+  sides = [svg("text", { x: -16, y: 16, "text-anchor": "end" }, "looked up"), svg("text", { x: 16, y: 16 }, "answered")];
+  line = svg("g", { class: "threshold-line" }, svg("line", { y1: 18, y2: height }), svg("circle", { cy: 12, r: 9 }), svg("path", { d: "M-2 8.5L-5.5 12L-2 15.5M2 8.5L5.5 12L2 15.5" }), ...sides);
+  dots = places.map(({ entry, side, level, x }, k) => {
+    const node = shapeOf(entry.isRight, x, axis + side * (DOT + 4 + level * step), DOT);
+    node.setAttribute("class", `dot ${wordOf(entry.isRight).replace(" ", "-")}`);
+    node.setAttribute("role", "button");
+    node.setAttribute("tabindex", k === 0 ? 0 : -1);
+    const words = `${entry.row.question} ${percent(entry.c)}, ${wordOf(entry.isRight)}`;
+    node.setAttribute("aria-label", words);
+    node.append(svg("title", {}, words));
+    node.addEventListener("click", () => show(entry, node));
+    node.addEventListener("keydown", (event) => moveAmongDots(event, k));
+    return { node, c: entry.c, entry };
+  });
+  strip.setAttribute("width", width);
+  strip.setAttribute("height", height);
+  strip.setAttribute("aria-label", `${dots.length} questions by confidence; arrow keys move among them, Enter opens one`);
+  strip.replaceChildren(zone, svg("line", { class: "axis", x1: along(0), x2: along(1), y1: axis, y2: axis }), ...dots.map((dot) => dot.node), line);
+};
+
+const moveAmongDots = (event, k) => {
+  if (event.key === "Enter" || event.key === " ") {
+    event.preventDefault();
+    show(dots[k].entry, dots[k].node);
+    return;
+  }
+  const step = { ArrowRight: 1, ArrowUp: 10, ArrowLeft: -1, ArrowDown: -10 }[event.key];
+  const next = { Home: 0, End: dots.length - 1 }[event.key] ?? (step && Math.min(dots.length - 1, Math.max(0, k + step)));
+  if (next === undefined) return;
+  event.preventDefault();
+  dots[k].node.setAttribute("tabindex", -1);
+  dots[next].node.setAttribute("tabindex", 0);
+  dots[next].node.focus();
+};
+
+const drag = (event) => {
+  const box = strip.getBoundingClientRect();
+  setThreshold(Math.round((1000 * (event.clientX - box.left - EDGE)) / (box.width - 2 * EDGE)) / 1000);
+};
+strip.addEventListener("pointerdown", (event) => {
+  if (event.target.classList.contains("dot") || event.button !== 0) return;
+  strip.setPointerCapture(event.pointerId);
+  strip.addEventListener("pointermove", drag);
+  drag(event);
+});
+const drop = () => strip.removeEventListener("pointermove", drag);
+strip.addEventListener("pointerup", drop);
+strip.addEventListener("pointercancel", drop);
+
+// -- one question -----------------------------------------------------------------------------------
+
+const judgement = (isRight) => el("span", { class: wordOf(isRight).replace(" ", "-") }, { true: "● ", false: "◆ ", null: "■ " }[isRight] + wordOf(isRight));
+
+const show = (entry, node) => {
+  open = entry;
+  strip.querySelector("[aria-current]")?.removeAttribute("aria-current");
+  node?.setAttribute("aria-current", "true");
+  const { row } = entry;
+  const numbers = (source) =>
+    data.methods.filter((m) => m.source === source).map((m) => `${m.name} ${row.confidence[m.name] === null ? "none" : percent(row.confidence[m.name])}`).join(", ");
+  const line = ([source, [answer, isRight]]) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, data.sources[source]),
+      el("td", {}, el("div", { dir: "auto" }, answer || "(no words)"), el("div", { class: "small" }, numbers(source))),
+      el("td", { class: "judged" }, judgement(isRight))
+    );
+  detail.replaceChildren(
+    el("p", { class: "said", dir: "auto" }, row.question),
+    scroller("What each said", el("table", {}, el("tbody", {}, Object.entries(row.said).map(line)))),
+    el(
+      "button",
+      { type: "button", class: "pill", onclick: () => { root.dataset.picked = row.question; trigger("ask"); } },
+      "Ask it"
+    )
+  );
+};
+
+const scroller = (label, table) => el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, table);
+
+const noQuestion = () => detail.replaceChildren(el("p", { class: "small" }, "Click a dot, or press Enter on it, to read its question and what each method answered."));
+
+// -- what the threshold does ------------------------------------------------------------------------
+
+const outcome = (kind, sign, text) => {
+  const number = el("b", {});
+  return { number, node: el("td", { class: kind }, number, el("span", {}, `${sign} ${text}`)) };
+};
+const outcomes = {
+  answeredRight: outcome("good", "●", "answered, right"),
+  searchedRight: outcome("waste", "○", "searched, though right"),
+  answeredWrong: outcome("bad", "◆", "answered, wrong"),
+  searchedWrong: outcome("good", "◇", "searched, and wrong"),
+};
+const matrix = el(
+  "table",
+  { class: "outcomes", "aria-label": "What happens at this threshold" },
+  el("tbody", {}, el("tr", {}, outcomes.answeredRight.node, outcomes.searchedRight.node), el("tr", {}, outcomes.answeredWrong.node, outcomes.searchedWrong.node))
+);
+const shares = el("p", { class: "shares" });
+const costText = el("p", {});
+const costRange = el("input", { type: "range", id: "lab-cost", min: 1, max: 30, step: 1, value: nSearches, oninput: () => { nSearches = Number(costRange.value); drawCost(strip.clientWidth); move(); } });
+const costLabel = el("label", { for: "lab-cost" });
+const toCheapest = el("button", { type: "button", class: "pill", onclick: () => setThreshold(best.at) });
+let best = { at: 0, cost: 0 };
+let costPoint = null;
+
+const drawCost = (width) => {
+  costPoint = null;
+  const isJudged = now.both.length > 0;
+  costBox.hidden = !isJudged;
+  if (!isJudged) return;
+  const judged = now.judged;
+  const costs = costsOf(judged, now.groups, nSearches);
+  best = cheapest(costs);
+  const most = Math.max(...costs.map((one) => one.cost));
+  const y = (cost) => 74 - (most > best.cost ? (cost - best.cost) / (most - best.cost) : 0) * 50;
+  const steps = costs.map((one, i) => `${i ? "L" : "M"}${along(one.from)} ${y(one.cost)}H${along(i + 1 < costs.length ? costs[i + 1].from : 1)}`).join("");
+  const end = (x, anchor, one, text) => svg("text", { x, y: y(one.cost) - 8, "text-anchor": anchor }, `${text}: ${one.cost.toLocaleString("en")}`);
+  const ends = [end(along(0), "start", costs[0], "answer all"), end(along(1), "end", costs.at(-1), costs.length > now.groups.length ? "search all" : "search most")];
+  const marker = svg("circle", { class: "marker", r: 6 });
+  const flag = svg("path", { class: "flag", d: `M${along(best.at)} ${y(best.cost) + 7}l6 10h-12z` });
+  costStrip.setAttribute("width", width);
+  costStrip.setAttribute("height", 98);
+  costStrip.replaceChildren(...ends, svg("path", { class: "curve", d: steps }), flag, marker);
+  costStrip.setAttribute("aria-label", `Cost by threshold; cheapest at ${percent(best.at)}.`);
+  costPoint = () => {
+    const cost = costOf(countsAt(judged, threshold), nSearches);
+    marker.setAttribute("cx", along(threshold));
+    marker.setAttribute("cy", y(cost));
+    costText.textContent = `At ${percent(threshold)}: ${cost.toLocaleString("en")} searches’ worth. Cheapest (▲): ${best.cost.toLocaleString("en")}, at ${percent(best.at)}.`;
+  };
+  costLabel.textContent = `A wrong answer costs as much as ${nSearches} search${nSearches === 1 ? "" : "es"}`;
+  costRange.setAttribute("aria-valuetext", `${nSearches} searches`);
+  toCheapest.textContent = `Go to the cheapest: ${percent(best.at)}`;
+};
+
+const move = () => {
+  const counts = countsAt(now.rows, threshold);
+  range.value = threshold;
+  range.setAttribute("aria-valuetext", percent(threshold));
+  line.setAttribute("transform", `translate(${along(threshold)} 0)`);
+  zone.setAttribute("width", along(threshold) - along(0));
+  sides.forEach((text, i) => text.setAttribute("visibility", Math.abs(along(i) - along(threshold)) > 80 ? "visible" : "hidden"));
+  for (const { node, c } of dots) node.classList.toggle("searched", c < threshold);
+  for (const [name, { number }] of Object.entries(outcomes)) number.textContent = counts[name];
+  matrix.hidden = counts.unjudged === counts.n;
+  const answeredJudged = counts.answeredRight + counts.answeredWrong;
+  shares.replaceChildren(
+    el("span", {}, "Threshold ", el("b", {}, percent(threshold))),
+    el("span", {}, "answers ", el("b", {}, percent(counts.answered / counts.n))),
+    el("span", {}, "would search ", el("b", {}, percent(1 - counts.answered / counts.n))),
+    answeredJudged > 0 ? el("span", {}, "right when it answers ", el("b", {}, percent(counts.answeredRight / answeredJudged))) : ""
+  );
+  rocPoint?.();
+  riskPoint?.();
+  costPoint?.();
+  root.dataset.threshold = threshold;
+  root.dataset.numbers = JSON.stringify({ ...counts, auroc: now.auroc, ece: now.ece, area: now.risk.area, bestAt: best.at, bestCost: best.cost });
+};
+
+const setThreshold = (t) => {
+  threshold = Math.min(1, Math.max(0, t));
+  move();
+};
+
+// -- the same as tables -----------------------------------------------------------------------------
+
+const row = (cells, tag = "td") => el("tr", {}, cells.map((cell) => el(tag, tag === "th" ? { scope: "col" } : { dir: "auto" }, cell)));
+const table = (names, rows) => el("table", {}, el("thead", {}, row(names, "th")), el("tbody", {}, rows));
+
+const drawTables = () => {
+  const bin = ({ b, count, mean, accuracy }) =>
+    row([`${percent(b / data.n_bins)} to ${percent((b + 1) / data.n_bins)}`, String(count), percent(mean), percent(accuracy)]);
+  const opener = (entry) => el("button", { type: "button", class: "link", onclick: () => show(entry) }, entry.row.question);
+  const line = (entry) => row([opener(entry), entry.row.said[now.source][0], judgement(entry.isRight), entry.c === null ? "no number" : percent(entry.c)]);
+  const surest = [...now.rows].sort((a, b) => (b.c ?? -1) - (a.c ?? -1));
+  tables.replaceChildren(
+    tables.firstElementChild,
+    el("h3", {}, "Reliability"),
+    scroller("Reliability as a table", table(["confidence", "questions", "mean confidence", "share right"], now.bins.map(bin))),
+    el("h3", {}, "Questions, the surest first"),
+    scroller("Questions as a table", table(["question", "answer", "judged", "confidence"], surest.map(line)))
+  );
+};
+const tables = el("details", { class: "as-table", ontoggle: () => tables.open && drawTables() }, el("summary", {}, "The same as tables"));
+
+// -- everything together ----------------------------------------------------------------------------
+
+const caveat = el("p", { class: "caveat" });
+const unscored = el("p", { class: "small" });
+const costBox = el("div", { class: "cost" }, el("h3", {}, "What is the best threshold?"), costLabel, costRange, costStrip, costText, toCheapest, el("p", { class: "small" }, "Cost = searches + wrong answers given × what one of them costs. Whether the search then finds the truth is not counted. Same scale as the strip: the line is the cost of each threshold, ▲ the lowest."));
+const figures = el("div", { class: "figures" }, [roc, calibration, risk].map(({ node }) => node));
+
+const redraw = () => {
+  const width = strip.parentElement.clientWidth;
+  if (width === 0) return; // in a tab that is not shown: the observer calls again
+  drawStrip(width);
+  drawCost(width);
+  const each = roc.node.clientWidth;
+  drawRoc(each);
+  drawReliability(each);
+  drawRisk(each);
+  move();
+  if (open) dots.find(({ entry }) => entry === open)?.node.setAttribute("aria-current", "true");
+};
+
+const change = () => {
+  select();
+  const nMissing = now.rows.length - now.scored.length;
+  unscored.textContent = `${now.rows.length} questions. ${nMissing ? `${nMissing} without a number: not on the strip, always searched. ` : ""}${data.made}`;
+  caveat.textContent = data.caveat[method] || "";
+  noQuestion();
+  if (tables.open) drawTables();
+  redraw();
+};
+
+const drawLab = () => {
+  const names = Object.keys(data.rows);
+  const words = ({ name, source }) => ({ value: name, text: source === "uait" ? name : `${name} (${data.sources.base})` });
+  const [methodChoice, methodNode] = choose("Confidence", data.methods.map(words), (name) => { method = name; change(); });
+  const [splitChoice] = choose("Questions", names.map((name) => ({ value: name, text: `${name} (${data.rows[name].length})` })), (name) => { split = name; change(); });
+  method = methodNode.value;
+  split = names[0];
+  const legend = [["right", "●", "right, answered"], ["right", "○", "right, searched"], ["wrong", "◆", "wrong, answered"], ["wrong", "◇", "wrong, searched"]];
+  root.replaceChildren(
+    el(
+      "section",
+      { class: "card lab", "aria-label": "Threshold lab" },
+      el("div", { class: "choices" }, methodChoice, splitChoice),
+      caveat,
+      el("p", { class: "legend" }, legend.map(([kind, sign, text]) => el("span", {}, el("b", { class: kind }, sign), ` ${text}`))),
+      el("div", { class: "line" }, strip, range, el("div", { class: "scale", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "100 % sure"))),
+      shares,
+      el("p", { class: "small" }, "Every dot is a question, placed by its confidence: right answers stack upwards, wrong ones downwards. Drag the line: what lies left of it is looked up. A good confidence has its right answers on the right, its wrong ones on the left."),
+      unscored,
+      el("div", { class: "below" }, matrix, detail),
+      costBox,
+      figures,
+      tables
+    )
+  );
+  change();
+  new ResizeObserver(redraw).observe(root);
+};
+
+if (data?.state === "done") drawLab();
+else root.replaceChildren(el("section", { class: "card lab", "aria-label": "Threshold lab" }, el("p", {}, "No evaluation is recorded beside this model yet. Make one with ", el("code", {}, "python -m uait evaluate"), "; it then shows here.")));
+root.dataset.state = data?.state || "empty";

@@ -1,0 +1,54 @@
+"""One page around fake engines, one chromium: both shared by all browser tests. Each test gets a fresh tab."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser import fake_app
+
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
+
+
+@pytest.fixture(scope="session")
+def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the page, served from this process on a free port."""
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+    from uait.ui import page  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
+
+    demo = page.build(fake_app.FakeEngines(), ask=fake_app.ask, explain=fake_app.explain, familiarity=fake_app.SEEN.get)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    place = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
+    demo.launch(**{**page.launch_arguments(), **place})
+    yield f"http://127.0.0.1:{port}"
+    demo.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A running chromium. Without one the tests are skipped here and fail on CI."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        reason = "no chromium found; install Debian's chromium package to run the browser tests"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(chromium: Browser) -> Iterator[Page]:
+    """A fresh tab; the test fails if the page's own scripts raised an error in it."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert errors == []

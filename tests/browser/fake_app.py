@@ -1,0 +1,132 @@
+"""A page around engines that behave like real ones, without a model: the browser tests' and the designer's stand-in.
+
+Run it to look at the page: python -m tests.browser.fake_app
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from uait import prompts
+from uait.errors import RetrievalError
+from uait.records import (
+    Action,
+    Answer,
+    Decision,
+    Done,
+    Event,
+    Explanation,
+    Finish,
+    Partial,
+    Passage,
+    Progress,
+    Question,
+    Reply,
+    Retrieved,
+    Sample,
+    SarScore,
+    TokenExplanation,
+)
+from uait.settings import Settings, preset
+
+SEEN = {"What is the capital of France?": 412, "What is the capital of Palau?": 0}
+# What the fake model says to a question that holds the word, how sure it says it is, and what the encyclopaedia says.
+_KNOWN = {"france": ("Paris", 0.931, "Paris"), "palau": ("Melekeok Town", 0.412, "Ngerulmud")}
+_BEYOND = ("Wednesday", 0.083, "Nothing certain")
+HOSTILE_SOURCE = "<img src=x onerror=window.pwned=1> ${window.pwned=1} {{value}} `back` C:\\new"
+
+
+@dataclass
+class FakeEngines:
+    """The two fields of the real engines that the page reads."""
+
+    threshold: float = 0.7
+    settings: Settings = field(default_factory=lambda: preset("pocket"))
+    pause: float = 0.0
+
+
+def _sample(text: str, logprob: float = -0.2) -> Sample:
+    parts = text.split(" ")
+    pieces = tuple(part if i == 0 else f" {part}" for i, part in enumerate(parts))
+    return Sample(text, tuple(range(len(pieces))), pieces, np.full(len(pieces), logprob), Finish.STOP)
+
+
+def _answer(text: str, confidence: float, prompt: str, n_passages: int = 0) -> Answer:
+    said = _sample(f"{text}; {100 * confidence:.1f}%")
+    return Answer(text, confidence, min(1.0, confidence + 0.021), said, prompt, 0.31, "fake", n_passages)
+
+
+def _believes(text: str) -> tuple[str, float, str]:
+    return next((said for word, said in _KNOWN.items() if word in text.lower()), _BEYOND)
+
+
+def ask(engines: FakeEngines, text: str, *, threshold: float | None = None, explain: bool = False) -> Iterator[Event]:
+    """Streams an answer letter by letter; looks it up below the threshold; "crash" raises, "offline" finds nothing."""
+    text = prompts.sanitise(text)
+    if "crash" in text:
+        raise ZeroDivisionError("a bug")
+    believed, confidence, true = _believes(text)
+    believed = text if "echo" in text else believed
+    for end in range(1, len(believed) + 1):
+        time.sleep(engines.pause)
+        yield Partial(believed[:end])
+    first = _answer(believed, confidence, text)
+    limit = engines.threshold if threshold is None else threshold
+    is_sure = confidence >= limit
+    action = Action.ANSWER if is_sure else Action.RETRIEVE
+    verb = "at least" if is_sure else "below"
+    decision = Decision(action, confidence, limit, f"{100 * confidence:.1f} % is {verb} {100 * limit:.0f} %.")
+    retrieved, final = None, first
+    if not is_sure:
+        yield Progress("retrieve", 0, 1, "Looking it up in the bundled encyclopaedia …")
+        time.sleep(10 * engines.pause)
+        retrieved = Retrieved(text, () if "offline" in text else _passages(true), _notes())
+        if retrieved.passages:
+            final = _answer(true, 0.962, f"{retrieved.passages[0].text}\n{text}", n_passages=2)
+    yield Done(Reply(Question("asked", text), first, decision, retrieved, final, 0.74))
+
+
+def _notes() -> tuple[str, ...]:
+    return (str(RetrievalError("The web search did not answer within 5 s; the bundled encyclopaedia was used.")),)
+
+
+def _passages(answer: str) -> tuple[Passage, ...]:
+    return (
+        Passage(
+            "1", answer, f"{answer} is the seat of government, a small place that few quizzes ask for.", 9.1, "bundle"
+        ),
+        Passage("2", "A page from the web", HOSTILE_SOURCE, 3.2, "web", "https://example.org/a?b=1"),
+        Passage(
+            "3", "A page with a bad address", "Its address runs a script.", 1.2, "web", "javascript:window.pwned=1"
+        ),
+    )
+
+
+def explain(engines: FakeEngines, text: str) -> Explanation:
+    """Three tokens whose doubt sits on the middle one, and five samples of which three agree."""
+    text = prompts.sanitise(text)
+    if "crash" in text:
+        raise ZeroDivisionError("a bug")
+    time.sleep(20 * engines.pause)
+    rows = ((" Mele", 0.61, 0.42, 0.21), ("keok", 0.22, 0.55, 0.69), (" Town", 0.55, 0.12, 0.10))
+    texts = [row[0] for row in rows]
+    tokens = tuple(
+        TokenExplanation(t, p, -math.log(p), r, share, "".join(texts[:i] + texts[i + 1 :]).strip(), 1 - r)
+        for i, (t, p, r, share) in enumerate(rows)
+    )
+    answers = ("Melekeok Town", "Koror", "Melekeok Town", "Airai State", "Melekeok Town")
+    same = np.array(
+        [[1.0 if a == b else 0.42 + 0.07 * abs(i - j) for j, b in enumerate(answers)] for i, a in enumerate(answers)]
+    )
+    score = SarScore("asked", np.full(5, 0.9), -6.94, 0.26, 0.001)
+    return Explanation(tokens, tuple(_sample(a, -0.4) for a in answers), same, score, 2.13)
+
+
+if __name__ == "__main__":
+    from uait.ui import page
+
+    demo = page.build(FakeEngines(pause=0.04), ask=ask, explain=explain, familiarity=SEEN.get)
+    demo.launch(**page.launch_arguments())

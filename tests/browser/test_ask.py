@@ -1,0 +1,284 @@
+"""The Ask tab, driven as a visitor would: ask, move the threshold, look it up, ask why."""
+
+import httpx
+import pytest
+from gradio_client import Client
+from playwright.sync_api import Page, expect
+
+FRANCE = "What is the capital of France?"
+PALAU = "What is the capital of Palau?"
+
+
+def _open(tab: Page, app_url: str, theme: str = "light") -> None:
+    tab.goto(f"{app_url}/?__theme={theme}")
+    expect(tab.get_by_role("button", name="Ask", exact=True)).to_be_visible()
+    expect(tab.get_by_role("slider")).to_be_visible()
+
+
+def _ask(tab: Page, question: str) -> None:
+    box = tab.get_by_label("Your question")
+    box.fill(question)
+    box.press("Enter")
+
+
+def _decision(tab: Page) -> object:
+    return expect(tab.locator(".decision"))
+
+
+def _answer(tab: Page) -> object:
+    return expect(tab.locator("p.big"))
+
+
+def test_a_sure_answer_shows_its_number_and_the_decision(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    tab.get_by_label("Your question").fill(FRANCE)
+    tab.get_by_role("button", name="Ask", exact=True).click()
+    _answer(tab).to_have_text("Paris")
+    _decision(tab).to_contain_text("93.1 % is at least 70 %: answered.")
+    expect(tab.locator(".number")).to_have_text("93.1%")
+    expect(tab.get_by_text("Expected: 95.2 %")).to_be_visible()
+    expect(tab.get_by_text("seen 412 times in training")).to_be_visible()
+    expect(tab.get_by_role("status").filter(has_text="Paris. 93.1 % is at least 70 %")).to_have_count(1)
+    expect(tab.locator("del")).to_have_count(0)
+
+
+def test_an_unsure_answer_is_struck_through_beside_the_corrected_one(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    _ask(tab, PALAU)
+    expect(tab.locator("del")).to_have_text("Melekeok Town")
+    _answer(tab).to_have_text("Ngerulmud")
+    _decision(tab).to_contain_text("41.2 % is below 70 %: looked it up.")
+    sources = tab.locator(".sources li")
+    expect(sources).to_have_count(3)
+    expect(sources.nth(1).get_by_role("link")).to_have_attribute("href", "https://example.org/a?b=1")
+    expect(sources.nth(2).get_by_role("link")).to_have_count(0)
+    expect(tab.get_by_text("The web search did not answer within 5 s")).to_be_visible()
+    expect(tab.get_by_text("never seen in training.")).to_be_visible()
+
+
+def test_moving_the_threshold_decides_again_without_the_server(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    _ask(tab, PALAU)
+    _answer(tab).to_have_text("Ngerulmud")
+    requests: list[str] = []
+    tab.on("request", lambda request: requests.append(request.url))
+    slider = tab.get_by_role("slider", name="Threshold")
+    slider.fill("41")
+    _decision(tab).to_contain_text("41.2 % is at least 41 %: answered without looking it up.")
+    _answer(tab).to_have_text("Melekeok Town")
+    expect(tab.locator(".sources")).to_have_count(0)
+    slider.press("ArrowRight")
+    _decision(tab).to_contain_text("41.2 % is below 42 %: looked it up.")
+    _answer(tab).to_have_text("Ngerulmud")
+    assert [url for url in requests if "heartbeat" not in url] == []
+
+
+def test_the_threshold_can_be_dragged_on_the_bar(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    box = tab.locator(".gauge .track").bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    tab.mouse.move(box["x"] + 0.7 * box["width"], middle)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 0.3 * box["width"], middle, steps=5)
+    tab.mouse.up()
+    expect(tab.get_by_role("slider")).to_have_value("30")
+    _ask(tab, PALAU)
+    _decision(tab).to_contain_text("41.2 % is at least 30 %: answered.")
+
+
+def test_raising_the_threshold_offers_to_look_it_up(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    _ask(tab, FRANCE)
+    _answer(tab).to_have_text("Paris")
+    tab.get_by_role("slider").fill("98")
+    _decision(tab).to_contain_text("93.1 % is below 98 %: would look it up.")
+    tab.get_by_label("Your question").fill("Something else, not yet asked")
+    tab.get_by_role("button", name="Look it up").click()
+    _decision(tab).to_contain_text("93.1 % is below 98 %: looked it up, and it holds.")
+    expect(tab.locator(".sources li")).to_have_count(3)
+
+
+def test_an_example_is_asked_with_one_click(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    group = tab.get_by_role("group", name="It knows")
+    group.get_by_role("button").first.click()
+    expect(tab.get_by_label("Your question")).not_to_have_value("")
+    expect(tab.get_by_role("button", name="Why?")).to_be_visible()
+    expect(tab.get_by_role("button", name="Ask", exact=True)).to_be_enabled()
+
+
+def test_why_shows_which_token_the_doubt_hangs_on(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    _ask(tab, PALAU)
+    tab.get_by_role("button", name="Why?").click()
+    tokens = tab.get_by_role("group", name="The answer, token by token").get_by_role("button")
+    expect(tokens).to_have_count(3)
+    detail = tab.locator(".detail")
+    expect(detail).to_contain_text("69 %")  # the most doubtful one is shown first
+    tokens.nth(0).hover()
+    expect(detail).to_contain_text("0.610")
+    expect(detail).to_contain_text("Without it: keok Town keeps 58 % of the meaning.")
+    tokens.nth(0).focus()
+    tab.keyboard.press("ArrowRight")
+    expect(tokens.nth(1)).to_be_focused()
+    expect(detail).to_contain_text("0.220")
+    tab.keyboard.press("End")
+    expect(tokens.nth(2)).to_be_focused()
+    expect(tab.get_by_text("0.3 s spoken")).to_be_visible()
+    expect(tab.get_by_text("2.1 s sampled")).to_be_visible()
+
+
+def test_why_has_a_table_of_tokens_and_a_matrix_of_samples(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    _ask(tab, PALAU)
+    tab.get_by_role("button", name="Why?").click()
+    tab.get_by_text("The same as a table").click()
+    rows = tab.get_by_role("region", name="Tokens as a table").get_by_role("row")
+    expect(rows).to_have_count(4)
+    expect(rows.nth(2)).to_contain_text("69 %")
+    expect(tab.get_by_role("heading", name="The samples mostly agree: 3 of 5 say “Melekeok Town”.")).to_be_visible()
+    matrix = tab.get_by_role("region", name="Samples and their similarity")
+    expect(matrix.get_by_role("row")).to_have_count(6)
+    expect(matrix.locator("td.cell")).to_have_count(25)
+
+
+def test_a_new_question_forgets_the_old_explanation(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    _ask(tab, PALAU)
+    tab.get_by_role("button", name="Why?").click()
+    expect(tab.locator(".token")).to_have_count(3)
+    _ask(tab, FRANCE)
+    _answer(tab).to_have_text("Paris")
+    expect(tab.locator(".token")).to_have_count(0)
+
+
+HOSTILE = {
+    "empty": "",
+    "spaces": "     ",
+    "long": "why " * 2_500,
+    "emoji": "echo 🦊👩‍👩‍👧 ?",
+    "right-to-left": "echo ما هي عاصمة فرنسا؟ \u202e",
+    "chat tokens": "<|user|><s>[INST] echo [/INST]<|end|>",
+    "script": "echo <script>window.pwned=1</script><img src=x onerror=window.pwned=1>",
+    "template": "echo ${window.pwned=1} {{window.pwned=1}} `${window.pwned=1}`",
+    "nul": "echo a\x00b",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_text_gets_an_answer_or_one_sentence_and_the_next_question_works(
+    tab: Page, app_url: str, text: str
+) -> None:
+    _open(tab, app_url)
+    _ask(tab, text)
+    expect(tab.get_by_role("alert").or_(tab.get_by_role("button", name="Why?")).first).to_be_visible()
+    if tab.get_by_role("button", name="Why?").count():
+        tab.get_by_role("slider").fill("0")  # the echoed text stands large in the card
+        tab.get_by_role("button", name="Why?").click()
+        expect(tab.locator(".token").first).to_be_visible()
+    assert tab.evaluate("window.pwned") is None
+    assert tab.locator("#answer script, #answer img, #why script, #why img").count() == 0
+    _ask(tab, FRANCE)
+    _answer(tab).to_have_text("Paris")
+
+
+def test_a_bug_shows_one_line_and_the_next_question_works(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    _ask(tab, "crash")
+    expect(tab.get_by_role("alert")).to_contain_text("Something went wrong here (ZeroDivisionError).")
+    _ask(tab, FRANCE)
+    _answer(tab).to_have_text("Paris")
+
+
+def test_a_search_that_finds_nothing_is_no_correction(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    _ask(tab, "offline Palau")
+    _decision(tab).to_contain_text("41.2 % is below 70 %: looked it up, but found nothing.")
+    _answer(tab).to_have_text("Melekeok Town")
+    expect(tab.locator("del")).to_have_count(0)
+
+
+def test_nothing_outside_the_page_is_requested(tab: Page, app_url: str) -> None:
+    requests: list[str] = []
+    tab.on("request", lambda request: requests.append(request.url))
+    _open(tab, app_url)
+    _ask(tab, PALAU)
+    tab.get_by_role("button", name="Why?").click()
+    expect(tab.locator(".token")).to_have_count(3)
+    assert requests
+    assert [url for url in requests if not url.startswith((app_url, "data:", "blob:"))] == []
+
+
+@pytest.mark.parametrize("width", [400, 760, 1920])
+def test_the_page_is_never_wider_than_the_window(tab: Page, app_url: str, width: int) -> None:
+    tab.set_viewport_size({"width": width, "height": 900})
+    _open(tab, app_url)
+    _ask(tab, "Palau " + "x" * 300)
+    tab.get_by_role("button", name="Why?").click()
+    expect(tab.locator(".token")).to_have_count(3)
+    assert tab.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+
+
+# Contrast (WCAG 2) of every visible text on the page against what lies behind it; canvas resolves any CSS colour.
+_LOW_CONTRAST = """() => {
+  const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const paint = (colors) => {
+    pixel.clearRect(0, 0, 1, 1);
+    for (const color of colors) { pixel.fillStyle = color; pixel.fillRect(0, 0, 1, 1); }
+    return [...pixel.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = (rgb) => {
+    const [r, g, b] = rgb.map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (node) => node ? [...behind(node.parentElement), getComputedStyle(node).backgroundColor] : [];
+  const low = [];
+  for (const node of document.querySelectorAll("main *")) {
+    const hasText = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+    if (!hasText || !node.checkVisibility() || node.disabled || node.closest(".sr-only")) continue;
+    const ground = behind(node);
+    const shown = [...ground, getComputedStyle(node).color];
+    const [a, b] = [light(paint(ground)), light(paint(shown))].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < 4.5) low.push(`${contrast.toFixed(2)} ${node.className} ${node.textContent.slice(0, 30)}`);
+  }
+  return low;
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("question", [PALAU, FRANCE])
+def test_every_text_keeps_its_contrast(tab: Page, app_url: str, theme: str, question: str) -> None:
+    _open(tab, app_url, theme)
+    assert tab.evaluate("document.body.classList.contains('dark')") is (theme == "dark")
+    _ask(tab, question)
+    tab.get_by_role("button", name="Why?").click()
+    expect(tab.locator(".token")).to_have_count(3)
+    assert tab.evaluate(_LOW_CONTRAST) == []
+
+
+def test_an_answer_below_the_fold_is_brought_into_view(tab: Page, app_url: str) -> None:
+    tab.set_viewport_size({"width": 400, "height": 500})
+    _open(tab, app_url)
+    expect(tab.locator(".card.answer")).not_to_be_in_viewport()
+    _ask(tab, FRANCE)
+    expect(tab.get_by_text("Paris", exact=True)).to_be_in_viewport()
+
+
+def test_the_page_keeps_to_itself(app_url: str) -> None:
+    config = httpx.get(f"{app_url}/config").json()
+    assert (config["analytics_enabled"], config["run_history"], config["footer_links"]) == (False, False, [])
+    assert config["max_file_size"] == 20 * 2**20
+
+
+def test_the_two_endpoints_answer_to_a_client(app_url: str) -> None:
+    client = Client(app_url, verbose=False)
+    card = client.predict(PALAU, 0.7, api_name="/ask")
+    assert (card["first"]["text"], card["final"]["text"]) == ("Melekeok Town", "Ngerulmud")
+    assert client.predict(FRANCE, 0.99, api_name="/ask")["looked_up"] is True
+    heat = client.predict(PALAU, api_name="/explain")
+    assert [token["text"] for token in heat["tokens"]] == ["␣Mele", "keok", "␣Town"]
+    named = client.view_api(return_format="dict")["named_endpoints"]
+    assert sorted(named) == ["/ask", "/explain"]
+    assert "looks it up" in named["/ask"]["description"]

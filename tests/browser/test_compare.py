@@ -1,0 +1,297 @@
+"""The Compare tab: four columns for one question, and a threshold lab whose numbers are those of uait.metrics."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests import fake_report
+from uait import metrics
+from uait.errors import DataError
+from uait.opinions import Exchange, Opinion
+from uait.prompts import sanitise
+from uait.settings import ASSETS
+
+PALAU = "What is the capital of Palau?"
+REPORT = fake_report.report()
+ROWS = [row for row in REPORT.rows if row["split"] == fake_report.IN_DOMAIN]
+REFERENCES = {PALAU: ("Ngerulmud",)}
+
+
+def compare(text: str, references: tuple[str, ...] = ()) -> Iterator[Opinion]:
+    """Four opinions, one after the other; "crash" breaks after the first one."""
+    text = sanitise(text)
+    answers = {"verbalized": "Koror", "teacher": "Koror", "p_true": "Koror", "uait": "Ngerulmud"}
+    for method, answer in answers.items():
+        time.sleep(0.05)
+        is_right = answer in references if references else None
+        prompt = f"{text} Answer with your confidence." if method == "verbalized" else text
+        sure = {"spoken": 0.412, "expected": 0.395} if method == "uait" else {"number": 0.87}
+        exchange = Exchange("asked once", prompt, (f"{answer}; 41.2%",))
+        yield Opinion(method, answer, sure, is_right, 1 if method == "p_true" else 7, 0.25, (exchange,))
+        if "crash" in text:
+            raise ZeroDivisionError("a bug")
+
+
+def serve(report: Any) -> tuple[gr.Blocks, str]:
+    """A page with this tab, and another that stands for the Ask tab."""
+    from uait.ui import page  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
+    from uait.ui.tabs import compare as compare_tab  # noqa: PLC0415
+
+    with gr.Blocks(analytics_enabled=False) as demo:
+        with gr.Tabs():
+            with gr.Tab("Ask"):
+                asked = gr.Textbox(label="Ask box")
+            with gr.Tab("Compare"):
+                lab = compare_tab.build(compare, report, 0.6, 5, REFERENCES.get)
+        lab.ask(None, js=compare_tab.PICKED_IN_LAB, outputs=asked, api_visibility="private")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    styles = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.css", "compare.css"))
+    place = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
+    demo.queue().launch(**{**page.launch_arguments(), **place, "head": f"<style>\n{styles}\n</style>"})
+    return demo, f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
+def compare_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+    demo, url = serve(REPORT)
+    yield url
+    demo.close()
+
+
+def _open(tab: Page, url: str, theme: str = "light") -> None:
+    tab.goto(f"{url}/?__theme={theme}")
+    tab.get_by_role("tab", name="Compare").click()
+    expect(tab.locator(".dot").first).to_be_visible()
+
+
+def _numbers(tab: Page) -> dict[str, Any]:
+    return json.loads(tab.locator("#lab [data-numbers]").get_attribute("data-numbers") or "")
+
+
+def _slider(tab: Page) -> Locator:
+    return tab.get_by_role("slider", name="Threshold")
+
+
+def _set(tab: Page, threshold: float) -> None:
+    _slider(tab).fill(str(threshold))
+
+
+def _scored(source: str, method: str) -> tuple[np.ndarray, np.ndarray]:
+    confidences, right = fake_report.columns(ROWS, source, method)
+    pairs = [(c, y) for c, y in zip(confidences, right, strict=True) if c is not None]
+    return np.array([c for c, _ in pairs]), np.array([y for _, y in pairs])
+
+
+def _counts(source: str, method: str, threshold: float) -> dict[str, int]:
+    pairs = list(zip(*fake_report.columns(ROWS, source, method), strict=True))
+    trusted = [(c is not None and c >= threshold, y) for c, y in pairs]
+    names = {"answeredRight": (True, True), "answeredWrong": (True, False)}
+    names |= {"searchedRight": (False, True), "searchedWrong": (False, False)}
+    return {name: trusted.count(kind) for name, kind in names.items()}
+
+
+def test_the_labs_numbers_are_those_of_the_metrics(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    for source, method in [(s, m) for s, methods in fake_report.METHODS.items() for m in methods]:
+        tab.get_by_role("combobox", name="Confidence").select_option(method)
+        c, right = _scored(source, method)
+        shown = _numbers(tab)
+        assert shown["auroc"] == pytest.approx(metrics.auroc(c, right), abs=1e-12)
+        assert shown["ece"] == pytest.approx(metrics.ece(c, right, 10), abs=1e-12)
+        assert shown["area"] == pytest.approx(metrics.risk_coverage_area(c, right), abs=1e-12)
+        expect(tab.get_by_role("heading", name=f"ROC curve: AUROC {shown['auroc']:.2f}")).to_be_visible()
+        for threshold in (0.0, 0.3, 0.6, 0.95, 1.0):
+            _set(tab, threshold)
+            sweep = metrics.threshold_sweep(*fake_report.columns(ROWS, source, method), [threshold])
+            shown, counts = _numbers(tab), _counts(source, method, threshold)
+            assert {name: shown[name] for name in counts} == counts
+            assert shown["answered"] / shown["n"] == pytest.approx(sweep["coverage"][0])
+
+
+def test_the_cheapest_threshold_is_as_cheap_as_any(tab: Page, compare_url: str) -> None:
+    def cost(threshold: float) -> int:
+        counts = _counts("uait", "UaIT spoken", threshold)
+        return counts["searchedRight"] + counts["searchedWrong"] + n_searches * counts["answeredWrong"]
+
+    _open(tab, compare_url)
+    for n_searches in (1, 5, 30):
+        tab.get_by_role("slider", name="A wrong answer costs").fill(str(n_searches))
+        least = min(cost(i / 1000) for i in range(1001))  # the confidences are whole percents
+        assert _numbers(tab)["bestCost"] == least
+        tab.get_by_role("button", name="Go to the cheapest").click()
+        threshold = float(tab.locator("#lab [data-threshold]").get_attribute("data-threshold") or "")
+        assert cost(threshold) == least
+
+
+def test_dragging_the_line_moves_everything_without_the_server(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    requests: list[str] = []
+    tab.on("request", lambda request: requests.append(request.url))
+    before = tab.locator("#lab").inner_text()
+    marker = tab.locator("figure", has_text="ROC curve").locator(".marker")
+    at = marker.get_attribute("cx")
+    tab.locator(".figures").scroll_into_view_if_needed()
+    tab.locator(".strip").scroll_into_view_if_needed()
+    box = tab.locator(".strip").bounding_box()
+    assert box is not None
+    tab.mouse.move(box["x"] + 14 + 0.6 * (box["width"] - 28), box["y"] + 12)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 14 + 0.3 * (box["width"] - 28), box["y"] + 12, steps=4)
+    tab.mouse.up()
+    threshold = float(tab.locator("#lab [data-threshold]").get_attribute("data-threshold") or "")
+    assert threshold == pytest.approx(0.3, abs=0.002)
+    assert {k: v for k, v in _numbers(tab).items() if k in _counts("uait", "UaIT spoken", 0)} == _counts(
+        "uait", "UaIT spoken", threshold
+    )
+    assert tab.locator("#lab").inner_text() != before
+    assert marker.get_attribute("cx") != at
+    assert [url for url in requests if "heartbeat" not in url] == []
+
+
+def test_the_arrow_keys_move_the_threshold_by_a_percent(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    _slider(tab).press("ArrowLeft")
+    expect(tab.locator(".shares")).to_contain_text("Threshold 59 %")
+    _slider(tab).press("Shift+ArrowRight")
+    expect(tab.locator(".shares")).to_contain_text("Threshold 59.1 %")
+
+
+def test_a_dot_opens_its_question_by_keyboard_and_asks_it(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    dots = tab.locator(".dot")
+    dots.first.focus()
+    tab.keyboard.press("End")
+    expect(dots.last).to_be_focused()
+    tab.keyboard.press("ArrowLeft")
+    tab.keyboard.press("Enter")
+    question = (dots.nth(dots.count() - 2).get_attribute("aria-label") or "").partition("?")[0] + "?"
+    detail = tab.locator(".lab-detail")
+    expect(detail).to_contain_text(question)
+    expect(detail.get_by_role("row")).to_have_count(4)
+    detail.get_by_role("button", name="Ask it").click()
+    tab.get_by_role("tab", name="Ask").click()
+    expect(tab.get_by_label("Ask box")).to_have_value(question)
+
+
+def test_right_and_wrong_differ_in_shape_and_side(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    n_right = sum(row["uait"]["right"] for row in ROWS if row["uait"]["confidences"]["UaIT spoken"] is not None)
+    expect(tab.locator("circle.dot.right")).to_have_count(n_right)
+    assert tab.locator("path.dot.right").count() == tab.locator("circle.dot.wrong").count() == 0
+    axis = float(tab.locator(".strip .axis").get_attribute("y1") or "")
+    assert all(float(dot.get_attribute("cy") or "") < axis for dot in tab.locator("circle.dot").all())
+
+
+def test_an_unjudged_split_shows_what_would_be_searched_and_no_made_up_curve(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    tab.get_by_role("combobox", name="Questions").select_option(fake_report.OUT_OF_WORLD)
+    expect(tab.get_by_role("heading", name="ROC curve: undefined")).to_be_visible()
+    expect(tab.locator(".shares")).to_contain_text("would search")
+    expect(tab.locator(".outcomes")).to_be_hidden()
+    assert _numbers(tab)["auroc"] is None
+
+
+def test_tables_tell_the_same_and_hostile_text_stays_text(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    tab.get_by_text("The same as tables").click()
+    table = tab.get_by_role("region", name="Questions as a table")
+    expect(table.get_by_role("row")).to_have_count(1 + len(ROWS))
+    table.get_by_role("button", name=fake_report.HOSTILE).click()
+    expect(tab.locator(".lab-detail")).to_contain_text(fake_report.HOSTILE)
+    bins = tab.get_by_role("region", name="Reliability as a table").get_by_role("row")
+    c, right = _scored("uait", "UaIT spoken")
+    expect(bins).to_have_count(1 + len(metrics.reliability(c, right, 10)))
+    assert tab.evaluate("window.pwned") is None
+    assert tab.locator("#lab img, #lab script").count() == 0
+
+
+def test_four_columns_fill_with_answers_numbers_and_costs(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    columns = tab.locator("#columns section")
+    expect(columns).to_have_count(4)
+    expect(columns.first).to_contain_text("its training texts stated confidences at random")
+    box = tab.get_by_label("Question to compare on")
+    box.fill(PALAU)
+    box.press("Enter")
+    tuned = tab.get_by_role("region", name="UaIT")
+    expect(tuned).to_contain_text("Ngerulmud")
+    expect(tuned).to_contain_text("41.2 %")
+    expect(tuned).to_contain_text("● right")
+    expect(tuned).to_contain_text("7 forward passes, 0.3 s")
+    expect(columns.first).to_contain_text("◆ wrong")
+    expect(tab.locator("#columns .asked")).to_contain_text("Right is: Ngerulmud.")
+    columns.first.get_by_text("Word for word").click()
+    expect(columns.first.locator("pre mark")).to_have_text([" Answer with your confidence."])
+
+
+def test_an_unknown_question_is_not_judged(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    box = tab.get_by_label("Question to compare on")
+    box.fill("What is the capital of nowhere?")
+    box.press("Enter")
+    expect(tab.get_by_text("not judged: no reference answer")).to_have_count(4)
+
+
+def test_an_empty_question_and_a_bug_get_a_sentence_and_the_next_question_works(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    with pytest.raises(DataError) as raised:
+        sanitise(" ")
+    box = tab.get_by_label("Question to compare on")
+    box.fill(" ")
+    box.press("Enter")
+    expect(tab.get_by_role("alert")).to_have_text(str(raised.value))
+    box.fill("crash")
+    box.press("Enter")
+    expect(tab.get_by_role("alert")).to_contain_text("Something went wrong here (ZeroDivisionError).")
+    expect(tab.get_by_role("button", name="Compare", exact=True)).to_be_enabled()
+    box.fill(PALAU)
+    box.press("Enter")
+    expect(tab.get_by_role("region", name="UaIT")).to_contain_text("Ngerulmud")
+
+
+def test_the_tab_is_never_wider_than_the_window(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    tab.locator(".dot").first.click()
+    tab.get_by_text("The same as tables").click()
+    for width in (400, 760, 1440):
+        tab.set_viewport_size({"width": width, "height": 900})
+        expect(tab.locator(".strip")).to_be_visible()
+        tab.wait_for_function("document.documentElement.scrollWidth <= window.innerWidth")
+        strip, line = tab.locator(".strip").bounding_box(), tab.locator("#lab .line").bounding_box()
+        assert strip is not None and line is not None
+        assert strip["width"] <= line["width"] + 1
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_tabs_text_keeps_its_contrast(tab: Page, compare_url: str, theme: str) -> None:
+    from tests.browser.test_ask import _LOW_CONTRAST  # noqa: PLC0415 - one measure for the whole page
+
+    _open(tab, compare_url, theme)
+    box = tab.get_by_label("Question to compare on")
+    box.fill(PALAU)
+    box.press("Enter")
+    expect(tab.get_by_role("region", name="UaIT")).to_contain_text("Ngerulmud")
+    expect(tab.get_by_role("button", name="Compare", exact=True)).to_be_enabled()
+    tab.locator(".dot").first.click()
+    tab.get_by_role("combobox", name="Confidence").select_option("verbalized")
+    tab.get_by_text("The same as tables").click()
+    assert tab.evaluate(_LOW_CONTRAST) == []
+
+
+def test_without_a_recorded_evaluation_the_lab_says_how_to_make_one(tab: Page) -> None:
+    demo, url = serve(None)
+    tab.goto(url)
+    tab.get_by_role("tab", name="Compare").click()
+    expect(tab.get_by_text("No evaluation is recorded beside this model yet.")).to_be_visible()
+    demo.close()

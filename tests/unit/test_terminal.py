@@ -1,0 +1,168 @@
+import json
+
+import numpy as np
+
+from uait import terminal
+from uait.records import (
+    Action,
+    Answer,
+    Decision,
+    DistilledSet,
+    Explanation,
+    Finish,
+    Label,
+    Passage,
+    Question,
+    Reason,
+    Reply,
+    Retrieved,
+    Sample,
+    SarScore,
+    TokenExplanation,
+    TrainingExample,
+    Unscored,
+)
+
+QUESTION = Question("ask", "What is the capital of Peru?")
+
+
+def said(text: str, spoken: float | None) -> Answer:
+    sample = Sample(text, (1,), (text,), np.array([-0.5]), Finish.STOP)
+    return Answer(text, spoken, spoken, sample, "prompt", 0.1, "tiny")
+
+
+def looked_up(*passages: Passage, notes: tuple[str, ...] = (), final: str = "Lima") -> Reply:
+    decision = Decision(Action.RETRIEVE, 0.47, 0.5, "47.0 % is below 50 %: looking it up.")
+    retrieved = Retrieved(QUESTION.text, passages, notes)
+    return Reply(QUESTION, said("Cusco", 0.47), decision, retrieved, said(final, 0.9), 1.25)
+
+
+def explanation(score: SarScore | Unscored) -> Explanation:
+    token = TokenExplanation("Lima", 0.5, 0.69, 0.8, 1.0, "What is the capital of Peru?", 0.2)
+    samples = tuple(said(text, None).sample for text in ("Lima", "Cusco"))
+    return Explanation((token,), samples, np.array([[1.0, 0.25], [0.25, 1.0]]), score, 2.0)
+
+
+def label(is_correct: bool | None, confidence: float | None) -> Label:
+    reason = None if confidence is not None else Reason.TRUNCATED
+    return Label(QUESTION, "Lima", confidence, confidence, None, is_correct, reason)
+
+
+PASSAGE = Passage("peru", "Peru", "The capital of Peru is Lima.", 0.9, "bundle")
+
+
+def test_reply_data_is_the_whole_reply() -> None:
+    data = terminal.reply_data(looked_up(PASSAGE, notes=("The web took too long.",)))
+    assert data == {
+        "question": QUESTION.text,
+        "answer": "Cusco",
+        "confidence": {"spoken": 0.47, "expected": 0.47},
+        "decision": {"action": "retrieve", "reason": "47.0 % is below 50 %: looking it up."},
+        "threshold": 0.5,
+        "passages": [
+            {
+                "doc_id": "peru",
+                "title": "Peru",
+                "text": "The capital of Peru is Lima.",
+                "score": 0.9,
+                "source": "bundle",
+                "url": None,
+            }
+        ],
+        "notes": ["The web took too long."],
+        "final": {"answer": "Lima", "confidence": {"spoken": 0.9, "expected": 0.9}},
+        "seconds": 1.25,
+    }
+
+
+def test_explained_reply_data_holds_tokens_samples_and_sar() -> None:
+    score = SarScore("ask", np.array([0.1, 0.2]), -5.5, 0.6, 0.001)
+    reply = Reply(QUESTION, said("Lima", 0.9), looked_up().decision, None, said("Lima", 0.9), 1.0, explanation(score))
+    data = json.loads(json.dumps(terminal.reply_data(reply), allow_nan=False))
+    (token,) = data["tokens"]
+    assert token == {
+        "text": "Lima",
+        "p": 0.5,
+        "nll": 0.69,
+        "relevance": 0.8,
+        "contribution": 1.0,
+        "without": "What is the capital of Peru?",
+        "similarity": 0.2,
+    }
+    assert data["samples"] == ["Lima", "Cusco"]
+    assert (data["sar"], data["sar_confidence"], data["unscored"]) == (-5.5, 0.6, None)
+
+
+def test_no_score_is_null_with_a_reason() -> None:
+    unscored = explanation(Unscored("ask", Reason.TRUNCATED))
+    reply = Reply(QUESTION, said("Lima", None), looked_up().decision, None, said("Lima", None), 1.0, unscored)
+    data = terminal.reply_data(reply)
+    assert (data["sar"], data["sar_confidence"]) == (None, None)
+    assert data["unscored"] == "answer cut off at the token limit"
+    assert any("no score: answer cut off at the token limit" in line for line in terminal.reply_lines(reply))
+
+
+def test_lines_of_a_corrected_answer_show_both_answers_and_the_source() -> None:
+    assert terminal.reply_lines(looked_up(PASSAGE)) == [
+        "answer      Cusco",
+        "confidence  47.0 % said, 47.0 % expected",
+        "decision    47.0 % is below 50 %: looking it up.",
+        "source 1    Peru: The capital of Peru is Lima. [bundle]",
+        "final       Lima",
+        "time        1.2 s",
+    ]
+
+
+def test_lines_say_when_no_confidence_was_stated() -> None:
+    reply = Reply(QUESTION, said("Lima", None), looked_up().decision, None, said("Lima", None), 1.0)
+    assert terminal.reply_lines(reply)[1] == "confidence  none was stated"
+
+
+def test_lines_say_when_nothing_was_found() -> None:
+    lines = terminal.reply_lines(looked_up(notes=("The bundle has nothing.",), final="Cusco"))
+    assert "note        The bundle has nothing." in lines
+    assert "final       Cusco (nothing was found, so it stands unchecked)" in lines
+
+
+def test_lines_obey_no_control_character_of_a_model_or_a_page() -> None:
+    hostile = Passage("x", "\x1b]0;title\x07", "red \x1b[31m\r\n\u202eover\x9b2J", 0.1, "web", "https://x\x1b[2J")
+    text = "".join(terminal.reply_lines(looked_up(hostile, final="\x1b[2J<script>")))
+    assert text.isprintable()
+    assert "<script>" in text  # nothing visible is lost
+
+
+def test_label_counts_by_hand() -> None:
+    # 2 right (0.9, 0.7 -> mean 0.8), 1 wrong (0.2), 1 without references, 1 wrong and cut off: accuracy 2 / 4
+    labels = [label(True, 0.9), label(True, 0.7), label(False, 0.2), label(None, 0.5), label(False, None)]
+    data = terminal.label_data(labels)
+    means = data.pop("mean_confidence")
+    assert round(means["right"], 9) == 0.8
+    assert means["wrong"] == 0.2
+    assert data == {
+        "n": 5,
+        "right": 2,
+        "wrong": 2,
+        "unjudged": 1,
+        "accuracy": 0.5,
+        "unscored": {"answer cut off at the token limit": 1},
+    }
+
+
+def test_label_lines_without_a_judged_answer_claim_no_accuracy() -> None:
+    assert terminal.label_lines(terminal.label_data([label(None, 0.5)]))[-1] == "accuracy none of 0 judged answers"
+
+
+def test_distilled_lines_count_and_draw() -> None:
+    example = TrainingExample(QUESTION, "Lima; 90.0%", 0.9, True)
+    histogram = (1, *([0] * 18), 80)
+    distilled = DistilledSet(
+        (example,), (), {"right": 81, "wrong": 0}, {"wrong but sure": 3}, histogram, 0.1, "One value dominates."
+    )
+    lines = list(terminal.distilled_lines(distilled))
+    assert "kept, right              81" in lines
+    assert "dropped, wrong but sure  3" in lines
+    assert "  0-  5 %      1 #" in lines  # 40 marks for 80, so half a mark, rounded up
+    assert "  5- 10 %      0" in lines
+    assert f" 95-100 %     80 {'#' * 40}" in lines
+    assert lines[-1] == "warning: One value dominates."
+    assert terminal.distilled_data(distilled)["train"] == 1

@@ -1,0 +1,8 @@
+"""python -m uait: the command line."""
+
+import sys
+
+from uait.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""`make pocket`: the embedded model from nothing to its recorded evaluation, each stage resumed if it was stopped.
+
+Writes everything under runs/pocket and copies what the product needs to assets/pocket at the end of each stage.
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from uait.answering import answer_batch
+from uait.evaluation import IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD, evaluate_run, recorded_splits, with_results
+from uait.labelling import is_correct
+from uait.metrics import auroc, best_threshold, ece
+from uait.pipeline import Engines, distil_run, label_run, load_engines, tune_run
+from uait.pocket import questions as sets
+from uait.pocket.corpus import N_SCHOOL, Corpus
+from uait.pocket.pretrain import Recipe, pretrain
+from uait.pocket.world import DATA, Fact, build_world, passages
+from uait.records import Done, Event, Progress
+from uait.settings import ASSETS, POCKET, DistilSettings, LabelSettings, Settings, preset
+from uait.store import RunFolder, read_questions, to_json, write_json
+from uait.training import save_threshold
+
+RUNS = Path("runs/pocket")
+README = ASSETS.parent / "README.md"
+SEED = 0
+
+
+def settings() -> Settings:
+    """The pocket model's settings for labelling, distilling and tuning; chosen on the dev splits (docs/LOG.md)."""
+    base = preset("pocket")
+    return replace(
+        base,
+        label=LabelSettings(calibrate="isotonic"),
+        distil=DistilSettings(keep_right_from=None, keep_wrong_below=None, dev_fraction=0.02),
+    )
+
+
+def build(runs: Path = RUNS) -> Iterator[Event]:
+    """All stages; yields progress, last Done(folder of the model)."""
+    facts = build_world(SEED)
+    corpus = Corpus(facts, preset("pocket").prompts, SEED + 1)
+    write_world(facts)
+    if not (POCKET / "model.safetensors").is_file():
+        yield from pretrain(corpus.texts(), corpus.reading_school(N_SCHOOL), Recipe(), runs / "base")
+        for name in ("model.safetensors", "config.json", "generation_config.json", "chat_template.jinja",
+                     "tokenizer.json", "tokenizer_config.json"):  # fmt: skip
+            shutil.copy(runs / "base" / name, POCKET / name)
+        write_json(POCKET / "pocket.json", {"seed": SEED, "recipe": asdict(Recipe())})
+    folder, chosen = RunFolder(runs / "uait"), settings()
+    untuned = replace(chosen, model=replace(chosen.model, adapter="none"))
+    yield from label_run(load_engines(untuned), sets.to_tune_on(facts, corpus, SEED), folder)
+    yield from distil_run(untuned, folder)
+    yield from tune_run(untuned, folder, POCKET / "adapter")
+    engines = load_engines(chosen)
+    choose_threshold(engines, facts)
+    for event in evaluate_run(load_engines(chosen), recorded_splits(), RunFolder(runs / "evaluation")):
+        if isinstance(event, Done):
+            shutil.copy(runs / "evaluation" / "evaluation.json", POCKET / "evaluation.json")
+            README.write_text(with_results(README.read_text(encoding="utf-8"), event.record), encoding="utf-8")
+        else:
+            yield event
+    yield Done(POCKET)
+
+
+def write_world(facts: list[Fact]) -> None:
+    """Facts, encyclopaedia, question sets and the page's examples into assets/pocket."""
+    (POCKET / "questions").mkdir(parents=True, exist_ok=True)
+    _write_jsonl(POCKET / "facts.jsonl", [asdict(fact) for fact in facts])
+    _write_jsonl(POCKET / "encyclopaedia.jsonl", list(passages(facts)))
+    outside = read_questions(DATA / "out_of_world.jsonl")
+    splits = {
+        IN_DOMAIN: sets.of_split(facts, "test", SEED),
+        OUT_OF_DOMAIN: sets.of_split(facts, "ood-test", SEED),
+        OUT_OF_WORLD: outside,
+    }
+    for name, questions in splits.items():
+        _write_jsonl(POCKET / "questions" / f"{name}.jsonl", [to_json(question) for question in questions])
+    write_json(POCKET / "examples.json", sets.examples(facts, outside, SEED))
+
+
+def choose_threshold(engines: Engines, facts: list[Fact]) -> dict[str, Any]:
+    """The threshold that best parts right from wrong on the in-domain dev questions; written to the adapter's card."""
+    questions = sets.of_split(facts, "dev", SEED)
+    answers = answer_batch(engines.lm, [q.text for q in questions], engines.settings.answer, batch_size=64)
+    pairs = [
+        (answer.spoken, is_correct(answer.text, question.references, engines.settings.label.correctness))
+        for question, answer in zip(questions, answers, strict=True)
+        if answer.spoken is not None
+    ]
+    confidence, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    threshold = round(best_threshold(confidence, right), 3)
+    metrics = {
+        "dev_auroc_spoken": auroc(confidence, right),
+        "dev_ece_spoken": ece(confidence, right, engines.settings.evaluate.n_bins),
+        "dev_accuracy": float(np.mean(right)),
+        "n_dev": len(questions),
+    }
+    save_threshold(POCKET / "adapter", threshold, metrics)
+    return metrics | {"threshold": threshold}
+
+
+def _write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def main() -> None:
+    """Runs every stage, with a line of progress per event on stderr."""
+    for event in build():
+        if isinstance(event, Progress):
+            print(f"{event.stage}: {event.done}/{event.total} {event.note}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""Trains the pocket model from scratch: byte-level BPE, a small Llama, one pass over the corpus.
+
+In: texts and a folder. Out: a Hugging Face model folder. Checkpoints every `SAVE_STEPS` steps; started again on the
+same folder it goes on from the last one. Runs on a GPU where there is one.
+"""
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch.nn.functional import cross_entropy
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from uait.pocket.corpus import Text
+from uait.records import Done, Event, Progress
+
+USER, ASSISTANT, END, PAD = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>' + message['content'] }}{% if message['role'] == 'assistant' %}<|end|>{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+SAVE_STEPS = 500
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Size and schedule. `early_layer` also predicts, so that layers above it can look at the prediction itself.
+
+    From step `copy_from` on, the question after the passages is learned too, not only the answer: its name stands in a
+    passage, and copying names is how the model comes to read. From `school_from` on, reading school joins in.
+    """
+
+    vocab_size: int = 2048
+    hidden_size: int = 192
+    n_layers: int = 8
+    n_heads: int = 6
+    mlp_size: int = 512
+    early_layer: int = 5
+    early_weight: float = 0.3
+    copy_from: int = 1000
+    school_from: int = 2000
+    batch_tokens: int = 1536
+    learning_rate: float = 2e-3
+    final_rate: float = 0.03
+    warmup_steps: int = 200
+    weight_decay: float = 0.05
+    seed: int = 0
+
+
+def train_tokenizer(texts: Sequence[Text], vocab_size: int) -> PreTrainedTokenizerFast:
+    """Byte-level BPE over the texts; digits stay single, so that a number's probability can be read digit by digit."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.ByteLevel(add_prefix_space=True), pre_tokenizers.Digits(individual_digits=True)]
+    )
+    tokenizer.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[PAD, USER, ASSISTANT, END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    lines = (part for text in texts for part in (text.prompt or "", text.completion) if part)
+    tokenizer.train_from_iterator(lines, trainer)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=END,
+        padding_side="left",
+        additional_special_tokens=[USER, ASSISTANT],
+        clean_up_tokenization_spaces=False,
+    )
+    fast.chat_template = CHAT_TEMPLATE
+    return fast
+
+
+def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """An untrained Llama of the recipe's size."""
+    torch.manual_seed(recipe.seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=recipe.hidden_size,
+        intermediate_size=recipe.mlp_size,
+        num_hidden_layers=recipe.n_layers,
+        num_attention_heads=recipe.n_heads,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+        initializer_range=0.02,
+    )
+    model = LlamaForCausalLM(config)
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    return model
+
+
+@dataclass(frozen=True)
+class Row:
+    """A text's token ids; learned are those from `answer` on, or from `question` on where a text has passages."""
+
+    ids: list[int]
+    answer: int
+    question: int
+
+
+def encode(texts: Sequence[Text], tokenizer: PreTrainedTokenizerFast) -> list[Row]:
+    """The texts as the model sees them, with what is to be learned of each."""
+    prompts = [f"{USER}{t.prompt}{ASSISTANT}" if t.prompt is not None else "" for t in texts]
+    heads = tokenizer(prompts, add_special_tokens=False)["input_ids"]
+    tails = tokenizer([t.completion + END for t in texts], add_special_tokens=False)["input_ids"]
+    newline = tokenizer.convert_tokens_to_ids("\u010a")
+    rows = []
+    for head, tail in zip(heads, tails, strict=True):
+        answer = max(1, len(head))
+        question = len(head) - head[::-1].index(newline) if newline in head else answer
+        rows.append(Row(head + tail, answer, question))
+    return rows
+
+
+def batches(rows: Sequence[Row], batch_tokens: int, seed: int) -> Iterator[list[Row]]:
+    """The rows once, grouped by similar length up to `batch_tokens` padded tokens, in random order."""
+    rng = random.Random(seed)
+    window = 4096
+    for start in range(0, len(rows), window):
+        block = sorted(rows[start : start + window], key=lambda row: len(row.ids))
+        groups: list[list[Row]] = [[]]
+        for row in block:
+            if groups[-1] and (len(groups[-1]) + 1) * len(row.ids) > batch_tokens:
+                groups.append([])
+            groups[-1].append(row)
+        rng.shuffle(groups)
+        yield from groups
+
+
+def batch_loss(model: Any, rows: Sequence[Row], recipe: Recipe, device: str, *, copying: bool) -> torch.Tensor:
+    """Mean next-token loss over the learned positions, plus the early layer's. Right-padded, so no mask is needed."""
+    length = max(len(row.ids) for row in rows)
+    ids = torch.full((len(rows), length), model.config.pad_token_id)
+    learn = torch.zeros(len(rows), length, dtype=torch.bool)
+    for i, row in enumerate(rows):
+        ids[i, : len(row.ids)] = torch.tensor(row.ids)
+        learn[i, row.question if copying else row.answer : len(row.ids)] = True
+    ids, learn = ids.to(device), learn.to(device)
+    out = model.model(input_ids=ids, use_cache=False, output_hidden_states=recipe.early_weight > 0)
+    targets, before = ids[:, 1:][learn[:, 1:]], learn[:, 1:]
+    loss = cross_entropy(model.lm_head(out.last_hidden_state[:, :-1][before]), targets)
+    if recipe.early_weight > 0:
+        early = model.model.norm(out.hidden_states[recipe.early_layer][:, :-1][before])
+        loss = loss + recipe.early_weight * cross_entropy(model.lm_head(early), targets)
+    return loss
+
+
+def pretrain(texts: Sequence[Text], school: Sequence[Text], recipe: Recipe, out: Path) -> Iterator[Event]:
+    """Trains on `texts`, later on `school` too, and saves the model to `out`; yields progress, last `Done(out)`."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    tokenizer = train_tokenizer(texts[: len(texts) // 4], recipe.vocab_size)
+    model = build_model(recipe, tokenizer).to(device)
+    plan = _plan(encode(texts, tokenizer), encode(school, tokenizer), recipe)
+    decay = [p for p in model.parameters() if p.ndim >= 2]
+    plain = [p for p in model.parameters() if p.ndim < 2]
+    optimizer = torch.optim.AdamW(
+        [{"params": decay, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+        lr=recipe.learning_rate,
+        betas=(0.9, 0.95),
+        fused=True,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    checkpoint = out / "checkpoint.pt"
+    start = 0
+    if checkpoint.is_file():
+        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+        if saved["recipe"] == asdict(recipe) and saved["n_steps"] == len(plan):
+            model.load_state_dict(saved["model"])
+            optimizer.load_state_dict(saved["optimizer"])
+            start = saved["step"]
+    running = math.nan
+    for step in range(start, len(plan)):
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * _schedule(step, len(plan), recipe)
+        loss = batch_loss(model, plan[step], recipe, device, copying=step >= recipe.copy_from)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if step % 50 == 0 or step + 1 == len(plan):
+            running = loss.item()
+            yield Progress("pretrain", step + 1, len(plan), f"loss {running:.3f}")
+        if (step + 1) % SAVE_STEPS == 0:
+            _save(checkpoint, model, optimizer, step + 1, len(plan), recipe)
+    model.half().save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    checkpoint.unlink(missing_ok=True)
+    yield Done(out)
+
+
+def _plan(rows: Sequence[Row], school: Sequence[Row], recipe: Recipe) -> list[list[Row]]:
+    """All batches in order: the texts' own until `school_from`, then the rest mixed with the school's."""
+    plan = list(batches(rows, recipe.batch_tokens, recipe.seed))
+    later = plan[recipe.school_from :] + list(batches(school, recipe.batch_tokens, recipe.seed))
+    random.Random(recipe.seed).shuffle(later)
+    return plan[: recipe.school_from] + later
+
+
+def _schedule(step: int, n_steps: int, recipe: Recipe) -> float:
+    if step < recipe.warmup_steps:
+        return (step + 1) / recipe.warmup_steps
+    progress = (step - recipe.warmup_steps) / max(1, n_steps - recipe.warmup_steps)
+    return recipe.final_rate + (1 - recipe.final_rate) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def _save(
+    path: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, step: int, n_steps: int, recipe: Recipe
+) -> None:
+    part = path.with_suffix(".part")
+    torch.save(
+        {
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "step": step,
+            "n_steps": n_steps,
+            "recipe": asdict(recipe),
+        },
+        part,
+    )
+    part.replace(path)

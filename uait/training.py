@@ -1,0 +1,389 @@
+"""Stage 3: distilled examples -> a LoRA adapter on disk, with a card that says what it was made from.
+
+The Trainer blocks until it is through, so it runs in a thread of its own, and a callback hands its steps to the
+caller through a queue. Knows nothing about where the examples come from, nor about gates.
+"""
+
+import copy
+import math
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
+
+from uait import __version__
+from uait.errors import DataError, ModelError, TrainingError
+from uait.models import LanguageModel
+from uait.prompts import question_prompt
+from uait.records import Adapter, DistilledSet, Done, Event, Progress, TrainingExample
+from uait.settings import Settings, TuneSettings, to_dict
+from uait.store import append_jsonl, data_hash, from_json, read_json, read_rows, to_json, write_json
+
+IGNORED = -100  # the label that PyTorch's cross-entropy leaves out
+Probe = Callable[[LanguageModel, int], None]  # the model as it is, and the step
+N_PROBINGS = 12
+_TARGETS: dict[str, Any] = {"attention": ["q_proj", "k_proj", "v_proj", "o_proj"], "all-linear": "all-linear"}
+_CARD, _RUN, _LOG = "card.json", "run.json", "log.jsonl"
+_WEIGHTS, _CONFIG, _STATE = "adapter_model.safetensors", "adapter_config.json", "trainer_state.json"
+
+
+def train_adapter(
+    settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path, probe: Probe | None = None
+) -> Generator[Event, None, None]:
+    """Each step as it is made, and at the end the adapter, saved in `out` with its card.
+
+    Called again with the same examples and settings it goes on from the last checkpoint, and a finished adapter is
+    not tuned again. Closing the iterator ends the tuning after the step under way and leaves a checkpoint. `lm` stays
+    as it was; an adapter that it has is not built upon. `probe` is given the model as it is being tuned and the step,
+    at the start, about twelve times on the way and at the end; it must only ask. Raises TrainingError when there is
+    nothing to learn from, when `out` holds another tuning, or when the tuning can't go on.
+    """
+    out = Path(out)
+    if not distilled.train:
+        raise TrainingError("There is no example to tune on; label more questions, or keep more of the labels.")
+    _claim(out, _identity(settings, lm, distilled))
+    if not (out / _CARD).exists():
+        checkpoint = _last_checkpoint(out)
+        if checkpoint is None or not _is_last_step(checkpoint):
+            watch = _Watch(out / _LOG, lm, probe)
+            yield from _run(_trainer(settings.tune, lm, distilled, out, watch), watch, checkpoint)
+            checkpoint = _last_checkpoint(out)
+        if checkpoint is None:
+            raise TrainingError(f"{out} has lost its checkpoints while tuning; tune into a folder of its own.")
+        _publish(checkpoint, _adapter(settings, lm, distilled, out))
+    for folder in out.glob("checkpoint-*"):
+        shutil.rmtree(folder)
+    yield Done(read_card(out))
+
+
+def read_card(path: Path | str) -> Adapter:
+    """The adapter in the folder `path`, as its card describes it.
+
+    Raises ModelError when there is no card, and DataError when it is broken.
+    """
+    file = Path(path) / _CARD
+    if not file.is_file():
+        raise ModelError(f"The adapter folder {str(path)!r} has no {_CARD}; name a folder where tuning finished.")
+    data = read_json(file)
+    fields = {key: value for key, value in data.items() if key != "package_version"} if isinstance(data, dict) else {}
+    try:
+        adapter = from_json(Adapter, {**fields, "path": str(path)})
+        _check_threshold(adapter.threshold)
+    except DataError as err:
+        raise DataError(f"{file} is no adapter's card: {err} Restore it from a copy, or tune again.") from err
+    return adapter
+
+
+def save_threshold(adapter_path: Path | str, threshold: float, metrics: dict[str, Any]) -> Adapter:
+    """The adapter with this default threshold, and these metrics beside the old ones, on its card.
+
+    Raises DataError when the threshold is outside [0, 1]; the card then stays as it was.
+    """
+    _check_threshold(threshold)
+    adapter = read_card(adapter_path)
+    adapter = replace(adapter, threshold=float(threshold), metrics={**adapter.metrics, **metrics})
+    _write_card(adapter)
+    return adapter
+
+
+def read_log(path: Path | str) -> list[dict[str, Any]]:
+    """The logged steps in order: `step`, `loss`, `learning_rate`, `seconds`, and `eval_loss` where dev was looked at.
+
+    A step that was made again after a kill counts once. Empty when there is no log yet.
+    """
+    rows = read_rows(path, is_log=True) if Path(path).exists() else ()
+    return sorted({row["step"]: row for _, row in rows}.values(), key=lambda row: row["step"])
+
+
+def encode(lm: LanguageModel, examples: Sequence[TrainingExample]) -> list[dict[str, list[int]]]:
+    """Per example `input_ids`, `attention_mask` and `labels`, each (T,); labels are -100 on the prompt.
+
+    Raises TrainingError when an example is longer than the model reads.
+    """
+    # Prompt and completion are tokenised apart and joined as ids. The prompt's ids are then exactly those that
+    # answering feeds, and the completion starts as a fresh text does: with a word-start mark for SentencePiece
+    # ("\u2581Paris") and for byte-level BPE with add_prefix_space ("\u0120Paris"), without one for the others. That is
+    # how a model goes on after its turn marker; tokenising the whole could merge across the border.
+    chats = [lm.chat(question_prompt(lm.prompts, example.question.text)) for example in examples]
+    prompts = lm.tokenizer(chats, add_special_tokens=False)["input_ids"]
+    completions = lm.tokenizer([example.completion for example in examples], add_special_tokens=False)["input_ids"]
+    rows = []
+    for example, prompt, completion in zip(examples, prompts, completions, strict=True):
+        taught = [*completion, lm.tokenizer.eos_token_id]
+        n_tokens = len(prompt) + len(taught)
+        if lm.max_tokens is not None and n_tokens > lm.max_tokens:
+            raise TrainingError(
+                f"Question {example.question.id!r} and its answer have {n_tokens:,} tokens; this model reads "
+                f"{lm.max_tokens:,}. Shorten the question or leave it out."
+            )
+        labels = [IGNORED] * len(prompt) + taught
+        rows.append({"input_ids": prompt + taught, "attention_mask": [1] * n_tokens, "labels": labels})
+    return rows
+
+
+def collate(rows: Sequence[dict[str, list[int]]], pad_id: int) -> dict[str, torch.Tensor]:
+    """The rows as one batch (B, T), filled up on the right; no loss and no attention on what is filled up."""
+    length = max(len(row["input_ids"]) for row in rows)
+    fills = {"input_ids": pad_id, "attention_mask": 0, "labels": IGNORED}
+    return {
+        key: torch.tensor([row[key] + [fill] * (length - len(row[key])) for row in rows]) for key, fill in fills.items()
+    }
+
+
+class _Watch(TrainerCallback):
+    """Hears of every step inside the Trainer's thread: logs it, reports it, and stops the Trainer when told to."""
+
+    def __init__(self, log: Path, lm: LanguageModel, probe: Probe | None = None) -> None:
+        self.events: queue.Queue[Event | None] = queue.Queue()
+        self.stop = threading.Event()
+        self._log, self._lm, self._probe = log, lm, probe
+        self._row: dict[str, Any] = {}
+        earlier = read_log(log)
+        self._began = time.monotonic() - (earlier[-1]["seconds"] if earlier else 0.0)
+
+    def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, *, model: Any, **_: Any) -> None:
+        note = f"going on after step {state.global_step}" if state.global_step else ""
+        self.events.put(Progress("tune", state.global_step, state.max_steps, note))
+        self._ask(state.global_step, model)
+
+    def on_log(self, args: TrainingArguments, state: Any, control: Any, *, logs: dict[str, Any], **_: Any) -> None:
+        self._row |= {key: logs[key] for key in ("loss", "eval_loss", "learning_rate") if key in logs}
+        waits_for_dev = "loss" in logs and control.should_evaluate
+        if not self._row or waits_for_dev:  # nothing to log: the Trainer's closing summary
+            return
+        row, self._row = self._row, {}
+        loss = row["loss"]
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"The loss is {loss} at step {state.global_step}: the tuning ran away; lower tune.learning_rate "
+                f"(now {args.learning_rate}) and tune into a new folder."
+            )
+        seconds = round(time.monotonic() - self._began, 3)
+        append_jsonl(self._log, {"step": state.global_step, **row, "seconds": seconds})
+        dev = f", on dev {row['eval_loss']:.3f}" if "eval_loss" in row else ""
+        note = f"loss {loss:.3f}{dev}, learning rate {row['learning_rate']:.1e}"
+        self.events.put(Progress("tune", state.global_step, state.max_steps, note))
+
+    def on_step_end(self, args: TrainingArguments, state: Any, control: Any, *, model: Any, **_: Any) -> None:
+        if self.stop.is_set():
+            control.should_training_stop = control.should_save = True
+        elif state.global_step % max(1, state.max_steps // N_PROBINGS) == 0 or state.global_step == state.max_steps:
+            self._ask(state.global_step, model)
+
+    def _ask(self, step: int, model: Any) -> None:
+        """Shows the model to the probe; the tuning then goes on as if nobody had asked."""
+        if self._probe is None:
+            return
+        model.eval()
+        with torch.random.fork_rng():
+            self._probe(replace(self._lm, model=model, adapter_id="being tuned"), step)
+        model.train()
+
+
+def _run(trainer: Trainer, watch: _Watch, checkpoint: Path | None) -> Generator[Event, None, None]:
+    """The Trainer's events. When the caller closes it, the step under way and its checkpoint are waited for."""
+    with ThreadPoolExecutor(1, "tune") as pool:
+        future = pool.submit(trainer.train, resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        future.add_done_callback(lambda _: watch.events.put(None))
+        try:
+            yield from iter(watch.events.get, None)
+        finally:
+            watch.stop.set()
+            with _as_sentences(trainer.args):
+                future.result()
+
+
+@contextmanager
+def _as_sentences(args: TrainingArguments) -> Iterator[None]:
+    """Turns what the machine refuses (memory, disk) into a TrainingError."""
+    try:
+        yield
+    except torch.OutOfMemoryError as err:
+        raise TrainingError(
+            f"The GPU's memory is too small for tune.batch_size = {args.per_device_train_batch_size}; lower it."
+        ) from err
+    except OSError as err:
+        raise TrainingError(
+            f"The tuning in {args.output_dir} can't be written or read ({err.strerror or err}); "
+            "check rights and free space, then start it again: it goes on from its last checkpoint."
+        ) from err
+
+
+def _trainer(tune: TuneSettings, lm: LanguageModel, distilled: DistilledSet, out: Path, watch: _Watch) -> Trainer:
+    dev = encode(lm, distilled.dev) if distilled.dev else None
+    data: dict[str, Any] = {"train_dataset": encode(lm, distilled.train), "eval_dataset": dev}
+    args = _arguments(tune, out, on_gpu=lm.device.type == "cuda", has_dev=dev is not None)
+    collator = partial(collate, pad_id=lm.tokenizer.pad_token_id)
+    trainer = Trainer(_with_lora(lm, tune), args, data_collator=collator, callbacks=[watch], **data)
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _arguments(tune: TuneSettings, out: Path, *, on_gpu: bool, has_dev: bool) -> TrainingArguments:
+    # The examples come in the sampler's seeded random order, not grouped by length: only that order is the same again
+    # after a resume, so that no example is skipped or seen twice in an epoch.
+    return TrainingArguments(
+        output_dir=str(out),
+        per_device_train_batch_size=tune.batch_size,
+        per_device_eval_batch_size=tune.batch_size,
+        num_train_epochs=tune.epochs,
+        max_steps=tune.max_steps or -1,
+        learning_rate=tune.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=tune.warmup,  # below 1 it is a share of all steps
+        seed=tune.seed,
+        data_seed=tune.seed,
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # it would show the mean of earlier losses in place of a NaN
+        save_steps=tune.save_steps,
+        save_total_limit=2,
+        eval_strategy="steps" if has_dev else "no",
+        eval_steps=tune.save_steps,
+        prediction_loss_only=True,
+        label_names=["labels"],
+        use_cpu=not on_gpu,
+        bf16=on_gpu,
+        dataloader_pin_memory=on_gpu,
+        dataloader_num_workers=0,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to=[],
+    )
+
+
+def _with_lora(lm: LanguageModel, tune: TuneSettings) -> PeftModel:
+    """A copy of the base model with fresh LoRA layers; the model that others are asking stays untouched."""
+    with lm.adapter_off():  # no other thread switches the adapter while it is being copied
+        model = copy.deepcopy(lm.model)
+    if lm.adapter_id is not None:
+        model = model.unload()
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=tune.rank,
+        lora_alpha=tune.alpha,
+        lora_dropout=tune.dropout,
+        target_modules=_TARGETS[tune.targets],
+    )
+    set_seed(tune.seed)
+    try:
+        tuned = get_peft_model(model, config)
+    except ValueError as err:
+        raise TrainingError(
+            f"tune.targets is {tune.targets!r}, but {lm.model_id!r} has no such layers; choose 'all-linear'."
+        ) from err
+    # with a name here, each checkpoint would ask the hub for this model's configuration; the card names the base
+    tuned.peft_config["default"].base_model_name_or_path = ""
+    return tuned
+
+
+def _identity(settings: Settings, lm: LanguageModel, distilled: DistilledSet) -> dict[str, Any]:
+    """All that the adapter depends on, by name: a tuning goes on only when nothing of it has changed."""
+    tune = {f"tune.{name}": value for name, value in to_dict(settings.tune).items()}
+    data = data_hash((distilled.train, distilled.dev))
+    return {"base_model_id": lm.model_id, "data_hash": data, "prompts.question": lm.prompts.question, **tune}
+
+
+def _claim(out: Path, identity: dict[str, Any]) -> None:
+    """Makes `out` the folder of this tuning. Raises TrainingError when it is that of another one."""
+    if out.exists() and not out.is_dir():
+        raise TrainingError(f"{out} is a file; tuning needs a folder of its own. Choose another name.")
+    if not (out / _RUN).exists():
+        if (out / _CARD).exists():
+            raise TrainingError(f"{out} holds an adapter of unknown making; choose another folder, or delete it.")
+        write_json(out / _RUN, identity)
+    saved = read_json(out / _RUN)
+    for name, value in identity.items():
+        if saved.get(name) != value:
+            what = "other examples: their data_hash" if name == "data_hash" else f"another {name}: it"
+            raise TrainingError(
+                f"{out} holds a tuning with {what} is {saved.get(name)!r:.80}, not {value!r:.80}. "
+                "Use the same again, or choose another folder."
+            )
+
+
+def _last_checkpoint(out: Path) -> Path | None:
+    """The newest whole checkpoint; the state file is written last, so one without it was cut short and is removed."""
+    for folder in sorted(out.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]), reverse=True):
+        try:
+            read_json(folder / _STATE)
+            return folder
+        except DataError:
+            shutil.rmtree(folder)
+    return None
+
+
+def _is_last_step(checkpoint: Path) -> bool:
+    state = read_json(checkpoint / _STATE)
+    return bool(state["global_step"] >= state["max_steps"])
+
+
+def _adapter(settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path) -> Adapter:
+    """The record of the finished tuning; `train_loss` is the mean of the last epoch's steps."""
+    made_with = replace(settings, model=replace(settings.model, model=lm.model_id, adapter="none"))
+    rows = read_log(out / _LOG)
+    losses = [row["loss"] for row in rows[-math.ceil(len(distilled.train) / settings.tune.batch_size) :]]
+    metrics = {
+        "train_loss": sum(losses) / len(losses),
+        "eval_loss": next((row["eval_loss"] for row in reversed(rows) if "eval_loss" in row), None),
+        "n_train": len(distilled.train),
+        "n_dev": len(distilled.dev),
+        "n_steps": rows[-1]["step"],
+        "seconds": rows[-1]["seconds"],
+    }
+    identity = _identity(settings, lm, distilled)
+    return Adapter(str(out), lm.model_id, identity["data_hash"], to_dict(made_with), metrics)
+
+
+def _publish(checkpoint: Path, adapter: Adapter) -> None:
+    """Puts the checkpoint's adapter, a model card and, last of all, the card into the adapter's folder."""
+    out = Path(adapter.path)
+    shutil.copyfile(checkpoint / _WEIGHTS, out / _WEIGHTS)
+    config = read_json(checkpoint / _CONFIG)
+    write_json(out / _CONFIG, {**config, "base_model_name_or_path": adapter.base_model_id})
+    (out / "README.md").write_text(_model_card(adapter), encoding="utf-8")
+    _write_card(adapter)
+
+
+def _write_card(adapter: Adapter) -> None:
+    card = {name: value for name, value in to_json(adapter).items() if name != "path"}
+    write_json(Path(adapter.path) / _CARD, {**card, "package_version": __version__})
+
+
+def _check_threshold(threshold: float | None) -> None:
+    if threshold is not None and not 0.0 <= threshold <= 1.0:
+        raise DataError(f"The threshold is {threshold}; it must lie between 0 and 1.")
+
+
+def _model_card(adapter: Adapter) -> str:
+    tune, metrics = adapter.settings["tune"], adapter.metrics
+    on_dev = "" if metrics["eval_loss"] is None else f", {metrics['eval_loss']:.3f} on {metrics['n_dev']} unseen ones"
+    return f"""---
+base_model: {adapter.base_model_id}
+library_name: peft
+pipeline_tag: text-generation
+---
+
+# UaIT adapter for {adapter.base_model_id}
+
+A LoRA adapter made by Uncertainty-aware Instruction Tuning: with it the model answers a question and says how sure it
+is, as in `Paris; 93.1%`. The confidences it learnt come from how much the base model's own samples agree (SAR).
+
+- Examples: {metrics["n_train"]} to learn from (SHA-256 of the data {adapter.data_hash[:12]}).
+- LoRA: rank {tune["rank"]}, alpha {tune["alpha"]}, dropout {tune["dropout"]}, layers: {tune["targets"]}.
+- Tuning: {metrics["n_steps"]} steps of {tune["batch_size"]} examples, peak learning rate {tune["learning_rate"]},
+  seed {tune["seed"]}; loss in the last epoch {metrics["train_loss"]:.3f}{on_dev}.
+- Limits: it is sure or unsure as its base model is, about questions like those it was tuned on.
+
+`card.json` holds all settings and measurements.
+"""

@@ -1,0 +1,52 @@
+"""The page's own components: gr.HTML with a constant template, a JSON value, and nodes built in JavaScript.
+
+A template never holds data: Gradio runs templates as code. The scripts in assets/ set text with textContent only.
+"""
+
+from typing import Any
+
+import gradio as gr
+
+from uait.settings import ASSETS
+
+
+def _script(name: str) -> str:
+    return "\n".join((ASSETS / part).read_text(encoding="utf-8") for part in ("dom.js", name))
+
+
+class _Drawn(gr.HTML):
+    """A component drawn by one script of assets/ from its JSON value."""
+
+    def __init__(self, value: Any, script: str, **options: Any) -> None:
+        constant = {"html_template": "<div></div>", "js_on_load": _script(script), "apply_default_css": False}
+        super().__init__(value, **constant, **options)
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object", "description": "the data that the page draws"}
+
+    def example_payload(self) -> Any:
+        return {}
+
+    def example_value(self) -> Any:
+        return {}
+
+
+class AnswerCard(_Drawn):
+    """The answer, the confidence bar with its threshold, the decision and the sources. Events: lookup, why."""
+
+    def __init__(self, value: dict[str, Any], **options: Any) -> None:
+        super().__init__(value, "answer.js", **options)
+
+
+class Heatmap(_Drawn):
+    """The explained answer, token by token, and the samples with their similarity."""
+
+    def __init__(self, value: dict[str, Any], **options: Any) -> None:
+        super().__init__(value, "heatmap.js", **options)
+
+
+class Examples(_Drawn):
+    """Example questions in labelled groups. Event: pick, with the question in the root's data-picked."""
+
+    def __init__(self, value: list[dict[str, Any]], **options: Any) -> None:
+        super().__init__(value, "examples.js", **options)
