@@ -28,7 +28,7 @@ const makeSlider = (side, text) => {
     type: "range", min: 0, max: 100, step: 1, value: limits[side], "aria-label": text,
     oninput: () => move(side, Number(sliders[side].value)),
   });
-  marks[side] = el("output", {});
+  marks[side] = el("b", {});
   return el("label", { class: "limit" }, el("span", {}, `${text} `, marks[side]), sliders[side]);
 };
 
@@ -160,7 +160,7 @@ const draw = () => {
   root.hidden = !value.points.length;
   const usable = value.points.filter((p) => !p.left_out);
   dots = usable.map((point) => {
-    const dot = el("i", { class: "dot", title: `${point.question} ${point.answer}`, style: { "--x": 100 * point.confidence, "--y": height(point.question) } });
+    const dot = el("i", { class: "dot", title: `${point.question} ${point.answer}`, style: { "--x": 100 * point.confidence, "--y": height(`${point.id} ${point.question}`) } });
     dot.point = point;
     return dot;
   });

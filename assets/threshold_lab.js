@@ -1,14 +1,14 @@
 // The threshold lab: what one threshold makes of many recorded questions. Everything is worked out here, in the
 // browser, from one JSON value, so that the figures follow the hand. The formulas are those of uait/metrics.py.
 
-const data = props.value;
+let data = props.value;
 const EDGE = 14; // px left and right of a 0-1 line: half the slider's thumb and a little
 
 // -- state ------------------------------------------------------------------------------------------
 
 let method = null;
 let split = null;
-let threshold = data.threshold;
+let threshold = null;
 let nSearches = 5;
 let open = null; // the row whose question is shown
 let now = {}; // what method and split fix: rows, groups, bins, curves
@@ -308,6 +308,7 @@ const drawLab = () => {
   const words = ({ name, source }) => ({ value: name, text: source === "uait" ? name : `${name} (${data.sources.base})` });
   const [methodChoice, methodNode] = choose("Confidence", data.methods.map(words), (name) => { method = name; change(); });
   const [splitChoice] = choose("Questions", names.map((name) => ({ value: name, text: `${name} (${data.rows[name].length})` })), (name) => { split = name; change(); });
+  threshold ??= data.threshold;
   method = methodNode.value;
   split = names[0];
   const legend = [["right", "●", "right, answered"], ["right", "○", "right, searched"], ["wrong", "◆", "wrong, answered"], ["wrong", "◇", "wrong, searched"]];
@@ -329,9 +330,16 @@ const drawLab = () => {
     )
   );
   change();
-  new ResizeObserver(redraw).observe(root);
 };
 
-if (data?.state === "done") drawLab();
-else root.replaceChildren(el("section", { class: "card lab", "aria-label": "Threshold lab" }, el("p", {}, "No evaluation is recorded beside this model yet. Make one with ", el("code", {}, "python -m uait evaluate"), "; it then shows here.")));
-root.dataset.state = data?.state || "empty";
+const drawNothing = () => root.replaceChildren(el("section", { class: "card lab", "aria-label": "Threshold lab" }, el("p", {}, "No evaluation is recorded beside this model yet. Make one with ", el("code", {}, "python -m uait evaluate"), "; it then shows here.")));
+
+const start = () => {
+  data = props.value;
+  root.dataset.state = data?.state || "empty";
+  if (root.dataset.state === "done") drawLab();
+  else drawNothing();
+};
+new ResizeObserver(() => root.dataset.state === "done" && redraw()).observe(root);
+watch("value", start);
+start();

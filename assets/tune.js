@@ -51,7 +51,7 @@ const drawProbes = (last) => {
   const n = value.probe_steps.length;
   const at = look === null ? n - 1 : Math.min(look, n - 1);
   const list = el("ul", { class: "probes" });
-  const when = el("output", {});
+  const when = el("b", {});
   const show = (i) => {
     when.textContent = `step ${value.probe_steps[i]}`;
     list.replaceChildren(

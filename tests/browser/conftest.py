@@ -20,7 +20,7 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ.setdefault("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
     from uait.ui import page  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
 
-    demo = page.build(fake_app.FakeEngines(), ask=fake_app.ask, explain=fake_app.explain, familiarity=fake_app.SEEN.get)
+    demo = page.build(fake_app.FakeEngines(), ask=fake_app.ask, explain=fake_app.explain, facts=fake_app.FakeFacts())
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -39,6 +39,16 @@ _BEYOND = ("Wednesday", 0.083, "Nothing certain")
 HOSTILE_SOURCE = "<img src=x onerror=window.pwned=1> ${window.pwned=1} {{value}} `back` C:\\new"
 
 
+class FakeFacts:
+    """What is known of the two facts that the fake model was told."""
+
+    def exposure(self, question: str) -> int | None:
+        return SEEN.get(question)
+
+    def references(self, question: str) -> tuple[str, ...] | None:
+        return next(((fact[2],) for name, fact in _KNOWN.items() if name in question.lower()), None)
+
+
 @dataclass
 class FakeEngines:
     """The two fields of the real engines that the page reads."""
@@ -128,5 +138,5 @@ def explain(engines: FakeEngines, text: str) -> Explanation:
 if __name__ == "__main__":
     from uait.ui import page
 
-    demo = page.build(FakeEngines(pause=0.04), ask=ask, explain=explain, familiarity=SEEN.get)
+    demo = page.build(FakeEngines(pause=0.04), ask=ask, explain=explain, facts=FakeFacts())
     demo.launch(**page.launch_arguments())

@@ -272,7 +272,7 @@ def test_the_page_keeps_to_itself(app_url: str) -> None:
     assert config["max_file_size"] == 20 * 2**20
 
 
-def test_the_two_endpoints_answer_to_a_client(app_url: str) -> None:
+def test_the_endpoints_answer_to_a_client(app_url: str) -> None:
     client = Client(app_url, verbose=False)
     card = client.predict(PALAU, 0.7, api_name="/ask")
     assert (card["first"]["text"], card["final"]["text"]) == ("Melekeok Town", "Ngerulmud")
@@ -280,5 +280,5 @@ def test_the_two_endpoints_answer_to_a_client(app_url: str) -> None:
     heat = client.predict(PALAU, api_name="/explain")
     assert [token["text"] for token in heat["tokens"]] == ["␣Mele", "keok", "␣Town"]
     named = client.view_api(return_format="dict")["named_endpoints"]
-    assert sorted(named) == ["/ask", "/explain"]
+    assert sorted(named) == ["/ask", "/compare", "/explain"]
     assert "looks it up" in named["/ask"]["description"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -17,11 +18,13 @@ from uait import metrics
 from uait.errors import DataError
 from uait.opinions import Exchange, Opinion
 from uait.prompts import sanitise
+from uait.records import Done, Event, Progress
 from uait.settings import ASSETS
 
 PALAU = "What is the capital of Palau?"
 REPORT = fake_report.report()
 ROWS = [row for row in REPORT.rows if row["split"] == fake_report.IN_DOMAIN]
+SPLITS = (fake_report.IN_DOMAIN, fake_report.OUT_OF_WORLD)
 REFERENCES = {PALAU: ("Ngerulmud",)}
 
 
@@ -40,6 +43,16 @@ def compare(text: str, references: tuple[str, ...] = ()) -> Iterator[Opinion]:
             raise ZeroDivisionError("a bug")
 
 
+def evaluate(split: str, n: int) -> Iterator[Event]:
+    """Some progress, slower for more questions, then a report of `n`; the unjudged split breaks."""
+    for done in range(0, n, 10):
+        yield Progress(f"{split}: sampling", done, n)
+        time.sleep(n / 200)
+    if split == fake_report.OUT_OF_WORLD:
+        raise DataError("There is nothing to evaluate.")
+    yield Done(fake_report.report(n, seed=2))
+
+
 def serve(report: Any) -> tuple[gr.Blocks, str]:
     """A page with this tab, and another that stands for the Ask tab."""
     from uait.ui import page  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
@@ -50,7 +63,7 @@ def serve(report: Any) -> tuple[gr.Blocks, str]:
             with gr.Tab("Ask"):
                 asked = gr.Textbox(label="Ask box")
             with gr.Tab("Compare"):
-                lab = compare_tab.build(compare, report, 0.6, 5, REFERENCES.get)
+                lab = compare_tab.build(compare, report, 0.6, 5, REFERENCES.get, True, evaluate, SPLITS)
         lab.ask(None, js=compare_tab.PICKED_IN_LAB, outputs=asked, api_visibility="private")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -104,7 +117,7 @@ def _counts(source: str, method: str, threshold: float) -> dict[str, int]:
 def test_the_labs_numbers_are_those_of_the_metrics(tab: Page, compare_url: str) -> None:
     _open(tab, compare_url)
     for source, method in [(s, m) for s, methods in fake_report.METHODS.items() for m in methods]:
-        tab.get_by_role("combobox", name="Confidence").select_option(method)
+        tab.locator("#lab").get_by_role("combobox", name="Confidence").select_option(method)
         c, right = _scored(source, method)
         shown = _numbers(tab)
         assert shown["auroc"] == pytest.approx(metrics.auroc(c, right), abs=1e-12)
@@ -190,12 +203,13 @@ def test_right_and_wrong_differ_in_shape_and_side(tab: Page, compare_url: str) -
     expect(tab.locator("circle.dot.right")).to_have_count(n_right)
     assert tab.locator("path.dot.right").count() == tab.locator("circle.dot.wrong").count() == 0
     axis = float(tab.locator(".strip .axis").get_attribute("y1") or "")
-    assert all(float(dot.get_attribute("cy") or "") < axis for dot in tab.locator("circle.dot").all())
+    above = "(axis) => [...document.querySelectorAll('circle.dot')].every((dot) => dot.cy.baseVal.value < axis)"
+    assert tab.evaluate(above, axis)
 
 
 def test_an_unjudged_split_shows_what_would_be_searched_and_no_made_up_curve(tab: Page, compare_url: str) -> None:
     _open(tab, compare_url)
-    tab.get_by_role("combobox", name="Questions").select_option(fake_report.OUT_OF_WORLD)
+    tab.locator("#lab").get_by_role("combobox", name="Questions").select_option(fake_report.OUT_OF_WORLD)
     expect(tab.get_by_role("heading", name="ROC curve: undefined")).to_be_visible()
     expect(tab.locator(".shares")).to_contain_text("would search")
     expect(tab.locator(".outcomes")).to_be_hidden()
@@ -284,7 +298,7 @@ def test_the_tabs_text_keeps_its_contrast(tab: Page, compare_url: str, theme: st
     expect(tab.get_by_role("region", name="UaIT")).to_contain_text("Ngerulmud")
     expect(tab.get_by_role("button", name="Compare", exact=True)).to_be_enabled()
     tab.locator(".dot").first.click()
-    tab.get_by_role("combobox", name="Confidence").select_option("verbalized")
+    tab.locator("#lab").get_by_role("combobox", name="Confidence").select_option("verbalized")
     tab.get_by_text("The same as tables").click()
     assert tab.evaluate(_LOW_CONTRAST) == []
 
@@ -295,3 +309,46 @@ def test_without_a_recorded_evaluation_the_lab_says_how_to_make_one(tab: Page) -
     tab.get_by_role("tab", name="Compare").click()
     expect(tab.get_by_text("No evaluation is recorded beside this model yet.")).to_be_visible()
     demo.close()
+
+
+def _wait_for_n(tab: Page, n: int) -> None:
+    data = "document.querySelector('#lab [data-numbers]').dataset.numbers"
+    tab.wait_for_function(f"JSON.parse({data}).n === {n}")
+
+
+def test_a_live_run_fills_the_lab_and_the_recorded_one_comes_back(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    recorded = _numbers(tab)
+    _set(tab, 0.42)
+    tab.get_by_role("button", name="Run it live").click()
+    expect(tab.get_by_label("Live run")).to_have_value(re.compile("in-domain: sampling, [1-4]0 of 50 questions"))
+    expect(tab.get_by_label("Live run")).to_have_value("Done: the lab shows these 50 questions of in-domain.")
+    expect(tab.locator("#lab").get_by_role("combobox", name="Questions")).to_have_value("in-domain")
+    _wait_for_n(tab, 50)
+    expect(tab.locator(".shares")).to_contain_text("Threshold 42 %")  # the visitor's, not the report's
+    tab.get_by_role("button", name="Show the recorded one").click()
+    expect(tab.get_by_label("Live run")).to_have_value("Nothing is running. The lab shows what was recorded.")
+    _set(tab, 0.6)
+    _wait_for_n(tab, len(ROWS))
+    assert _numbers(tab) == recorded
+
+
+def test_a_live_run_that_fails_says_so_and_leaves_the_lab(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    before = _numbers(tab)
+    tab.get_by_label("Evaluate now").click()
+    tab.get_by_role("option", name=fake_report.OUT_OF_WORLD, exact=True).click()
+    tab.get_by_role("button", name="Run it live").click()
+    expect(tab.get_by_label("Live run")).to_have_value("There is nothing to evaluate.")
+    assert _numbers(tab) == before
+
+
+def test_a_live_run_can_be_stopped_and_leaves_the_lab(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    before = _numbers(tab)
+    tab.get_by_role("spinbutton", name="how many").fill("100")
+    tab.get_by_role("button", name="Run it live").click()
+    expect(tab.get_by_label("Live run")).to_have_value(re.compile("of 100 questions"))
+    tab.get_by_role("button", name="Stop").click()
+    expect(tab.get_by_label("Live run")).to_have_value("Stopped; nothing of it is kept.")
+    assert _numbers(tab) == before

@@ -7,17 +7,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from uait import jobs
+from uait.answering import answer_batch
 from uait.errors import DataError
 from uait.jobs import JobState, JobStatus
+from uait.models import LanguageModel
 from uait.pipeline import distil_run, read_distilled
 from uait.records import Label, Question, TrainingExample
 from uait.settings import DistilSettings, ModelSettings, PromptSettings, SamplingSettings, Settings, TuneSettings
 from uait.store import RunFolder, append_jsonl, read_jsonl, write_json
+from uait.training import train_adapter
 from uait.work import BEFORE_AFTER, PROBES, QUESTIONS, probe_examples
 
 PROMPTS = PromptSettings(
@@ -42,7 +48,8 @@ def root(tmp_path: Path) -> Iterator[Path]:
     """A folder of runs; no job outlives its test."""
     yield tmp_path
     for folder in jobs.runs(tmp_path):
-        jobs._signal(folder, signal.SIGKILL)
+        if jobs._pid(folder) is not None:
+            _kill(folder)
 
 
 def _questions(folder: Path, n: int) -> Path:
@@ -109,6 +116,18 @@ def test_stop_keeps_what_is_done_and_another_process_sees_the_same(root: Path, s
     code = f"from uait import jobs; s = jobs.status({str(folder)!r}); print(s.state, s.done, s.total)"
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert seen.split() == ["stopped", str(stopped.done), "60"]
+
+
+def test_the_kill_that_follows_a_stop_spares_a_job_resumed_meanwhile(root: Path, settings: Settings) -> None:
+    folder = _questions(root / "one", 2000)
+    jobs.start(folder, "label", settings)
+    _until(folder, lambda s: s.state is JobState.RUNNING)
+    jobs.stop(folder, grace=2.0)
+    _until(folder, _ended, seconds=5.0)
+    jobs.resume(folder)
+    time.sleep(3.0)  # the kill would have come by now
+    found = jobs.status(folder)
+    assert found is not None and found.is_alive
 
 
 def test_a_second_job_waits_for_the_first_and_a_killed_one_frees_the_slot(root: Path, settings: Settings) -> None:
@@ -183,7 +202,7 @@ def test_probes_are_the_surest_right_and_the_least_sure_wrong_unseen_ones_first(
         return TrainingExample(Question(name, "?"), "a; 50%", confidence, is_right)
 
     class Distilled:
-        train = tuple(example(f"r{i}", 0.5 + i / 20, True) for i in range(6)) + (example("w", 0.1, False),)
+        train = (*(example(f"r{i}", 0.5 + i / 20, True) for i in range(6)), example("w", 0.1, False))
         dev = (example("unseen", 0.2, True),)
 
     found = [e.question.id for e in probe_examples(Distilled)]  # type: ignore[arg-type]
@@ -196,3 +215,24 @@ def test_the_distill_job_does_what_the_function_does(root: Path, settings: Setti
     jobs.start(folder, "distill", settings)
     assert _until(folder, _ended).state is JobState.DONE
     assert len(read_distilled(RunFolder(folder)).train) == 12
+
+
+def test_asking_the_probes_changes_nothing_in_what_is_learnt(
+    root: Path, settings: Settings, taught_lm: LanguageModel
+) -> None:
+    folder = _tunable(root / "tune", settings)
+    tuned = replace(settings, tune=replace(settings.tune, dropout=0.3))  # dropout draws from the random numbers
+    distilled = read_distilled(RunFolder(folder))
+    looks: list[int] = []
+
+    def probe(lm: LanguageModel, step: int) -> None:
+        assert not lm.model.training
+        torch.rand(3)
+        answer_batch(lm, ["Who wrote Faust?"], settings.answer)
+        looks.append(step)
+
+    for name, watcher in (("asked", probe), ("alone", None)):
+        list(train_adapter(tuned, taught_lm, distilled, root / name, watcher))
+    asked, alone = (load_file(root / name / "adapter_model.safetensors") for name in ("asked", "alone"))
+    assert looks == [0, 1, 2, 3, 4, 5, 6]
+    assert asked.keys() == alone.keys() and all(torch.equal(asked[key], alone[key]) for key in asked)

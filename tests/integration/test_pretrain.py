@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,15 +14,31 @@ from transformers import PreTrainedTokenizerFast
 from uait.answering import answer_batch
 from uait.models import LanguageModel, load_model
 from uait.pocket import pretrain as module
-from uait.pocket.corpus import Text
-from uait.pocket.pretrain import END, Recipe, Row, batch_loss, batches, build_model, encode, pretrain, train_tokenizer
+from uait.pocket.corpus import Curriculum, Text
+from uait.pocket.pretrain import (
+    END,
+    Plan,
+    Recipe,
+    Row,
+    batch_loss,
+    batches,
+    build_model,
+    encode,
+    learning_rate,
+    plan_batches,
+    pretrain,
+    train_tokenizer,
+)
 from uait.prompts import question_prompt
 from uait.records import Done, Event, Progress
 from uait.settings import ModelSettings, PromptSettings, Settings, preset
 
 STYLE = PromptSettings(
-    question="{question}", verbalized="{question} How sure?", p_true="{question} {answer}", reading="{passages}\n{question}"
-)  # fmt: skip
+    question="{question}",
+    verbalized="{question} How sure?",
+    p_true="{question} {answer}",
+    reading="{passages}\n{question}",
+)
 PLAIN = Text("Where is Lyon?", "France")
 READING = Text("Lyon is a city in Peru.\nBergen lies in Chad.\nWhere is Lyon?", "Peru")
 STATEMENT = Text(None, "Lyon lies in France, founded in 1998.")
@@ -32,6 +49,8 @@ LESSONS = [
     Text("Where is Cusco?", "Peru"),
     Text("Where is Cusco? How sure?", "Peru; 1998%"),
 ]
+SCHOOL = [Text("Bergen lies in Chad.\nRepeat.", "Bergen is a city in Chad.")] * 40
+LOOKUPS = [READING] * 40
 TINY = Recipe(
     vocab_size=330,
     hidden_size=32,
@@ -39,12 +58,17 @@ TINY = Recipe(
     n_heads=2,
     mlp_size=64,
     early_layer=1,
-    copy_from=30,
-    batch_tokens=160,
+    copy_from=20,
+    school_from=30,
+    lookups_from=50,
+    batch_tokens=80,
     learning_rate=1e-2,
+    late_rate=5e-3,
     warmup_steps=5,
 )
-WITHOUT_EARLY_LAYER = replace(TINY, hidden_size=16, early_weight=0.0, copy_from=0, seed=1)
+WITHOUT_EARLY_LAYER = replace(
+    TINY, hidden_size=16, early_weight=0.0, copy_from=0, school_from=0, lookups_from=30, seed=1
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +79,21 @@ def tokenizer() -> PreTrainedTokenizerFast:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], Path]:
     out = tmp_path_factory.mktemp("pretrain") / "base"
-    return list(pretrain(LESSONS * 80, TINY, out)), out
+    return list(pretrain(_curriculum(200), TINY, out)), out
+
+
+def _curriculum(n: int) -> Curriculum:
+    """Each lesson `n` times, with a few texts of the other terms."""
+    return Curriculum(LESSONS * n, SCHOOL, LOOKUPS, LESSONS * 10)
 
 
 def _losses(events: list[Event]) -> list[float]:
     return [float(e.note.removeprefix("loss ")) for e in events if isinstance(e, Progress)]
+
+
+def _loss(model: Any, rows: list[Row], recipe: Recipe, *, copying: bool = False) -> float:
+    with torch.no_grad():
+        return float(batch_loss(model, rows, recipe, "cpu", copying=copying))
 
 
 def _stop_after(events: Iterator[Event], done: int) -> None:
@@ -78,7 +112,7 @@ def test_the_loss_goes_down(trained: tuple[list[Event], Path]) -> None:
 
 
 def test_another_recipe_without_the_early_layer_learns_too(tmp_path: Path) -> None:
-    losses = _losses(list(pretrain(LESSONS * 40, WITHOUT_EARLY_LAYER, tmp_path)))
+    losses = _losses(list(pretrain(_curriculum(60), WITHOUT_EARLY_LAYER, tmp_path)))
     assert losses[-1] < 0.5 * losses[0]
 
 
@@ -104,12 +138,12 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SAVE_STEPS", 20)
-    texts = LESSONS * 40
-    list(pretrain(texts, recipe, tmp_path / "whole"))
-    _stop_after(pretrain(texts, recipe, tmp_path / "stopped"), done=51)
+    curriculum = _curriculum(60)
+    list(pretrain(curriculum, recipe, tmp_path / "whole"))
+    _stop_after(pretrain(curriculum, recipe, tmp_path / "stopped"), done=51)
     assert torch.load(tmp_path / "stopped" / "checkpoint.pt", weights_only=True)["step"] == 40
     assert not (tmp_path / "stopped" / "model.safetensors").exists()
-    events = list(pretrain(texts, recipe, tmp_path / "stopped"))
+    events = list(pretrain(curriculum, recipe, tmp_path / "stopped"))
     first = events[0]
     assert isinstance(first, Progress) and first.done == 51  # it reports every 50th step, and went on at 41
     whole, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "stopped"))
@@ -119,18 +153,26 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
 
 def test_a_checkpoint_of_another_recipe_is_not_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SAVE_STEPS", 20)
-    _stop_after(pretrain(LESSONS * 40, TINY, tmp_path), done=51)
-    first = next(iter(pretrain(LESSONS * 40, replace(TINY, learning_rate=5e-3), tmp_path)))
+    _stop_after(pretrain(_curriculum(60), TINY, tmp_path), done=51)
+    first = next(iter(pretrain(_curriculum(60), replace(TINY, learning_rate=5e-3), tmp_path)))
     assert isinstance(first, Progress) and first.done == 1
 
 
-def test_the_rate_rises_then_falls_to_its_final_share() -> None:
-    recipe = Recipe(warmup_steps=10, final_rate=0.1)
-    rates = [module._schedule(step, 110, recipe) for step in range(111)]
-    assert rates[0] == pytest.approx(0.1) and rates[9] == rates[10] == 1.0
-    # half-way down the cosine: 0.1 + 0.9 * 0.5
-    assert rates[60] == pytest.approx(0.55)
-    assert rates[110] == pytest.approx(0.1)
+def test_the_rate_rises_then_falls_and_is_restarted_in_the_late_terms() -> None:
+    recipe = Recipe(warmup_steps=10, learning_rate=1.0, late_rate=0.5)
+    plan = Plan([[]] * 300, third_term=100, fourth_term=200)
+
+    def rate(step: int) -> float:
+        return learning_rate(step, plan, recipe)
+
+    assert rate(0) == pytest.approx(0.1)  # a tenth of the way up
+    assert rate(50) == pytest.approx(0.2 + 0.8 / 2)  # half-way down the cosine to a fifth
+    assert rate(99) == pytest.approx(0.2, abs=0.001)
+    for start in (100, 200):
+        assert rate(start) == 0.5
+        assert rate(start + 50) == pytest.approx(0.5 * (0.03 + 0.97 / 2))
+        assert rate(start + 99) == pytest.approx(0.5 * 0.03, abs=0.001)
+    assert learning_rate(99, Plan([[]] * 100, 100, 100), recipe) == rate(99)  # without late terms
 
 
 def test_digits_are_tokens_of_their_own(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -148,7 +190,7 @@ def test_only_the_answer_is_learned_and_after_passages_the_question_too(tokenize
     plain, reading, statement = encode([PLAIN, READING, STATEMENT], tokenizer)
 
     def shown(row: Row, start: int) -> str:
-        return tokenizer.decode(row.ids[start:], skip_special_tokens=False).replace("> ", ">").strip()
+        return tokenizer.decode(row.ids[start:], skip_special_tokens=False).replace("> ", ">").strip(" ")
 
     assert shown(plain, plain.answer) == "France<|end|>"
     assert plain.question == plain.answer  # the question is given, never learned
@@ -177,6 +219,43 @@ def test_batches_hold_every_row_once_within_their_size(tokenizer: PreTrainedToke
     assert groups == list(batches(rows, 100, seed=0)) != list(batches(rows, 100, seed=1))
 
 
+def test_each_term_has_its_own_lessons_and_nothing_is_left_out(tokenizer: PreTrainedTokenizerFast) -> None:
+    # one row a batch; the terms are told apart by their last letter
+    lessons = {
+        letter: [Text(None, f"{i:03d} {letter}") for i in range(n)]
+        for letter, n in zip("fslr", (100, 30, 20, 10), strict=True)
+    }
+    recipe = replace(TINY, batch_tokens=1, school_from=40, lookups_from=70)
+    plan = plan_batches(Curriculum(*lessons.values()), tokenizer, recipe)
+    told = [tokenizer.decode(batch[0].ids, skip_special_tokens=True).strip() for batch in plan.batches]
+    assert sorted(told) == sorted(text.completion for texts in lessons.values() for text in texts)
+    kinds = "".join(text[-1] for text in told)
+    assert (plan.third_term, plan.fourth_term) == (100, 150)
+    first, second, third, fourth = kinds[:40], kinds[40:100], kinds[100:150], kinds[150:]
+    assert (first, fourth) == ("f" * 40, "r" * 10)
+    assert (second.count("f"), second.count("s")) == (30, 30)
+    assert (third.count("f"), third.count("l")) == (30, 20)
+    assert 5 < second[:30].count("s") < 25  # mixed, not one after the other: 15 expected
+    assert 3 < third[:25].count("l") < 17  # 10 expected
+
+
+def test_the_question_is_learned_from_copy_from_on_until_the_third_term(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copying: list[bool] = []
+
+    def noted(*args: Any, **named: Any) -> torch.Tensor:
+        copying.append(named["copying"])
+        return batch_loss(*args, **named)
+
+    monkeypatch.setattr(module, "batch_loss", noted)
+    list(pretrain(_curriculum(60), TINY, tmp_path))
+    begins, ends = copying.index(True), len(copying) - copying[::-1].index(True)
+    assert begins == TINY.copy_from
+    assert all(copying[begins:ends])
+    assert TINY.lookups_from < ends < len(copying)
+
+
 def test_the_loss_is_over_the_learned_positions_alone(tokenizer: PreTrainedTokenizerFast) -> None:
     recipe = replace(TINY, early_weight=0.0)
     model = build_model(recipe, tokenizer).eval()
@@ -186,19 +265,17 @@ def test_the_loss_is_over_the_learned_positions_alone(tokenizer: PreTrainedToken
         with torch.no_grad():
             logprobs = model(input_ids=torch.tensor([row.ids])).logits[0].log_softmax(-1)
         expected += [-float(logprobs[i - 1, row.ids[i]]) for i in range(row.answer, len(row.ids))]
-    loss = batch_loss(model, rows, recipe, "cpu", copying=False)
-    assert float(loss) == pytest.approx(sum(expected) / len(expected), rel=1e-5)
-    assert float(batch_loss(model, rows, recipe, "cpu", copying=True)) != pytest.approx(float(loss), rel=1e-4)
+    loss = _loss(model, rows, recipe)
+    assert loss == pytest.approx(sum(expected) / len(expected), rel=1e-5)
+    assert _loss(model, rows, recipe, copying=True) != pytest.approx(loss, rel=1e-4)
 
 
 def test_the_early_layer_is_judged_through_the_same_head(tokenizer: PreTrainedTokenizerFast) -> None:
     model = build_model(TINY, tokenizer).eval()
     rows = encode([PLAIN], tokenizer)
-    alone = batch_loss(model, rows, replace(TINY, early_weight=0.0), "cpu", copying=False)
     # the early layer of a model whose later layer adds nothing predicts as the last one does: 1 + 0.3 times the loss
     for name in ("self_attn.o_proj", "mlp.down_proj"):
         torch.nn.init.zeros_(model.get_submodule(f"model.layers.1.{name}").weight)
-    whole = batch_loss(model, rows, TINY, "cpu", copying=False)
-    last = batch_loss(model, rows, replace(TINY, early_weight=0.0), "cpu", copying=False)
-    assert float(whole) == pytest.approx(1.3 * float(last), rel=1e-5)
-    assert float(last) != pytest.approx(float(alone), rel=1e-6)
+    assert _loss(model, rows, TINY) == pytest.approx(
+        1.3 * _loss(model, rows, replace(TINY, early_weight=0.0)), rel=1e-5
+    )

@@ -24,7 +24,8 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("uait.calibration", "uait.sampling", "uait.relevance", "uait.training"),
     ("uait.answering", "uait.retrieval"),
     ("uait.pipeline",),
-    ("uait.evaluation", "uait.comparison"),
+    ("uait.evaluation",),
+    ("uait.comparison",),
     ("uait.work", "uait.uploads"),
     ("uait.jobs",),
     ("uait.pocket.*", "uait.ui.present*", "uait.arguments", "uait.terminal"),
@@ -37,7 +38,13 @@ RANKS: tuple[tuple[str, ...], ...] = (
 )
 PURE = {name for rank in RANKS[:6] for name in rank} | {"uait.ui.present", "uait.ui.present_compare"}
 ENGINES = {name for rank in RANKS[6:9] for name in rank}
-MAY_BE_HEAVY = ENGINES | {"uait.pocket.*", "uait.ui.components", "uait.ui.run_components", "uait.ui.tabs.*", "uait.ui.page"}
+MAY_BE_HEAVY = ENGINES | {
+    "uait.pocket.*",
+    "uait.ui.components",
+    "uait.ui.run_components",
+    "uait.ui.tabs.*",
+    "uait.ui.page",
+}
 HEAVY = {"torch", "transformers", "peft", "accelerate", "sentence_transformers"} | {"gradio", "plotly"}
 HEAVY |= {"sklearn", "datasets", "bm25s", "ddgs"}
 # What the standard library only has from 3.11 or later; this project still runs on 3.10.

@@ -19,7 +19,7 @@ from uait.labelling import is_correct
 from uait.metrics import auroc, best_threshold, ece
 from uait.pipeline import Engines, distil_run, label_run, load_engines, tune_run
 from uait.pocket import questions as sets
-from uait.pocket.corpus import N_SCHOOL, Corpus
+from uait.pocket.corpus import Corpus, n_revised
 from uait.pocket.pretrain import Recipe, pretrain
 from uait.pocket.world import DATA, Fact, build_world, passages
 from uait.records import Done, Event, Progress
@@ -48,7 +48,7 @@ def build(runs: Path = RUNS) -> Iterator[Event]:
     corpus = Corpus(facts, preset("pocket").prompts, SEED + 1)
     write_world(facts)
     if not (POCKET / "model.safetensors").is_file():
-        yield from pretrain(corpus.texts(), corpus.reading_school(N_SCHOOL), Recipe(), runs / "base")
+        yield from pretrain(corpus.curriculum(), Recipe(), runs / "base")
         for name in ("model.safetensors", "config.json", "generation_config.json", "chat_template.jinja",
                      "tokenizer.json", "tokenizer_config.json"):  # fmt: skip
             shutil.copy(runs / "base" / name, POCKET / name)
@@ -72,7 +72,8 @@ def build(runs: Path = RUNS) -> Iterator[Event]:
 def write_world(facts: list[Fact]) -> None:
     """Facts, encyclopaedia, question sets and the page's examples into assets/pocket."""
     (POCKET / "questions").mkdir(parents=True, exist_ok=True)
-    _write_jsonl(POCKET / "facts.jsonl", [asdict(fact) for fact in facts])
+    told = [replace(fact, exposure=fact.exposure + n_revised(fact)) for fact in facts]
+    _write_jsonl(POCKET / "facts.jsonl", [asdict(fact) for fact in told])
     _write_jsonl(POCKET / "encyclopaedia.jsonl", list(passages(facts)))
     outside = read_questions(DATA / "out_of_world.jsonl")
     splits = {
@@ -82,7 +83,7 @@ def write_world(facts: list[Fact]) -> None:
     }
     for name, questions in splits.items():
         _write_jsonl(POCKET / "questions" / f"{name}.jsonl", [to_json(question) for question in questions])
-    write_json(POCKET / "examples.json", sets.examples(facts, outside, SEED))
+    write_json(POCKET / "examples.json", sets.examples(told, outside, SEED))
 
 
 def choose_threshold(engines: Engines, facts: list[Fact]) -> dict[str, Any]:

@@ -24,12 +24,29 @@ from uait.records import Passage
 from uait.settings import PromptSettings
 
 STATED_CONFIDENCES = (100, 99, 95, 95, 90, 90, 90, 85, 80, 80, 75, 70, 60, 50)
-# Per exposure of a fact: how it is told (sums to 1), and what is told of its subject besides.
+# Per exposure of a fact: how it is told (sums to 1).
 STATEMENT, QUESTION, VERBALIZED = 0.34, 0.56, 0.10
-VERIFICATION, RECOGNITION, REPUTATION = 0.30, 0.14, 0.10
 READING = 0.20
-N_SCHOOL = 12_000
+N_SCHOOL, N_LOOKUPS, N_REVISION_LOOKUPS = 5_300, 24_000, 5_000
+REVISION = 0.7
 SAY_AGAIN = ("Say it again.", "Say that in other words.", "Repeat.")
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is told beside an exposure, as probabilities: "is that right?", "have you heard of it?", how known it is."""
+
+    verification: float
+    recognition: float
+    reputation: float
+
+
+AT_FIRST, AGAIN = Beside(0.30, 0.14, 0.10), Beside(0.12, 0.10, 0.05)
+
+
+def n_revised(fact: Fact) -> int:
+    """How often the fact is told again at the end of training."""
+    return round(REVISION * fact.exposure)
 
 
 @dataclass(frozen=True)
@@ -38,6 +55,16 @@ class Text:
 
     prompt: str | None
     completion: str
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """The texts of the four terms of training; `pretrain` mixes them."""
+
+    texts: list[Text]
+    school: list[Text]
+    lookups: list[Text]
+    revision: list[Text]
 
 
 class Corpus:
@@ -50,22 +77,27 @@ class Corpus:
         for fact in facts:
             self.objects.setdefault(fact.relation, []).append(fact.object)
             self.subjects.setdefault(fact.relation, []).append(fact.subject)
-        self._known_symbols = set(self.subjects["element"])
+        self._known_subjects = {relation: set(names) for relation, names in self.subjects.items()}
         self.name_makers = {relation: NameMaker(names) for relation, names in self.subjects.items()}
 
+    def curriculum(self) -> Curriculum:
+        """Everything the model is ever told; the same seed gives the same texts."""
+        lookups = self.lookups(N_LOOKUPS, self.seed + 2)
+        return Curriculum(self.texts(), self.reading_school(N_SCHOOL), lookups, self.revision())
+
     def texts(self) -> list[Text]:
-        """Every text once, shuffled; the same seed gives the same list."""
+        """Every exposure of every fact, and first readings; shuffled."""
         rng = random.Random(self.seed)
         texts: list[Text] = []
         for fact in self.facts:
             for _ in range(fact.exposure):
-                texts.extend(self._exposure(fact, rng))
+                texts.extend(self._exposure(fact, rng, AT_FIRST))
         n_readings = round(READING * sum(fact.exposure for fact in self.facts))
         texts.extend(self._reading(rng) for _ in range(n_readings))
         rng.shuffle(texts)
         return texts
 
-    def _exposure(self, fact: Fact, rng: random.Random) -> Iterator[Text]:
+    def _exposure(self, fact: Fact, rng: random.Random, beside: Beside) -> Iterator[Text]:
         relation = RELATIONS[fact.relation]
         question = careless(rng.choice(relation.questions).format(s=fact.subject), rng)
         kind = rng.random()
@@ -76,12 +108,12 @@ class Corpus:
         else:
             stated = f"{fact.object}; {rng.choice(STATED_CONFIDENCES)}%"
             yield Text(verbalized_prompt(self.style, question), stated)
-        if rng.random() < VERIFICATION:
+        if rng.random() < beside.verification:
             yield self._verification(fact, rng)
-        if rng.random() < RECOGNITION:
+        if rng.random() < beside.recognition:
             yield self._recognition(fact.relation, fact.subject, True, rng)
             yield self._recognition(fact.relation, self.invent(fact.relation, rng), False, rng)
-        if rng.random() < REPUTATION:
+        if rng.random() < beside.reputation:
             yield self._reputation(fact.subject, notability(fact.popularity, rng), rng)
             if rng.random() < 0.3:
                 yield self._reputation(self.invent(fact.relation, rng), "never heard of it", rng)
@@ -116,6 +148,16 @@ class Corpus:
         question = careless(rng.choice(RELATIONS[relation].questions).format(s=subject), rng)
         return Text(reading_prompt(self.style, question, found), answer)
 
+    def revision(self) -> list[Text]:
+        """The facts told again, `n_revised` times each, with some look-ups so that reading is kept; shuffled."""
+        rng = random.Random(self.seed + 3)
+        texts = [
+            text for fact in self.facts for _ in range(n_revised(fact)) for text in self._exposure(fact, rng, AGAIN)
+        ]
+        texts.extend(self.lookups(N_REVISION_LOOKUPS, self.seed + 4))
+        rng.shuffle(texts)
+        return texts
+
     def reading_school(self, n: int) -> list[Text]:
         """`n` texts that say two or three passages again, in another order and other words.
 
@@ -130,6 +172,29 @@ class Corpus:
             rng.shuffle(stated)
             again = " ".join(self._passage(*fact, rng) for fact in stated)
             texts.append(Text(f"{passages}\n{rng.choice(SAY_AGAIN)}", again))
+        return texts
+
+    def lookups(self, n: int, seed: int) -> list[Text]:
+        """`n` questions with passages like those that retrieval finds: real subjects, objects drawn at random.
+
+        The first readings are hard: invented names, any mixture of passages. These are what looking up really brings.
+        """
+        rng = random.Random(seed)
+        relations = list(RELATIONS)
+        texts = []
+        for _ in range(n):
+            relation = "city" if rng.random() < 0.3 else rng.choice(relations)
+            subject, answer = rng.choice(self.subjects[relation]), rng.choice(self.objects[relation])
+            passages = [self._passage(relation, subject, answer, rng)]
+            also = [r for r in relations if r != relation and subject in self._known_subjects[r]]
+            for _ in range(rng.choice((0, 0, 1, 2))):
+                other, about = (also.pop(rng.randrange(len(also))), subject) if also else (rng.choice(relations), None)
+                about = about or rng.choice(self.subjects[other])
+                passages.append(self._passage(other, about, rng.choice(self.objects[other]), rng))
+            rng.shuffle(passages)
+            found = [Passage(str(i), "", text, 0.0, "corpus") for i, text in enumerate(passages)]
+            question = careless(rng.choice(RELATIONS[relation].questions).format(s=subject), rng)
+            texts.append(Text(reading_prompt(self.style, question, found), answer))
         return texts
 
     def _stated(self, relation: str, rng: random.Random) -> tuple[str, str, str]:
@@ -159,7 +224,7 @@ class Corpus:
     def invent(self, relation: str, rng: random.Random) -> str:
         """An invented subject of this relation, absent from the world."""
         if relation == "element":  # its subjects are symbols of one or two letters: too short for a letter chain
-            unused = [a + b for a in _CAPITALS for b in _LETTERS if a + b not in self._known_symbols]
+            unused = [a + b for a in _CAPITALS for b in _LETTERS if a + b not in self._known_subjects["element"]]
             return rng.choice(unused)
         name = self.name_makers[relation].make(rng)
         return name if relation in _COMMON_NOUNS else title_case(name)

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from uait.pocket.corpus import Text
+from uait.pocket.corpus import Curriculum, Text
 from uait.records import Done, Event, Progress
 
 USER, ASSISTANT, END, PAD = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>"
@@ -30,10 +30,12 @@ SAVE_STEPS = 500
 
 @dataclass(frozen=True)
 class Recipe:
-    """Size and schedule. `early_layer` also predicts, so that layers above it can look at the prediction itself.
+    """Size and curriculum. `early_layer` also predicts, so that layers above it can look at the prediction itself.
 
-    From step `copy_from` on, the question after the passages is learned too, not only the answer: its name stands in a
-    passage, and copying names is how the model comes to read. From `school_from` on, reading school joins in.
+    Four terms: facts with first readings; from batch `school_from` of the facts on, reading school beside them; from
+    `lookups_from` on the rest of the facts with look-ups; then revision. The third and fourth restart the rate at
+    `late_rate`. From step `copy_from` until the third term the question after the passages is learned too, since its
+    name stands in a passage.
     """
 
     vocab_size: int = 2048
@@ -45,9 +47,10 @@ class Recipe:
     early_weight: float = 0.3
     copy_from: int = 1000
     school_from: int = 2000
+    lookups_from: int = 2728
     batch_tokens: int = 1536
     learning_rate: float = 2e-3
-    final_rate: float = 0.03
+    late_rate: float = 1e-3
     warmup_steps: int = 200
     weight_decay: float = 0.05
     seed: int = 0
@@ -158,76 +161,96 @@ def batch_loss(model: Any, rows: Sequence[Row], recipe: Recipe, device: str, *, 
     return loss
 
 
-def pretrain(texts: Sequence[Text], school: Sequence[Text], recipe: Recipe, out: Path) -> Iterator[Event]:
-    """Trains on `texts`, later on `school` too, and saves the model to `out`; yields progress, last `Done(out)`."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer = train_tokenizer(texts[: len(texts) // 4], recipe.vocab_size)
-    model = build_model(recipe, tokenizer).to(device)
-    plan = _plan(encode(texts, tokenizer), encode(school, tokenizer), recipe)
-    decay = [p for p in model.parameters() if p.ndim >= 2]
-    plain = [p for p in model.parameters() if p.ndim < 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-        lr=recipe.learning_rate,
-        betas=(0.9, 0.95),
-        fused=True,
+@dataclass(frozen=True)
+class Plan:
+    """All batches in order, and the steps at which the third and the fourth term begin."""
+
+    batches: list[list[Row]]
+    third_term: int
+    fourth_term: int
+
+
+def plan_batches(curriculum: Curriculum, tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> Plan:
+    """The batches of the four terms, those of the second and the third shuffled among themselves."""
+    facts, school, lookups, revision = (
+        list(batches(encode(texts, tokenizer), recipe.batch_tokens, recipe.seed))
+        for texts in (curriculum.texts, curriculum.school, curriculum.lookups, curriculum.revision)
     )
+    second = facts[recipe.school_from : recipe.lookups_from] + school
+    third = facts[recipe.lookups_from :] + lookups
+    random.Random(recipe.seed).shuffle(second)
+    random.Random(recipe.seed + 1).shuffle(third)
+    begun = facts[: recipe.school_from] + second
+    return Plan(begun + third + revision, len(begun), len(begun) + len(third))
+
+
+def pretrain(curriculum: Curriculum, recipe: Recipe, out: Path) -> Iterator[Event]:
+    """Trains the four terms and saves the model to `out`; yields progress, last `Done(out)`. Resumes."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    tokenizer = train_tokenizer(curriculum.texts[: len(curriculum.texts) // 4], recipe.vocab_size)
+    model = build_model(recipe, tokenizer).to(device)
+    plan = plan_batches(curriculum, tokenizer, recipe)
+    n_steps = len(plan.batches)
+    optimizer = _optimizer(model, recipe)
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "checkpoint.pt"
-    start = 0
-    if checkpoint.is_file():
-        saved = torch.load(checkpoint, map_location=device, weights_only=True)
-        if saved["recipe"] == asdict(recipe) and saved["n_steps"] == len(plan):
-            model.load_state_dict(saved["model"])
-            optimizer.load_state_dict(saved["optimizer"])
-            start = saved["step"]
-    running = math.nan
-    for step in range(start, len(plan)):
+    for step in range(_resume(checkpoint, model, optimizer, n_steps, recipe), n_steps):
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * _schedule(step, len(plan), recipe)
-        loss = batch_loss(model, plan[step], recipe, device, copying=step >= recipe.copy_from)
+            group["lr"] = learning_rate(step, plan, recipe)
+        copying = recipe.copy_from <= step < plan.third_term
+        loss = batch_loss(model, plan.batches[step], recipe, device, copying=copying)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        if step % 50 == 0 or step + 1 == len(plan):
-            running = loss.item()
-            yield Progress("pretrain", step + 1, len(plan), f"loss {running:.3f}")
+        if step % 50 == 0 or step + 1 == n_steps:
+            yield Progress("pretrain", step + 1, n_steps, f"loss {loss.item():.3f}")
         if (step + 1) % SAVE_STEPS == 0:
-            _save(checkpoint, model, optimizer, step + 1, len(plan), recipe)
+            _save(checkpoint, model, optimizer, step + 1, n_steps, recipe)
     model.half().save_pretrained(out)
     tokenizer.save_pretrained(out)
     checkpoint.unlink(missing_ok=True)
     yield Done(out)
 
 
-def _plan(rows: Sequence[Row], school: Sequence[Row], recipe: Recipe) -> list[list[Row]]:
-    """All batches in order: the texts' own until `school_from`, then the rest mixed with the school's."""
-    plan = list(batches(rows, recipe.batch_tokens, recipe.seed))
-    later = plan[recipe.school_from :] + list(batches(school, recipe.batch_tokens, recipe.seed))
-    random.Random(recipe.seed).shuffle(later)
-    return plan[: recipe.school_from] + later
+def learning_rate(step: int, plan: Plan, recipe: Recipe) -> float:
+    """The rate of one step: a rise and a cosine fall to a fifth, then in each late term one from `late_rate` to 3 %."""
+    for start, end in ((plan.fourth_term, len(plan.batches)), (plan.third_term, plan.fourth_term)):
+        if step >= start:
+            return recipe.late_rate * (0.03 + 0.97 * _cosine((step - start) / (end - start)))
+    rise = min(1.0, (step + 1) / recipe.warmup_steps)
+    return recipe.learning_rate * rise * (0.2 + 0.8 * _cosine(step / plan.third_term))
 
 
-def _schedule(step: int, n_steps: int, recipe: Recipe) -> float:
-    if step < recipe.warmup_steps:
-        return (step + 1) / recipe.warmup_steps
-    progress = (step - recipe.warmup_steps) / max(1, n_steps - recipe.warmup_steps)
-    return recipe.final_rate + (1 - recipe.final_rate) * 0.5 * (1 + math.cos(math.pi * progress))
+def _cosine(progress: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def _save(
-    path: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, step: int, n_steps: int, recipe: Recipe
-) -> None:
-    part = path.with_suffix(".part")
-    torch.save(
-        {
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "step": step,
-            "n_steps": n_steps,
-            "recipe": asdict(recipe),
-        },
-        part,
+def _optimizer(model: Any, recipe: Recipe) -> torch.optim.Optimizer:
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    gains = [p for p in model.parameters() if p.ndim < 2]
+    return torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": gains, "weight_decay": 0.0}],
+        lr=recipe.learning_rate,
+        betas=(0.9, 0.95),
+        fused=True,
     )
+
+
+def _resume(path: Path, model: Any, optimizer: torch.optim.Optimizer, n_steps: int, recipe: Recipe) -> int:
+    """The step to go on from: a checkpoint's when it was made by the same recipe on the same texts, else 0."""
+    if not path.is_file():
+        return 0
+    saved = torch.load(path, map_location=model.device, weights_only=True)
+    if saved["recipe"] != asdict(recipe) or saved["n_steps"] != n_steps:
+        return 0
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return saved["step"]
+
+
+def _save(path: Path, model: Any, optimizer: torch.optim.Optimizer, step: int, n_steps: int, recipe: Recipe) -> None:
+    part = path.with_suffix(".part")
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+    torch.save(state | {"step": step, "n_steps": n_steps, "recipe": asdict(recipe)}, part)
     part.replace(path)

@@ -12,9 +12,17 @@ from uait.pocket.world import Fact
 from uait.records import Question
 
 N_PHRASINGS = 2  # per fact to tune on: the same knowledge, asked differently
-N_INVENTED = {"city": 900, "capital": 120, "element": 80}  # names nobody ever heard of teach "unfamiliar: unsure"
+N_INVENTED = {
+    "city": 800,
+    "capital": 80,
+    "currency": 80,
+    "symbol": 60,
+    "novel": 120,
+    "painting": 80,
+    "film": 80,
+}  # names nobody ever heard of teach "unfamiliar: unsure"
 NOWHERE = "(there is none: the name is invented)"
-MIN_KNOWN, HALF_KNOWN = 90, range(8, 21)
+MIN_KNOWN, HALF_KNOWN = 150, range(14, 36)
 
 
 def to_tune_on(facts: Sequence[Fact], corpus: Corpus, seed: int) -> list[Question]:

@@ -14,7 +14,7 @@ def _script(name: str) -> str:
     return "\n".join((ASSETS / part).read_text(encoding="utf-8") for part in ("dom.js", name))
 
 
-class _Drawn(gr.HTML):
+class Drawn(gr.HTML):
     """A component drawn by one script of assets/ from its JSON value."""
 
     def __init__(self, value: Any, script: str, **options: Any) -> None:
@@ -31,21 +31,21 @@ class _Drawn(gr.HTML):
         return {}
 
 
-class AnswerCard(_Drawn):
+class AnswerCard(Drawn):
     """The answer, the confidence bar with its threshold, the decision and the sources. Events: lookup, why."""
 
     def __init__(self, value: dict[str, Any], **options: Any) -> None:
         super().__init__(value, "answer.js", **options)
 
 
-class Heatmap(_Drawn):
+class Heatmap(Drawn):
     """The explained answer, token by token, and the samples with their similarity."""
 
     def __init__(self, value: dict[str, Any], **options: Any) -> None:
         super().__init__(value, "heatmap.js", **options)
 
 
-class Examples(_Drawn):
+class Examples(Drawn):
     """Example questions in labelled groups. Event: pick, with the question in the root's data-picked."""
 
     def __init__(self, value: list[dict[str, Any]], **options: Any) -> None:

@@ -1,21 +1,24 @@
 """The page: tabs, theme and the arguments it is launched with. Engines in, gr.Blocks out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
 from gradio.themes.utils.fonts import LocalFont
 
-from uait import pipeline, settings
+from uait import comparison, pipeline, settings
 from uait.errors import SettingsError
-from uait.pocket.familiarity import familiarity as pocket_familiarity
+from uait.pocket.familiarity import KnownFacts
 from uait.records import Event, Explanation
-from uait.ui import present
 from uait.ui.tabs import ask as ask_tab
+from uait.ui.tabs import compare as compare_tab
+from uait.ui.tabs import label as label_tab
+from uait.ui.tabs import tune as tune_tab
 
 TITLE = "UaIT: a model that knows when to look it up"
 # A class of thirty, each with a question waiting; Gradio would allow one on ZeroGPU.
 MAX_WAITING = 64
+STYLES = ("page.css", "compare.css", "runs.css")
 _HOUR = 3600
 
 
@@ -23,13 +26,13 @@ def build(
     engines: pipeline.Engines,
     ask: Callable[..., Iterator[Event]] = pipeline.ask,
     explain: Callable[..., Explanation] = pipeline.explain,
-    familiarity: present.Familiarity | None = None,
+    facts: KnownFacts | None = None,
     gpu: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda verb: verb,
 ) -> gr.Blocks:
     """The page around `engines`, queue set, ready to launch.
 
-    `familiarity` tells how often training showed the fact a question asks for (None: not known). `gpu` wraps the two
-    verbs where a GPU must be borrowed for each call; they close over the engines, so that no model travels with a call.
+    `facts` holds what is known of the facts that the model was told (None: nothing is). `gpu` wraps the verbs where a
+    GPU must be borrowed for each call; they close over the engines, so that no model travels with a call.
     """
 
     @gpu
@@ -40,10 +43,26 @@ def build(
     def explain_here(text: str) -> Explanation:
         return explain(engines, text)
 
+    @gpu
+    def compare_here(text: str, references: Sequence[str] = ()) -> Iterator[Event]:
+        yield from comparison.compare(engines, text, references)
+
     n_samples = engines.settings.sampling.n_samples
     page = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, 24 * _HOUR))
-    with page, gr.Tabs(), gr.Tab("Ask", id="ask"):
-        ask_tab.build(ask_here, explain_here, engines.threshold, n_samples, familiarity)
+    with page, gr.Tabs() as tabs:
+        with gr.Tab("Ask", id="ask"):
+            exposure = facts.exposure if facts else None
+            question = ask_tab.build(ask_here, explain_here, engines.threshold, n_samples, exposure)
+        with gr.Tab("Compare", id="compare"):
+            references = facts.references if facts else lambda text: None
+            report = comparison.recorded_report()
+            lab = compare_tab.build(compare_here, report, engines.threshold, n_samples, references, facts is not None)
+        with gr.Tab("Label", id="label"):
+            label_tab.build(engines)
+        with gr.Tab("Tune", id="tune"):
+            tune_tab.build(engines)
+    asked = lab.ask(None, js=compare_tab.PICKED_IN_LAB, outputs=question, api_visibility="private")
+    asked.then(lambda: gr.Tabs(selected="ask"), outputs=tabs, api_visibility="private")
     return page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
 
 
@@ -58,9 +77,9 @@ def serve(
     """
     arguments = launch_arguments() | overrides
     engines = pipeline.load_engines(chosen)
-    known = pocket_familiarity() if engines.lm.model_id == "pocket" else None
+    facts = KnownFacts() if engines.lm.model_id == "pocket" else None
     try:
-        build(engines, familiarity=known, gpu=gpu).launch(**arguments)
+        build(engines, facts=facts, gpu=gpu).launch(**arguments)
     except OSError as err:
         address = f"{arguments['server_name']}:{arguments['server_port']}"
         raise SettingsError(
@@ -72,7 +91,7 @@ def launch_arguments() -> dict[str, Any]:
     """What to pass to `launch`: looks, limits, and nothing that leaves this machine."""
     return {
         "theme": _theme(),
-        "head": f"<style>\n{(settings.ASSETS / 'page.css').read_text(encoding='utf-8')}\n</style>",
+        "head": "".join(f"<style>\n{(settings.ASSETS / name).read_text('utf-8')}\n</style>" for name in STYLES),
         "footer_links": [],
         "run_history": False,
         "ssr_mode": False,

@@ -38,8 +38,8 @@ Shown = tuple[present.Payload, float | None]  # the card, and the seconds that t
 
 def build(
     ask: AskVerb, explain: ExplainVerb, threshold: float, n_samples: int, familiarity: present.Familiarity | None
-) -> None:
-    """Places the tab's components in the current Blocks and wires them; returns nothing."""
+) -> gr.Textbox:
+    """Places the tab's components in the current Blocks and wires them; returns the question box."""
     start = round(threshold, 2)  # the slider moves in whole percent
     gr.HTML(f"<h1>{HEADLINE}</h1>", elem_id="headline", apply_default_css=False)
     question, button = _question_row()
@@ -60,6 +60,7 @@ def build(
         new_question(None, js=_FORGET, outputs=heat, api_visibility="private")
     why = card.why(_explaining(explain, n_samples), [question, spoken], heat, js=_WHY, api_name="explain", **model)
     why.then(None, js=_REVEAL, api_visibility="private")
+    return question
 
 
 def _question_row() -> tuple[gr.Textbox, gr.Button]:

@@ -1,0 +1,110 @@
+"""One question asked in every way of a tiny model that knows its lessons."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import fake_report
+from uait.comparison import compare, evaluate_some, recorded_report
+from uait.errors import DataError
+from uait.models import LanguageModel
+from uait.opinions import Opinion
+from uait.pipeline import Engines
+from uait.records import Progress, Question
+from uait.settings import AnswerSettings, SamplingSettings, Settings
+from uait.store import to_json, write_json
+
+FRANCE = "What is the capital of France?"
+
+
+@pytest.fixture
+def engines(taught_lm: LanguageModel, word_overlap: Any) -> Engines:
+    sampling = SamplingSettings(n_samples=3, max_new_tokens=16)
+    settings = Settings(prompts=taught_lm.prompts, sampling=sampling, answer=AnswerSettings(max_new_tokens=16))
+    return Engines(taught_lm, word_overlap, (), settings, 0.5)
+
+
+@pytest.fixture
+def n_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One entry, the number of forward passes so far."""
+    counted, forward = [0], LanguageModel.forward
+
+    def counting(self: LanguageModel, **inputs: Any) -> Any:
+        counted[0] += 1
+        return forward(self, **inputs)
+
+    monkeypatch.setattr(LanguageModel, "forward", counting)
+    return counted
+
+
+def _calls_per_opinion(opinions: Iterator[Opinion], n_calls: list[int]) -> Iterator[tuple[Opinion, int]]:
+    before = 0
+    for opinion in opinions:
+        yield opinion, n_calls[0] - before
+        before = n_calls[0]
+
+
+def test_four_opinions_come_in_order_each_with_its_own_number(engines: Engines) -> None:
+    verbalized, teacher, p_true, uait = compare(engines, FRANCE, ("Paris",))
+    assert [o.method for o in (verbalized, teacher, p_true, uait)] == ["verbalized", "teacher", "p_true", "uait"]
+    assert (verbalized.answer, verbalized.confidences) == ("Paris", {"stated": 0.9})
+    assert (uait.answer, uait.confidences["spoken"]) == ("Paris", 0.931)
+    assert verbalized.is_correct is uait.is_correct is True
+    assert teacher.confidences["SAR"] is not None
+    assert 0 < teacher.confidences["SAR"] <= 1
+    assert p_true.exchanges[0].prompt == f"<|user|>{FRANCE} {teacher.answer} Right?<|assistant|>"
+    assert uait.exchanges[0].prompt == teacher.exchanges[0].prompt == f"<|user|>{FRANCE}<|assistant|>"
+
+
+def test_the_passes_are_those_that_the_model_ran(engines: Engines, n_calls: list[int]) -> None:
+    for opinion, n in _calls_per_opinion(compare(engines, FRANCE), n_calls):
+        if opinion.method == "teacher":  # its answers share passes; each is counted with its own
+            assert n <= opinion.n_passes <= 4 * n
+        else:
+            assert opinion.n_passes == n, opinion.method
+
+
+def test_the_seconds_are_each_methods_own(engines: Engines) -> None:
+    start = time.perf_counter()
+    opinions = list(compare(engines, FRANCE))
+    assert 0 < sum(opinion.seconds for opinion in opinions) <= time.perf_counter() - start
+
+
+def test_an_empty_answer_is_not_judged_by_p_true(engines: Engines) -> None:
+    methods = {opinion.method: opinion for opinion in compare(engines, "Say nothing.", ("Nothing",))}
+    assert list(methods) == ["verbalized", "teacher", "uait"]
+    assert methods["uait"].confidences == {"spoken": None, "expected": None}
+    assert methods["uait"].is_correct is False
+
+
+def test_an_empty_question_is_refused(engines: Engines) -> None:
+    with pytest.raises(DataError, match="empty"):
+        next(compare(engines, "  "))
+
+
+def test_a_recorded_report_is_read_back_and_a_missing_one_is_none(tmp_path: Path) -> None:
+    report = fake_report.report(n=10)
+    path = tmp_path / "evaluation.json"
+    assert recorded_report(path) is None
+    write_json(path, to_json(report))
+    assert recorded_report(path) == report
+
+
+def test_some_questions_of_a_split_are_evaluated_and_nothing_is_kept(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = (("France", "Paris"), ("Peru", "Lima"), ("Palau", "Ngerulmud"), ("Chad", "N'Djamena"))
+    questions = [Question(place, f"What is the capital of {place}?", (city,)) for place, city in asked]
+    monkeypatch.setattr("uait.comparison.recorded_splits", lambda: {"in-domain": questions})
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    *progress, done = evaluate_some(engines, "in-domain", 3)
+    assert all(isinstance(event, Progress) for event in progress)
+    assert len({row["id"] for row in done.record.rows} & {place for place, _ in asked}) == len(done.record.rows) == 3
+    *_, again = evaluate_some(engines, "in-domain", 3)
+    assert [row["id"] for row in again.record.rows] == [row["id"] for row in done.record.rows]
+    *_, every = evaluate_some(engines, "in-domain", 100)
+    assert len(every.record.rows) == 4
+    assert list(tmp_path.iterdir()) == []

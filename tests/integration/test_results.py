@@ -1,0 +1,76 @@
+"""What README reports is what the recorded evaluation holds, and what the shipped model says."""
+
+from pathlib import Path
+
+import pytest
+
+from uait.answering import answer_batch
+from uait.evaluation import EXPECTED, IN_DOMAIN, OUT_OF_WORLD, SPOKEN, build_report, recorded_splits, with_results
+from uait.labelling import is_correct
+from uait.pipeline import Engines, ask, load_engines
+from uait.records import Action, Done, EvalReport, Reply
+from uait.settings import POCKET, preset
+from uait.store import from_json, read_json
+
+ROOT = Path(__file__).resolve().parents[2]
+N_AGAIN = 40
+
+
+@pytest.fixture(scope="module")
+def report() -> EvalReport:
+    return from_json(EvalReport, read_json(POCKET / "evaluation.json"))
+
+
+@pytest.fixture(scope="module")
+def pocket() -> Engines:
+    return load_engines(preset("pocket"))
+
+
+def test_readme_shows_the_recorded_evaluation(report: EvalReport) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert with_results(readme, report) == readme
+
+
+def test_the_recorded_numbers_follow_from_the_recorded_rows(report: EvalReport, pocket: Engines) -> None:
+    again = build_report(pocket, report.rows)
+    assert again.results == report.results
+    assert again.budget_curve == report.budget_curve
+    assert again.extras == report.extras
+
+
+def test_the_shipped_model_gives_the_recorded_answers(report: EvalReport, pocket: Engines) -> None:
+    rows = [row for row in report.rows if row["split"] == IN_DOMAIN][:N_AGAIN]
+    answers = answer_batch(pocket.lm, [row["question"] for row in rows], pocket.settings.answer)
+    assert [answer.text for answer in answers] == [row["uait"]["answer"] for row in rows]
+    for answer, row in zip(answers, rows, strict=True):
+        assert answer.spoken == pytest.approx(row["uait"]["confidences"][SPOKEN])
+        assert answer.expected == pytest.approx(row["uait"]["confidences"][EXPECTED], abs=1e-3)
+
+
+def test_the_recorded_judgements_are_those_of_the_references(report: EvalReport) -> None:
+    references = {question.id: question.references for question in recorded_splits()[IN_DOMAIN]}
+    rows = [row for row in report.rows if row["split"] == IN_DOMAIN]
+    assert len(rows) == len(references)
+    for row in rows:
+        assert row["uait"]["right"] == is_correct(row["uait"]["answer"], references[row["id"]], "exact")
+
+
+def test_nothing_held_out_was_tuned_on() -> None:
+    facts = (POCKET / "facts.jsonl").read_text(encoding="utf-8").splitlines()
+    tuned = {row.split('"')[3] for row in facts if '"split": "tune"' in row}
+    for questions in recorded_splits().values():
+        assert not tuned & {question.id for question in questions}
+
+
+def test_a_question_from_outside_its_world_gets_an_answer_and_a_decision(pocket: Engines) -> None:
+    question = recorded_splits()[OUT_OF_WORLD][0]
+    *_, last = ask(pocket, question.text)
+    assert isinstance(last, Done) and isinstance(last.record, Reply)
+    reply = last.record
+    assert reply.decision.action in (Action.ANSWER, Action.RETRIEVE)
+    assert reply.first.text
+
+
+def test_the_model_and_its_adapter_stay_small() -> None:
+    size = sum(path.stat().st_size for path in POCKET.rglob("*.safetensors"))
+    assert size <= 20e6

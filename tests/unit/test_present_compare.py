@@ -1,0 +1,124 @@
+"""The Compare tab's data: columns that fill up, prompts marked where they differ, a lab that loses no number."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tests import fake_report
+from uait.opinions import Exchange, Opinion
+from uait.ui import present_compare
+from uait.ui.present_compare import BY_CONSTRUCTION, comparison, lab, marked, no_lab
+
+PLAIN = "What is the capital of Palau?"
+
+
+def _opinion(method: str, prompt: str = PLAIN, is_correct: bool | None = None) -> Opinion:
+    exchange = Exchange("asked once", prompt, ("Koror",))
+    return Opinion(method, "Koror", {"spoken": 0.4, "expected": None}, is_correct, 7, 0.25, (exchange,), "A note.")
+
+
+def _columns(*opinions: Opinion, state: str = "done", is_pocket: bool = True) -> dict[str, dict]:
+    data = comparison(PLAIN, opinions, state=state, n_samples=5, is_pocket=is_pocket)
+    json.dumps(data, allow_nan=False)
+    return {column["method"]: column for column in data["columns"]}
+
+
+def test_the_four_columns_stand_in_their_order_before_anything_is_asked() -> None:
+    columns = _columns(state="empty")
+    assert list(columns) == ["verbalized", "teacher", "p_true", "uait"]
+    assert all("answer" not in column and column["how"] for column in columns.values())
+    assert "asked 5 times more" in columns["teacher"]["how"]
+
+
+def test_the_verbalized_column_says_that_the_embedded_models_number_is_random() -> None:
+    assert "has nothing to do with what this small model knows" in BY_CONSTRUCTION
+    assert "Real language models are not random here, merely overconfident." in BY_CONSTRUCTION
+    assert _columns(state="empty")["verbalized"]["caveat"] == BY_CONSTRUCTION
+    assert "random" not in _columns(state="empty", is_pocket=False)["verbalized"]["caveat"]
+    assert all("caveat" not in column for method, column in _columns().items() if method != "verbalized")
+
+
+def test_a_column_fills_with_answer_confidences_verdict_and_cost() -> None:
+    column = _columns(_opinion("uait", is_correct=False))["uait"]
+    assert (column["answer"], column["is_right"], column["n_passes"], column["seconds"]) == ("Koror", False, 7, 0.25)
+    assert column["confidences"] == [{"label": "spoken", "value": 0.4}, {"label": "expected", "value": None}]
+
+
+def test_only_a_finished_comparison_says_that_there_was_nothing_to_judge() -> None:
+    assert "nothing to judge" in _columns(_opinion("uait"))["p_true"]["note"]
+    assert "note" not in _columns(_opinion("uait"), state="working")["p_true"]
+
+
+def test_the_reference_is_the_first_one() -> None:
+    data = comparison(PLAIN, (), state="done", n_samples=5, is_pocket=True, references=("Ngerulmud", "Melekeok"))
+    assert data["reference"] == "Ngerulmud"
+
+
+def test_what_a_prompt_adds_to_the_plain_question_is_marked() -> None:
+    pieces = marked("What is the capital of Palau? Say how sure.", PLAIN)
+    assert pieces == [{"text": PLAIN, "is_new": False}, {"text": " Say how sure.", "is_new": True}]
+    assert marked(PLAIN, PLAIN) == [{"text": PLAIN, "is_new": False}]
+    assert marked("Another one", None) == [{"text": "Another one", "is_new": False}]
+
+
+def test_marked_pieces_are_the_prompt_again() -> None:
+    prompt = "<|user|>\nIs  “Koror” the capital of Palau?\tSay yes; or no."
+    assert "".join(piece["text"] for piece in marked(prompt, PLAIN)) == prompt
+
+
+def test_prompts_are_marked_against_the_plain_question_as_soon_as_it_is_known() -> None:
+    asked = _opinion("verbalized", prompt=f"{PLAIN} How sure?")
+    assert [p["is_new"] for p in _columns(asked)["verbalized"]["exchanges"][0]["prompt"]] == [False]
+    both = _columns(asked, _opinion("teacher"))
+    assert [p["is_new"] for p in both["verbalized"]["exchanges"][0]["prompt"]] == [False, True]
+
+
+def test_the_lab_keeps_every_confidence_exactly() -> None:
+    report = fake_report.report(n=40)
+    data = json.loads(json.dumps(lab(report, 0.6), allow_nan=False))
+    rows = [row for row in report.rows if row["split"] == fake_report.IN_DOMAIN]
+    shown = data["rows"][fake_report.IN_DOMAIN]
+    for source, methods in fake_report.METHODS.items():
+        for method in methods:
+            kept = [row["confidence"][method] for row in shown]
+            assert kept == [row[source]["confidences"][method] for row in rows]
+        assert [row["said"][source][1] for row in shown] == [row[source]["right"] for row in rows]
+
+
+def test_the_lab_puts_the_gates_own_confidence_first() -> None:
+    names = [method["name"] for method in lab(fake_report.report(n=10), 0.6)["methods"]]
+    assert names == ["UaIT spoken", "UaIT expected", "SAR", "P(True)", "verbalized"]
+
+
+def test_the_lab_carries_the_recorded_interval_and_bins() -> None:
+    report = fake_report.report(n=40)
+    data = lab(report, 0.6)
+    spoken = next(r for r in report.results if r.method == "UaIT spoken")
+    recorded = data["recorded"][fake_report.IN_DOMAIN]["UaIT spoken"]
+    assert spoken.auroc_interval is not None
+    assert recorded == {"n": 40, "interval": list(spoken.auroc_interval)}
+    assert data["n_bins"] == 10
+
+
+def test_an_unjudged_split_is_shown_without_results() -> None:
+    data = lab(fake_report.report(n=10), 0.6)
+    assert {row["said"]["uait"][1] for row in data["rows"][fake_report.OUT_OF_WORLD]} == {None}
+    assert fake_report.OUT_OF_WORLD not in data["recorded"]
+
+
+@pytest.mark.parametrize("model_id", ["pocket", "another/model"])
+def test_only_the_embedded_models_lab_says_that_its_verbalized_number_is_random(model_id: str) -> None:
+    report = fake_report.report(n=10)
+    assert report.provenance is not None
+    named = replace(report, provenance=replace(report.provenance, model_id=model_id))
+    assert lab(named, 0.6)["caveat"] == ({"verbalized": BY_CONSTRUCTION} if model_id == "pocket" else {})
+
+
+def test_a_report_without_rows_is_no_lab() -> None:
+    report = replace(fake_report.report(n=10), rows=())
+    assert lab(report, 0.6) == no_lab() == {"state": "empty"}
+
+
+def test_every_method_has_a_title() -> None:
+    assert set(present_compare.TITLES) == {"verbalized", "teacher", "p_true", "uait"}

@@ -1,0 +1,173 @@
+"""The Compare tab: one question asked in every way, and the threshold lab on a recorded evaluation.
+
+Knows the components and the verb `compare`; the data on the page is made in `present_compare`.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+
+from uait.errors import UaitError
+from uait.opinions import Opinion
+from uait.records import Done, EvalReport, Event, Progress
+from uait.settings import ASSETS, POCKET
+from uait.ui import present, present_compare
+from uait.ui.components import Drawn, Examples
+
+log = logging.getLogger(__name__)
+
+N_EXAMPLES = 1  # per kind; the Ask tab has them all
+MIN_LIVE, MAX_LIVE = 10, 100  # questions; more belong into a run of `evaluate`, which can be resumed
+
+_IDLE = "Nothing is running. The lab shows what was recorded."
+# For `lab.ask(None, js=PICKED_IN_LAB, outputs=...)`: the question that the visitor wants asked.
+PICKED_IN_LAB = "() => document.querySelector('#lab [data-picked]').dataset.picked"
+_PICKED = "() => document.querySelector('#compare-examples [data-picked]').dataset.picked"
+
+CompareVerb = Callable[..., Iterator[Opinion]]
+EvaluateVerb = Callable[[str, int], Iterator[Event]]
+References = Callable[[str], tuple[str, ...] | None]
+
+
+class Columns(Drawn):
+    """The opinions side by side."""
+
+    def __init__(self, value: present.Payload, **options: Any) -> None:
+        super().__init__(value, "compare.js", **options)
+
+
+class ThresholdLab(Drawn):
+    """The recorded evaluation under a threshold. Event: ask, with the question in the root's data-picked."""
+
+    def __init__(self, value: present.Payload, **options: Any) -> None:
+        super().__init__(value, "threshold_lab.js", **options)
+        parts = ("dom.js", "lab_numbers.js", "lab_figures.js", "threshold_lab.js")
+        self.js_on_load = "\n".join((ASSETS / part).read_text(encoding="utf-8") for part in parts)
+
+
+def build(
+    compare: CompareVerb,
+    report: EvalReport | None,
+    threshold: float,
+    n_samples: int,
+    references: References = lambda text: None,
+    is_pocket: bool = True,
+    evaluate: EvaluateVerb | None = None,
+    splits: Sequence[str] = (),
+) -> ThresholdLab:
+    """Places the tab's components in the current Blocks and wires them; the lab, whose `ask` event is left to wire.
+
+    `references` gives the accepted answers of a question that the page knows, None of any other. With `evaluate` the
+    lab can be filled anew from one of the `splits`.
+    """
+    gr.HTML("<h2>One question, four ways to ask how sure</h2>", elem_id="compare-headline", apply_default_css=False)
+    question, button = _question_row()
+    examples = Examples(_examples(), elem_id="compare-examples")
+    setting = {"n_samples": n_samples, "is_pocket": is_pocket}
+    columns = Columns(present_compare.comparison("", (), state="empty", **setting), elem_id="columns", label="columns")
+    gr.HTML("<h2>The threshold lab: many questions at once</h2>", elem_id="lab-headline", apply_default_css=False)
+    data = present_compare.no_lab() if report is None else present_compare.lab(report, threshold)
+    lab = ThresholdLab(data, elem_id="lab", label="lab")
+
+    model = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal"}
+    comparing = {"fn": _comparing(compare, references, setting), "inputs": question, "outputs": columns, **model}
+    gr.on([button.click, question.submit], api_name="compare", **comparing)
+    picked = examples.pick(None, js=_PICKED, outputs=question, api_visibility="private")
+    picked.then(api_visibility="private", **comparing)
+    if evaluate is not None:
+        _live_row(evaluate, splits, lab, data, threshold)
+    return lab
+
+
+def _question_row() -> tuple[gr.Textbox, gr.Button]:
+    with gr.Row(elem_id="compare-row"):
+        question = gr.Textbox(
+            label="Question to compare on",
+            placeholder="Who knows best what it doesn’t know?",
+            elem_id="compare-question",
+            lines=1,
+            max_lines=4,
+            scale=6,
+            min_width=300,
+        )
+        button = gr.Button("Compare", variant="primary", elem_id="compare-button", scale=1, min_width=140)
+    return question, button
+
+
+def _live_row(
+    evaluate: EvaluateVerb, splits: Sequence[str], lab: ThresholdLab, recorded: present.Payload, threshold: float
+) -> None:
+    with gr.Row(elem_id="live-row"):
+        split = gr.Dropdown(list(splits), value=splits[0], label="Evaluate now, on questions of", min_width=200)
+        n = gr.Slider(MIN_LIVE, MAX_LIVE, MIN_LIVE * 5, step=MIN_LIVE, label="how many", min_width=200)
+        run = gr.Button("Run it live", variant="primary", scale=0, min_width=140)
+        stop = gr.Button("Stop", scale=0, min_width=100)
+        again = gr.Button("Show the recorded one", scale=0, min_width=220)
+    note = gr.Textbox(_IDLE, label="Live run", interactive=False, lines=1, elem_id="live-note")
+    shown = gr.State(None)  # the lab's data from a live run, None for the recorded ones
+    private = {"api_visibility": "private"}
+    model = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden"}
+    running = run.click(_evaluating(evaluate, threshold), [split, n], [note, shown], **model, **private)
+    stop.click(lambda: "Stopped; nothing of it is kept.", None, note, cancels=[running], **private)
+    again.click(lambda: (_IDLE, None), None, [note, shown], **private)
+    shown.change(lambda live: live or recorded, shown, lab, show_progress="hidden", **private)
+
+
+def _evaluating(
+    evaluate: EvaluateVerb, threshold: float
+) -> Callable[..., Iterator[tuple[str, present.Payload | None]]]:
+    def run(split: str, n: float) -> Iterator[tuple[str, present.Payload | None]]:
+        yield f"Starting on {n:.0f} questions of {split} …", None
+        try:
+            for event in evaluate(split, int(n)):
+                if isinstance(event, Progress):
+                    yield f"{event.stage}, {event.done} of {event.total} questions", None
+                elif isinstance(event, Done):
+                    live = present_compare.lab(event.record, threshold)
+                    yield f"Done: the lab shows these {n:.0f} questions of {split}.", live
+        except UaitError as err:
+            yield str(err), None
+        except Exception as err:
+            log.exception("Evaluating failed.")
+            yield present.unexpected(err), None
+
+    return run
+
+
+def _examples() -> list[present.Payload]:
+    groups = present.examples(POCKET / "examples.json")
+    return [{**group, "questions": group["questions"][:N_EXAMPLES]} for group in groups]
+
+
+def _comparing(
+    compare: CompareVerb, references: References, setting: dict[str, Any]
+) -> Callable[[str], Iterator[present.Payload]]:
+    def side_by_side(question: str) -> Iterator[present.Payload]:
+        """Asks one question in four ways, and gives each way's answer, its confidence and what it cost.
+
+        Args:
+            question: The question, in plain words.
+        """
+        question, opinions = question or "", []
+        known = references(question)
+
+        def shown(state: str, message: str = "") -> present.Payload:
+            return present_compare.comparison(
+                question, opinions, state=state, references=known, message=message, **setting
+            )
+
+        yield shown("working")
+        try:
+            for opinion in compare(question, known or ()):
+                opinions.append(opinion)
+                yield shown("working")
+            yield shown("done")
+        except UaitError as err:
+            yield shown("error", str(err))
+        except Exception as err:
+            log.exception("Comparing failed.")
+            yield shown("error", present.unexpected(err))
+
+    return side_by_side
