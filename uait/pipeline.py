@@ -4,6 +4,7 @@ In: settings, questions, a run folder. Out: an iterator of typed events, the las
 line and the page alike. A stage that was killed goes on where its files end: nothing is sampled or labelled twice.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -189,10 +190,9 @@ def _calibrated(labels: tuple[Label, ...], settings: Settings, folder: RunFolder
     result = calibrate_labels(labels, settings.label, settings.sampling.seed)
     write_json(folder.file(CALIBRATION), to_json(result.calibration))
     write_json(folder.file("held_out.json"), list(result.held_out_ids))
-    part = folder.file(CALIBRATED)
-    part.unlink(missing_ok=True)
-    for label in result.labels:
-        append_jsonl(part, label)
+    part = folder.file(f"{CALIBRATED}.part")
+    part.write_text("".join(json.dumps(to_json(label)) + "\n" for label in result.labels), encoding="utf-8")
+    part.replace(folder.file(CALIBRATED))
     return tuple(result.labels)
 
 
@@ -201,6 +201,8 @@ def distil_run(settings: Settings, folder: RunFolder) -> Iterator[Event]:
     path = folder.file(CALIBRATED) if folder.file(CALIBRATED).exists() else folder.file(LABELS)
     if not path.exists():
         raise DataError(f"{folder.path} holds no {LABELS}; label questions into it first.")
+    if path.name == LABELS and settings.label.calibrate != "none":
+        raise DataError(f"{folder.path} holds no {CALIBRATED}; start labelling again, it will go on to calibrate.")
     distilled = distil(read_jsonl(path, Label), settings.distil)
     folder.save_settings(settings, ("distil",))
     write_json(folder.file(DISTILLED), to_json(distilled))

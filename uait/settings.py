@@ -192,6 +192,7 @@ class Settings:
 
 # The pocket model is asked bare questions (it has 3 million parameters and knows no instructions), and samples at
 # temperature 1.0: at the paper's 0.5, chosen for 7B models, its samples hardly differ.
+# It reads one passage at a time: with several it mixes them up.
 _POCKET_SETTINGS = Settings(
     prompts=PromptSettings(
         question="{question}",
@@ -201,7 +202,8 @@ _POCKET_SETTINGS = Settings(
     ),
     sampling=SamplingSettings(temperature=1.0, max_new_tokens=16, batch_size=64),
     answer=AnswerSettings(max_new_tokens=24),
-    tune=TuneSettings(rank=32, alpha=32, targets="all-linear", learning_rate=1e-3, epochs=5.0),
+    retrieval=RetrievalSettings(n_passages=1),
+    tune=TuneSettings(rank=32, alpha=32, targets="all-linear", learning_rate=1e-3, epochs=6.0),
 )
 
 

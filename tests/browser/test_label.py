@@ -56,7 +56,7 @@ def test_labelling_is_stopped_found_again_after_a_reload_and_resumed_to_the_end(
     _open(tab, url)
     tab.get_by_role("button", name="Start", exact=True).click()
     rows = tab.get_by_role("region", name="Labelled questions").get_by_role("row")
-    expect(rows.nth(8)).to_be_visible(timeout=SLOW)
+    expect(rows.nth(2)).to_be_visible(timeout=SLOW)
     tab.get_by_role("button", name="Stop").click()
     _title(tab).to_have_text("Labelling stopped.")
     expect(tab.get_by_text("What is done is kept; Resume goes on from there.")).to_be_visible()

@@ -53,7 +53,7 @@ def test_a_tuning_goes_on_while_nobody_looks_and_its_adapter_answers_beside_the_
     tab: Page, url: str, folder: Path
 ) -> None:
     _open(tab, url)
-    expect(tab.get_by_label("The same in a terminal")).to_have_value(re.compile("^python -m uait tune --run"))
+    expect(tab.locator("#command textarea")).to_have_value(re.compile("^python -m uait tune --run"))
     tab.get_by_role("button", name="Start tuning").click()
     _title(tab).to_contain_text("Tuning")
     tab.goto("about:blank")  # the tab is closed, the job is not
@@ -81,7 +81,7 @@ def test_a_tuning_goes_on_while_nobody_looks_and_its_adapter_answers_beside_the_
 def test_a_killed_tuning_is_shown_as_failed_within_five_seconds_and_resumes(tab: Page, url: str, folder: Path) -> None:
     _open(tab, url)
     tab.get_by_label("Epochs").fill("400")
-    expect(tab.get_by_label("The same in a terminal")).to_have_value(re.compile("--epochs 400"))
+    expect(tab.locator("#command textarea")).to_have_value(re.compile("--epochs 400"))
     tab.get_by_role("button", name="Start tuning").click()
     expect(tab.get_by_role("img", name="Loss")).to_be_visible(timeout=SLOW)
     os.kill(int((folder / jobs.PID).read_text()), signal.SIGKILL)

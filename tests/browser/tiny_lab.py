@@ -53,7 +53,8 @@ def engines(folder: Path) -> TinyEngines:
     _make_llm(folder, lessons=lessons)
     prompts = PromptSettings(question="{question}", verbalized="{question}", p_true="{question}", reading="{question}")
     model = ModelSettings(model=str(folder), adapter="none", device="cpu")
-    sampling = SamplingSettings(n_samples=3, temperature=1.0, max_new_tokens=12)
+    # one question at a time: slow enough that a test can stop it on the way
+    sampling = SamplingSettings(n_samples=3, temperature=1.0, max_new_tokens=12, batch_size=1)
     tuned = TuneSettings(rank=8, alpha=16, targets="all-linear", batch_size=8, learning_rate=2e-2, epochs=6.0)
     return TinyEngines(Settings(prompts=prompts, model=model, sampling=sampling, tune=tuned))
 

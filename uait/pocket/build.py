@@ -37,7 +37,7 @@ def settings() -> Settings:
     base = preset("pocket")
     return replace(
         base,
-        label=LabelSettings(calibrate="isotonic"),
+        label=LabelSettings(calibrate="platt"),
         distil=DistilSettings(keep_right_from=None, keep_wrong_below=None, dev_fraction=0.02),
     )
 

@@ -49,20 +49,22 @@ def build(
 
     n_samples = engines.settings.sampling.n_samples
     page = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, 24 * _HOUR))
-    with page, gr.Tabs() as tabs:
-        with gr.Tab("Ask", id="ask"):
-            exposure = facts.exposure if facts else None
-            question = ask_tab.build(ask_here, explain_here, engines.threshold, n_samples, exposure)
-        with gr.Tab("Compare", id="compare"):
-            references = facts.references if facts else lambda text: None
-            report = comparison.recorded_report()
-            lab = compare_tab.build(compare_here, report, engines.threshold, n_samples, references, facts is not None)
-        with gr.Tab("Label", id="label"):
-            label_tab.build(engines)
-        with gr.Tab("Tune", id="tune"):
-            tune_tab.build(engines)
-    asked = lab.ask(None, js=compare_tab.PICKED_IN_LAB, outputs=question, api_visibility="private")
-    asked.then(lambda: gr.Tabs(selected="ask"), outputs=tabs, api_visibility="private")
+    with page:
+        with gr.Tabs() as tabs:
+            with gr.Tab("Ask", id="ask"):
+                exposure = facts.exposure if facts else None
+                question = ask_tab.build(ask_here, explain_here, engines.threshold, n_samples, exposure)
+            with gr.Tab("Compare", id="compare"):
+                references = facts.references if facts else lambda text: None
+                report = comparison.recorded_report()
+                known = (references, facts is not None)
+                lab = compare_tab.build(compare_here, report, engines.threshold, n_samples, *known)
+            with gr.Tab("Label", id="label"):
+                label_tab.build(engines)
+            with gr.Tab("Tune", id="tune"):
+                tune_tab.build(engines)
+        asked = lab.ask(None, js=compare_tab.PICKED_IN_LAB, outputs=question, api_visibility="private")
+        asked.then(lambda: gr.Tabs(selected="ask"), outputs=tabs, api_visibility="private")
     return page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
 
 
