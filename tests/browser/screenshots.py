@@ -1,0 +1,55 @@
+"""Photographs the page with the embedded model: python -m tests.browser.screenshots, into assets/screenshots.
+
+Every tab in light and dark, 1440 and 400 px wide; in Ask a question has been asked and explained.
+"""
+
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from uait import pipeline
+from uait.pocket.familiarity import KnownFacts
+from uait.settings import ASSETS, preset
+from uait.ui import page
+
+OUT = ASSETS / "screenshots"
+QUESTION = "What is the chemical symbol of iridium?"
+TABS = ("Ask", "Compare", "Label", "Tune")
+
+
+def photograph(tab: Page, url: str, theme: str, width: int, out: Path) -> None:
+    """Nothing; one picture per tab below `out`."""
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.goto(f"{url}?__theme={theme}")
+    tab.get_by_label("Your question").fill(QUESTION)
+    tab.get_by_role("button", name="Ask", exact=True).click()
+    tab.get_by_role("button", name="Why?").click()
+    tab.get_by_text("What the two numbers cost").wait_for()
+    for name in TABS:
+        tab.get_by_role("tab", name=name).click()
+        tab.wait_for_timeout(2000)  # the run tabs poll for ever, so the network is never idle
+        tab.screenshot(path=out / f"{name.lower()}-{theme}-{width}.png", full_page=True)
+
+
+def main() -> None:
+    """Serves the page on a free port and photographs it."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    demo = page.build(pipeline.load_engines(preset("pocket")), facts=KnownFacts())
+    arguments = page.launch_arguments() | {"server_port": None, "prevent_thread_lock": True, "quiet": True}
+    _, url, _ = demo.launch(**arguments)
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+            )
+            for theme in ("light", "dark"):
+                for width in (1440, 400):
+                    photograph(browser.new_page(), url, theme, width, OUT)
+            browser.close()
+    finally:
+        demo.close()
+
+
+if __name__ == "__main__":
+    main()
