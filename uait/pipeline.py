@@ -4,7 +4,6 @@ In: settings, questions, a run folder. Out: an iterator of typed events, the las
 line and the page alike. A stage that was killed goes on where its files end: nothing is sampled or labelled twice.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +35,7 @@ from uait.retrieval import Bundle, Retriever, Web, retrieve
 from uait.sampling import sample_answers
 from uait.sar import sar_score
 from uait.settings import POCKET, Settings
-from uait.store import RunFolder, append_jsonl, from_json, read_json, read_jsonl, to_json, write_json
+from uait.store import RunFolder, append_jsonl, from_json, read_json, read_jsonl, to_json, write_json, write_jsonl
 from uait.training import read_card, train_adapter
 
 SAMPLES, LABELS, CALIBRATED, CALIBRATION, DISTILLED = (
@@ -190,9 +189,7 @@ def _calibrated(labels: tuple[Label, ...], settings: Settings, folder: RunFolder
     result = calibrate_labels(labels, settings.label, settings.sampling.seed)
     write_json(folder.file(CALIBRATION), to_json(result.calibration))
     write_json(folder.file("held_out.json"), list(result.held_out_ids))
-    part = folder.file(f"{CALIBRATED}.part")
-    part.write_text("".join(json.dumps(to_json(label)) + "\n" for label in result.labels), encoding="utf-8")
-    part.replace(folder.file(CALIBRATED))
+    write_jsonl(folder.file(CALIBRATED), result.labels)
     return tuple(result.labels)
 
 

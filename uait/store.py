@@ -78,13 +78,21 @@ def from_json(record_type: type[Record], data: Any) -> Record:
 
 def write_json(path: Path | str, data: Any) -> None:
     """Nothing; the file holds `data` (a record or plain data), or on any failure what it held before."""
-    path = Path(path)
     text = json.dumps(to_json(data), ensure_ascii=False, indent=1, allow_nan=False).encode("utf-8", "surrogatepass")
+    _replace(Path(path), text + b"\n")
+
+
+def write_jsonl(path: Path | str, records: Iterable[Any]) -> None:
+    """Nothing; the file holds these records, a line each, or on any failure what it held before."""
+    _replace(Path(path), b"".join(_line(record) for record in records))
+
+
+def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         with open(temporary, "wb") as file:
-            file.write(text + b"\n")
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -101,13 +109,17 @@ def read_json(path: Path | str) -> Any:
         raise DataError(f"{path} is no JSON ({err}); delete it or restore it from a copy.") from err
 
 
+def _line(record: Any) -> bytes:
+    return json.dumps(to_json(record), ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
 def append_jsonl(path: Path | str, record: Any) -> None:
     """Nothing; the file has one more line, on the disk before this returns.
 
     A last line that a kill cut in half is removed first, so that the new one starts clean.
     """
     path = Path(path)
-    line = json.dumps(to_json(record), ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass") + b"\n"
+    line = _line(record)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as file:
         cut, is_whole = _tail(file)

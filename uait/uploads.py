@@ -6,14 +6,14 @@ Knows nothing about pages or models. Every error names the file's row and column
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from uait.errors import DataError
 from uait.records import Question
-from uait.store import read_rows, to_json
+from uait.store import read_rows
 
 _TEXT_NAMES = ("text", "question", "prompt", "query", "input")
 _REFERENCE_NAMES = ("references", "reference", "answers", "answer", "target", "output", "label")
@@ -105,12 +105,6 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield reader.line_num, cells
     except csv.Error as err:
         raise DataError(f"{path.name}, row {reader.line_num}: {err}; mend the quotes of this row.") from err
-
-
-def save_questions(path: Path, questions: Sequence[Question]) -> None:
-    """Nothing; the file holds the questions, one per line, in the form that `store` reads."""
-    lines = [json.dumps(to_json(question), ensure_ascii=False) + "\n" for question in questions]
-    path.write_text("".join(lines), encoding="utf-8")
 
 
 def preview(table: Table, n_rows: int = 5) -> list[list[str]]:

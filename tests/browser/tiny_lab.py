@@ -17,10 +17,9 @@ from uait import jobs
 from uait.pipeline import distil_run
 from uait.records import Label, Question, Reason
 from uait.settings import ModelSettings, PromptSettings, SamplingSettings, Settings, TuneSettings
-from uait.store import RunFolder, append_jsonl
+from uait.store import RunFolder, append_jsonl, write_jsonl
 from uait.ui import page
 from uait.ui.tabs import label, tune
-from uait.uploads import save_questions
 
 ANSWERS = {"France": "Paris", "Peru": "Lima", "Italy": "Rome", "Spain": "Madrid", "Japan": "Tokyo", "Chad": "Lima"}
 TRUE = {**ANSWERS, "Chad": "N'Djamena"}
@@ -89,8 +88,8 @@ def labelled_run(around: TinyEngines, root: Path, n: int = 24) -> tuple[Label, .
     folder = root / "20260101-000000-label"
     folder.mkdir(parents=True)
     asked = questions(n)
-    save_questions(folder / "questions.jsonl", asked)
-    save_questions(folder / "held_out.jsonl", questions(30)[24:])
+    write_jsonl(folder / "questions.jsonl", asked)
+    write_jsonl(folder / "held_out.jsonl", questions(30)[24:])
     RunFolder(folder).save_settings(around.settings, ("prompts", "model", "sampling", "label"))
     labels = []
     for i, question in enumerate(asked):

@@ -6,8 +6,8 @@ import pytest
 
 from uait.errors import DataError
 from uait.records import Question
-from uait.store import read_questions
-from uait.uploads import Table, preview, questions_of, read_table, save_questions
+from uait.store import read_questions, write_jsonl
+from uait.uploads import Table, preview, questions_of, read_table
 
 
 def _file(folder: Path, name: str, text: str) -> Path:
@@ -71,5 +71,5 @@ def test_missing_columns_empty_cells_and_repeated_ids_name_row_and_column() -> N
 
 def test_saved_questions_are_read_back(tmp_path: Path) -> None:
     questions = [Question("1", "Où?", ("là",)), Question("2", "Why?")]
-    save_questions(tmp_path / "questions.jsonl", questions)
+    write_jsonl(tmp_path / "questions.jsonl", questions)
     assert read_questions(tmp_path / "questions.jsonl") == questions

@@ -3,7 +3,6 @@
 Writes everything under runs/pocket and copies what the product needs to assets/pocket at the end of each stage.
 """
 
-import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from uait.pocket.pretrain import Recipe, pretrain
 from uait.pocket.world import DATA, Fact, build_world, passages
 from uait.records import Done, Event, Progress
 from uait.settings import ASSETS, POCKET, DistilSettings, LabelSettings, Settings, preset
-from uait.store import RunFolder, read_questions, to_json, write_json
+from uait.store import RunFolder, read_questions, write_json, write_jsonl
 from uait.training import save_threshold
 
 RUNS = Path("runs/pocket")
@@ -59,8 +58,8 @@ def build(runs: Path = RUNS) -> Iterator[Event]:
     yield from distil_run(untuned, folder)
     yield from tune_run(untuned, folder, POCKET / "adapter")
     engines = load_engines(chosen)
-    choose_threshold(engines, facts)
-    for event in evaluate_run(load_engines(chosen), recorded_splits(), RunFolder(runs / "evaluation")):
+    engines = replace(engines, threshold=choose_threshold(engines, facts)["threshold"])
+    for event in evaluate_run(engines, recorded_splits(), RunFolder(runs / "evaluation")):
         if isinstance(event, Done):
             shutil.copy(runs / "evaluation" / "evaluation.json", POCKET / "evaluation.json")
             README.write_text(with_results(README.read_text(encoding="utf-8"), event.record), encoding="utf-8")
@@ -73,8 +72,8 @@ def write_world(facts: list[Fact]) -> None:
     """Facts, encyclopaedia, question sets and the page's examples into assets/pocket."""
     (POCKET / "questions").mkdir(parents=True, exist_ok=True)
     told = [replace(fact, exposure=fact.exposure + n_revised(fact)) for fact in facts]
-    _write_jsonl(POCKET / "facts.jsonl", [asdict(fact) for fact in told])
-    _write_jsonl(POCKET / "encyclopaedia.jsonl", list(passages(facts)))
+    write_jsonl(POCKET / "facts.jsonl", told)
+    write_jsonl(POCKET / "encyclopaedia.jsonl", passages(facts))
     outside = read_questions(DATA / "out_of_world.jsonl")
     splits = {
         IN_DOMAIN: sets.of_split(facts, "test", SEED),
@@ -82,7 +81,7 @@ def write_world(facts: list[Fact]) -> None:
         OUT_OF_WORLD: outside,
     }
     for name, questions in splits.items():
-        _write_jsonl(POCKET / "questions" / f"{name}.jsonl", [to_json(question) for question in questions])
+        write_jsonl(POCKET / "questions" / f"{name}.jsonl", questions)
     write_json(POCKET / "examples.json", sets.examples(told, outside, SEED))
 
 
@@ -105,10 +104,6 @@ def choose_threshold(engines: Engines, facts: list[Fact]) -> dict[str, Any]:
     }
     save_threshold(POCKET / "adapter", threshold, metrics)
     return metrics | {"threshold": threshold}
-
-
-def _write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def main() -> None:

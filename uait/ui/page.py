@@ -8,6 +8,7 @@ from gradio.themes.utils.fonts import LocalFont
 
 from uait import comparison, pipeline, settings
 from uait.errors import SettingsError
+from uait.opinions import Opinion
 from uait.pocket.familiarity import KnownFacts
 from uait.records import Event, Explanation
 from uait.ui.tabs import ask as ask_tab
@@ -18,7 +19,7 @@ from uait.ui.tabs import tune as tune_tab
 TITLE = "UaIT: a model that knows when to look it up"
 # A class of thirty, each with a question waiting; Gradio would allow one on ZeroGPU.
 MAX_WAITING = 64
-STYLES = ("page.css", "compare.css", "runs.css")
+STYLES = ("page.css", "compare.css")
 _HOUR = 3600
 
 
@@ -44,7 +45,7 @@ def build(
         return explain(engines, text)
 
     @gpu
-    def compare_here(text: str, references: Sequence[str] = ()) -> Iterator[Event]:
+    def compare_here(text: str, references: Sequence[str] = ()) -> Iterator[Opinion]:
         yield from comparison.compare(engines, text, references)
 
     n_samples = engines.settings.sampling.n_samples

@@ -21,7 +21,7 @@ from uait.pocket.questions import of_split
 from uait.pocket.world import Fact
 from uait.records import DistilledSet, Done, Label, Question
 from uait.settings import POCKET, DistilSettings, SamplingSettings, Settings
-from uait.store import RunFolder, from_json, read_jsonl, read_questions, read_rows
+from uait.store import RunFolder, from_json, read_jsonl, read_questions, read_rows, write_jsonl
 from uait.ui import present_runs
 from uait.ui.run_components import Distil, JobPanel, Labels, tab_style
 
@@ -169,9 +169,9 @@ def _starter(
         sampling = replace(base.sampling, n_samples=int(k), temperature=heat, batch_size=BATCH)
         folder = root / jobs.new_name(root, "label")
         folder.mkdir(parents=True)
-        uploads.save_questions(folder / "questions.jsonl", questions)
+        write_jsonl(folder / "questions.jsonl", questions)
         if source == EMBEDDED and held_out:
-            uploads.save_questions(folder / "held_out.jsonl", held_out)
+            write_jsonl(folder / "held_out.jsonl", held_out)
         jobs.start(folder, "label", replace(base, sampling=sampling))
         return folder.name
 
