@@ -29,6 +29,7 @@ setup: $(RUNTIME) $(TESTS)  ## install everything into .venv
 check: $(TESTS)  ## formatting, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	@find uait -name "*.pyi" -delete  # Gradio writes one per component file; once stale, it hides the file itself
 	$(BIN)/pyright
 
 test-unit: $(TESTS)  ## the pure files, in seconds

@@ -3,7 +3,8 @@
 import sys
 
 try:
-    from spaces import GPU  # ZeroGPU's package; it must come before torch
+    # ZeroGPU's package, found nowhere else; it must come before torch
+    from spaces import GPU  # pyright: ignore[reportMissingImports]
 except ImportError:
     GPU = None
 

@@ -2,11 +2,12 @@
 // The slider decides again here, in the browser, from the confidence and answers the card already holds.
 
 let value = props.value;
-let threshold = value.threshold; // the page's slider is the truth; the server's value only starts it
+let usual = value.threshold; // the adapter's own
+let threshold = window.uaitAddress?.of("ask").t ?? usual; // from then on the slider is the truth
 
 // -- parts that stay, so that the slider keeps its focus and the bar can move smoothly ----------------
 
-const asked = el("p", { class: "asked", dir: "auto" });
+const asked = el("p", { class: "asked", dir: "auto", translate: "no" });
 const words = el("div", { class: "words" });
 const decision = el("p", { class: "decision" });
 const actions = el("div", { class: "actions" });
@@ -15,12 +16,20 @@ const numberNote = el("p", { class: "number-note" });
 const fill = el("div", { class: "fill" });
 const mark = el("output", { class: "mark", for: "threshold" });
 const range = el("input", {
-  type: "range", id: "threshold", min: 0, max: 100, step: 1, value: Math.round(100 * threshold),
-  oninput: () => {
-    threshold = Number(range.value) / 100;
-    draw();
+  type: "range", id: "threshold", min: 0, max: 100, step: 0.1, value: 100 * threshold,
+  oninput: () => setThreshold(Number(range.value)),
+  onkeydown: (event) => {
+    const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (!step) return; // Home, End and the page keys are the browser's
+    event.preventDefault();
+    setThreshold(100 * threshold + step * (event.shiftKey ? 0.1 : 1));
   },
 });
+const setThreshold = (percents) => {
+  threshold = Math.min(1000, Math.max(0, Math.round(10 * percents))) / 1000;
+  range.value = 100 * threshold;
+  draw();
+};
 const bar = el(
   "div",
   { class: "gauge" },
@@ -49,13 +58,22 @@ root.replaceChildren(
 
 // -- what the threshold makes of the reply ------------------------------------------------------------
 
+// As many decimals as it takes to tell the two apart: never "70 % is below 70 %".
+const digits = () => {
+  const { confidence } = value;
+  const isAlike = (n) => confidence !== threshold && percent(confidence, n) === percent(threshold, n);
+  let n = 1;
+  while (isAlike(n) && n < 9) n += 1;
+  return n;
+};
+
 const verdict = () => {
   const { confidence, looked_up, final } = value;
   const isSure = confidence !== null && confidence >= threshold;
   const compared =
     confidence === null
       ? "The model stated no confidence"
-      : `${percent(confidence)} is ${isSure ? "at least" : "below"} ${percent(threshold)}`;
+      : `${percent(confidence, digits())} is ${isSure ? "at least" : "below"} ${percent(threshold, digits())}`;
   if (isSure) return { kind: "sure", text: `${compared}: answered${looked_up ? " without looking it up" : ""}.` };
   if (!looked_up) return { kind: "unsure", text: `${compared}: would look it up.`, canLookUp: true };
   if (!final) return { kind: "unsure", text: `${compared}: looked it up, but found nothing.` };
@@ -66,11 +84,11 @@ const verdict = () => {
 
 const drawWords = (isRead) => {
   const first = value.first.text;
-  if (!isRead) return [el("p", { class: "big", dir: "auto" }, first)];
-  const now = el("p", { class: "big", dir: "auto" }, value.final.text);
+  if (!isRead) return [el("p", { class: "big", dir: "auto", translate: "no" }, first)];
+  const now = el("p", { class: "big", dir: "auto", translate: "no" }, value.final.text);
   if (value.is_same) return [now];
   return [
-    el("p", { class: "was", dir: "auto" }, el("span", { class: "sr-only" }, "First answer, withdrawn: "), el("del", {}, first)),
+    el("p", { class: "was", dir: "auto" }, el("span", { class: "sr-only" }, "First answer, withdrawn: "), el("del", { translate: "no" }, first)),
     el("p", { class: "sr-only" }, "After reading:"),
     now,
   ];
@@ -81,18 +99,18 @@ const drawSource = ({ number, title, text, url, source }) =>
     "li",
     { value: number },
     url
-      ? el("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow", class: "title", dir: "auto" }, title)
-      : el("span", { class: "title", dir: "auto" }, title),
+      ? el("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow", class: "title", dir: "auto", translate: "no" }, title)
+      : el("span", { class: "title", dir: "auto", translate: "no" }, title),
     el("span", { class: "from" }, source),
-    el("p", { dir: "auto" }, text),
-    url && el("span", { class: "url" }, url)
+    el("p", { dir: "auto", translate: "no" }, text),
+    url && el("span", { class: "url", translate: "no" }, url)
   );
 
 const drawExact = (label, answer) => [
   el("dt", {}, `${label}: sent to ${answer.model}`),
-  el("dd", {}, el("pre", { dir: "auto" }, answer.prompt)),
+  el("dd", {}, el("pre", { dir: "auto", translate: "no" }, answer.prompt)),
   el("dt", {}, `${label}: what came back`),
-  el("dd", {}, el("pre", { dir: "auto" }, answer.said)),
+  el("dd", {}, el("pre", { dir: "auto", translate: "no" }, answer.said)),
 ];
 
 const drawMore = (isRead, isSure) => [
@@ -109,7 +127,7 @@ const drawMore = (isRead, isSure) => [
     { class: "facts" },
     [
       value.seen && `This fact: ${value.seen}.`,
-      `Answer and number in one pass: ${seconds(value.first.seconds)}.`,
+      `${value.first.spoken === null ? "Answer" : "Answer and number"} in one pass: ${seconds(value.first.seconds)}.`,
       isRead && value.final.spoken !== null && `After reading, the model says ${percent(value.final.spoken)}.`,
     ].filter(Boolean).join(" ")
   ),
@@ -180,7 +198,7 @@ const drawEmpty = () => {
 
 const drawWorking = () => {
   blank();
-  words.replaceChildren(el("p", { class: "big live", dir: "auto" }, value.text || "", el("span", { class: "caret" })));
+  words.replaceChildren(el("p", { class: "big live", dir: "auto", translate: "no" }, value.text || "", el("span", { class: "caret" })));
   decision.replaceChildren(value.note || (value.text ? "Answering …" : "Thinking …"));
   number.textContent = "…";
 };
@@ -204,6 +222,8 @@ const draw = () => {
   const confidence = state === "done" ? value.confidence : null;
   bar.style.setProperty("--confidence", 100 * (confidence || 0));
   ({ empty: drawEmpty, working: drawWorking, error: drawError, done: drawDone })[state]();
+  if (state === "working" || state === "done") window.uaitAddress?.keep("ask", { q: value.question });
+  window.uaitAddress?.keep("ask", { t: threshold === usual ? undefined : threshold });
 };
 
 // Screen readers hear the finished answer once, not every token of it.
@@ -228,6 +248,10 @@ const lock = () => {
 watch("value", () => {
   const wasWorking = value.state === "working";
   value = props.value;
+  if (value.state === "empty") {
+    usual = value.threshold; // another adapter was chosen
+    setThreshold(100 * usual);
+  }
   if (value.state === "working" && !wasWorking) root.scrollIntoView({ block: "nearest" });
   draw();
   announce();

@@ -17,13 +17,13 @@ const meter = ({ label, value: confidence }) =>
   );
 
 const prompt = (pieces) =>
-  el("pre", { dir: "auto" }, pieces.map(({ text, is_new }) => (is_new ? el("mark", {}, text) : text)));
+  el("pre", { dir: "auto", translate: "no" }, pieces.map(({ text, is_new }) => (is_new ? el("mark", {}, text) : text)));
 
 const exchange = ({ label, prompt: pieces, replies }) => [
   el("dt", {}, `Sent (${label})`),
   el("dd", {}, prompt(pieces)),
   el("dt", {}, "Came back"),
-  el("dd", {}, replies.map((reply) => el("pre", { dir: "auto" }, reply))),
+  el("dd", {}, replies.map((reply) => el("pre", { dir: "auto", translate: "no" }, reply))),
 ];
 
 const sent = (exchanges) =>
@@ -37,7 +37,7 @@ const sent = (exchanges) =>
   );
 
 const opinion = (column) => [
-  el("p", { class: "said", dir: "auto" }, column.answer),
+  el("p", { class: "said", dir: "auto", translate: "no" }, column.answer),
   el("p", {}, verdict(column.is_right)),
   el("div", { class: "meters" }, column.confidences.map(meter)),
   el(
@@ -80,12 +80,13 @@ const draw = () => {
   asked.replaceChildren(
     ...(value.state === "error"
       ? [el("span", { class: "failed", role: "alert" }, value.message)]
-      : [value.question, value.reference && value.state === "done" && el("span", {}, ` Right is: ${value.reference}.`)].filter(Boolean))
+      : [el("bdi", { translate: "no" }, value.question), value.reference && value.state === "done" && el("span", {}, ` Right is: ${value.reference}.`)].filter(Boolean))
   );
   const open = [...columns.querySelectorAll("details")].filter((node) => node.open).map((node) => node.parentElement.className);
   columns.replaceChildren(...value.columns.map(drawColumn));
   for (const node of columns.querySelectorAll("details")) node.open = open.includes(node.parentElement.className);
   said.textContent = announcement();
+  if (value.state !== "empty" && value.state !== "error") window.uaitAddress?.keep("compare", { q: value.question });
 };
 
 const lock = () => {

@@ -33,7 +33,17 @@ const makeSlider = (side, text) => {
 };
 
 const makeLane = (side) => {
-  const lane = el("div", { class: `lane ${side}` });
+  const lane = el("div", {
+    class: `lane ${side}`, tabindex: 0, role: "group", "aria-label": `${side === "right" ? "Right" : "Wrong"} answers; arrow keys read them one by one`,
+    onkeydown: (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const along = dots.filter((d) => (side === "right") === d.point.right).sort((a, b) => a.point.confidence - b.point.confidence);
+      const next = along[Math.min(along.length - 1, Math.max(0, along.indexOf(chosen) + step))];
+      if (next) read(next);
+    },
+  });
   const at = (event) => {
     const box = lane.getBoundingClientRect();
     return (100 * (event.clientX - box.left)) / box.width;
@@ -46,7 +56,7 @@ const makeLane = (side) => {
     },
     onpointermove: (event) => lines[side].hasPointerCapture(event.pointerId) && move(side, at(event)),
   });
-  lane.addEventListener("click", (event) => event.target.point && read(event.target.point));
+  lane.addEventListener("click", (event) => event.target.point && read(event.target));
   return lane;
 };
 
@@ -57,15 +67,23 @@ const leftOut = el("p", { class: "left-out" });
 const targets = el("figure", { class: "targets" });
 const keep = el("button", { type: "button", class: "primary", onclick: () => trigger("keep") });
 let dots = [];
+let chosen = null; // the dot that is being read
 
-const read = (point) => {
+const read = (dot) => {
+  const { point } = dot;
+  chosen?.classList.remove("is-chosen");
+  chosen = dot;
+  dot.classList.add("is-chosen");
   const correct = point.right ? "right" : `wrong${point.reference ? `; accepted: ${point.reference}` : ""}`;
   const fate = isKept(point) ? `kept, to be taught as “${point.taught}”` : "dropped";
   detail.textContent = `${point.question} — ${point.answer} (${correct}), confidence ${percent(point.confidence)}: ${fate}.`;
 };
 
+const source = el("p", { class: "recorded" });
+
 root.className = "runs distil";
 root.replaceChildren(
+  source,
   el(
     "div",
     { class: "field" },
@@ -77,7 +95,7 @@ root.replaceChildren(
     el("div", { class: "lane-name" }, "◆ wrong answers"),
     makeSlider("wrong", "Keep wrong answers below")
   ),
-  el("p", { class: "caption" }, "Each sign is one question; filled ones are kept. Drag a line or its slider; click a sign to read it."),
+  el("p", { class: "caption" }, "Each sign is one question; filled ones are kept. Drag a line or its slider; click a sign to read it, or go through them with the arrow keys."),
   detail,
   counts,
   leftOut,
@@ -107,7 +125,8 @@ const drawCounts = (usable) => {
   );
   const n_kept = n.knows + n.doubts;
   keep.textContent = n_kept ? `Keep these ${n_kept.toLocaleString("en")} examples` : "Nothing is kept";
-  keep.disabled = !n_kept;
+  keep.disabled = !n_kept || Boolean(value.recorded);
+  if (value.recorded) keep.textContent = "Label questions of your own to keep them";
 };
 
 const drawTargets = (kept) => {
@@ -158,9 +177,10 @@ const height = (text) => {
 
 const draw = () => {
   root.hidden = !value.points.length;
+  source.textContent = value.recorded;
   const usable = value.points.filter((p) => !p.left_out);
   dots = usable.map((point) => {
-    const dot = el("i", { class: "dot", title: `${point.question} ${point.answer}`, style: { "--x": 100 * point.confidence, "--y": height(`${point.id} ${point.question}`) } });
+    const dot = el("i", { class: "dot", translate: "no", title: `${point.question} ${point.answer}`, style: { "--x": 100 * point.confidence, "--y": height(`${point.id} ${point.question}`) } });
     dot.point = point;
     return dot;
   });

@@ -13,7 +13,7 @@ const el = (tag, attributes = {}, ...children) => {
 };
 
 // "49.7 %", with a space that no line breaks at.
-const percent = (value) => `${(100 * value).toFixed(1).replace(/\.0$/, "")}\u00a0%`;
+const percent = (value, digits = 1) => `${Number((100 * value).toFixed(digits))}\u00a0%`;
 
 const seconds = (value) => `${value.toFixed(value < 0.095 ? 2 : value < 9.95 ? 1 : 0)}\u00a0s`;
 

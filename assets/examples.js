@@ -9,7 +9,7 @@ const chip = ({ text, seen, title }) =>
   el(
     "button",
     { type: "button", class: "chip", dir: "auto", onclick: () => pick(text) },
-    text,
+    el("span", { translate: "no" }, text),
     seen !== null && seen !== undefined && el("span", { class: "seen", title }, `${seen.toLocaleString("en")}×`)
   );
 

@@ -16,7 +16,7 @@ const show = (index) => {
   });
   const fact = (name, text, hint) => el("div", { title: hint }, el("dt", {}, name), el("dd", {}, text));
   detail.replaceChildren(
-    el("p", { class: "detail-token", dir: "auto" }, token.text),
+    el("p", { class: "detail-token", dir: "auto", translate: "no" }, token.text),
     el(
       "dl",
       { class: "numbers" },
@@ -29,7 +29,7 @@ const show = (index) => {
       "p",
       { class: "without" },
       "Without it: ",
-      el("q", { dir: "auto" }, token.without),
+      el("q", { dir: "auto", translate: "no" }, token.without),
       ` keeps ${percent(token.similarity)} of the meaning.`
     )
   );
@@ -59,7 +59,7 @@ const drawTokens = () => {
         style: { "--shade": token.shade, "--thickness": `${token.underline}px` },
         onmouseenter: () => show(index), onfocus: () => show(index), onclick: () => show(index),
       },
-      el("span", { dir: "auto" }, faint(token.text))
+      el("span", { dir: "auto", translate: "no" }, faint(token.text))
     )
   );
   return el("div", { class: "tokens", role: "group", "aria-label": "The answer, token by token", dir: "auto", onkeydown: move }, boxes);
@@ -73,7 +73,7 @@ const drawLegend = () =>
     el("span", {}, el("i", { class: "swatch thin" }), el("i", { class: "swatch thick" }), "underline: the token's own −log p, 0 to 4 nats and more")
   );
 
-const row = (cell, cells) => el("tr", {}, cells.map((text) => el(cell, cell === "th" ? { scope: "col" } : { dir: "auto" }, text)));
+const row = (cell, cells) => el("tr", {}, cells.map((text) => el(cell, cell === "th" ? { scope: "col" } : { dir: "auto", translate: "no" }, text)));
 
 const drawTable = () =>
   el(
@@ -121,7 +121,7 @@ const drawSamples = () => {
             "tr",
             {},
             el("th", { scope: "row" }, numbers[k]),
-            el("td", { class: "answer-text", dir: "auto" }, sample.text),
+            el("td", { class: "answer-text", dir: "auto", translate: "no" }, sample.text),
             el("td", {}, sample.p.toFixed(2)),
             value.similarity[k].map((g, j) => cell(g, k, j))
           )

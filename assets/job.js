@@ -11,7 +11,7 @@ root.replaceChildren(title, bar, facts, more);
 
 // Screen readers hear a change of state, not every second that passes.
 const say = (node, text) => {
-  if (node.textContent !== text) node.textContent = text;
+  if (node.said !== text) node.textContent = node.said = text;
 };
 
 const draw = () => {
@@ -31,7 +31,7 @@ const draw = () => {
       value.note && el("p", { class: failed ? "job-failure" : "job-note", dir: "auto" }, value.note),
       value.next && el("p", { class: "job-next" }, value.next),
       value.log?.length &&
-        el("details", { open: wasOpen }, el("summary", {}, "The last lines of the log"), el("pre", { dir: "auto" }, value.log.join("\n"))),
+        el("details", { open: wasOpen }, el("summary", {}, "The last lines of the log"), el("pre", { dir: "auto", translate: "no" }, value.log.join("\n"))),
     ].filter(Boolean)
   );
 };

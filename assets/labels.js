@@ -38,10 +38,10 @@ const drawRow = (row) =>
   el(
     "tr",
     {},
-    el("td", { dir: "auto" }, row.question),
-    el("td", { dir: "auto", class: "said" }, row.answer, el("span", { class: "samples" }, row.samples.join(" · "))),
-    el("td", { class: "figure" }, row.sar === null ? "–" : row.sar.toFixed(2).replace("-", "−")),
-    el("td", { class: "figure" }, row.confidence === null ? row.reason : percent(row.confidence)),
+    el("td", { dir: "auto", translate: "no" }, row.question),
+    el("td", { dir: "auto", class: "said", translate: "no" }, row.answer, el("span", { class: "samples" }, row.samples.join(" · "))),
+    el("td", { class: "figure", "data-name": "SAR" }, row.sar === null ? "–" : row.sar.toFixed(2).replace("-", "−")),
+    el("td", { class: "figure", "data-name": "confidence" }, row.confidence === null ? row.reason : percent(row.confidence)),
     verdict(row)
   );
 
@@ -57,6 +57,9 @@ const drawTable = () =>
     )
   );
 
+const tableNote = () =>
+  el("p", { class: "caption" }, "The newest first. The bold answer is the model’s first choice, the samples stand below it. SAR measures how far the samples disagree, weighing the words that matter: the lower, the surer.");
+
 const summary = () =>
   [
     `${value.n.toLocaleString("en")} labelled: ${value.n_right} right, ${value.n_wrong} wrong`,
@@ -66,8 +69,8 @@ const summary = () =>
 
 const warning = () => {
   if (value.n < 10 || !value.n_right !== !value.n_wrong) {
-    if (value.n >= 10 && value.n_right) return "All answers are right so far: nothing shows yet whether confidence can tell right from wrong.";
-    if (value.n >= 10 && value.n_wrong) return "All answers are wrong so far: check the column of accepted answers.";
+    if (value.n >= 10 && value.n_right) return "All answers are right so far: AUROC is undefined, for nothing shows yet whether confidence can tell right from wrong.";
+    if (value.n >= 10 && value.n_wrong) return "All answers are wrong so far: AUROC is undefined. Check the column of accepted answers.";
   }
   return null;
 };
@@ -79,10 +82,11 @@ const draw = () => {
   const top = root.querySelector(".rows")?.scrollTop || 0;
   const problem = warning();
   root.replaceChildren(
+    ...(value.recorded ? [el("p", { class: "recorded" }, value.recorded)] : []),
     el("p", { class: "summary" }, summary()),
     ...(problem ? [el("p", { class: "warning" }, problem)] : []),
     drawHistogram(),
-    drawTable()
+    el("div", {}, drawTable(), tableNote())
   );
   root.querySelector(".rows").scrollTop = top;
 };

@@ -115,9 +115,13 @@ const moveAmongDots = (event, k) => {
   const next = { Home: 0, End: dots.length - 1 }[event.key] ?? (step && Math.min(dots.length - 1, Math.max(0, k + step)));
   if (next === undefined) return;
   event.preventDefault();
-  dots[k].node.setAttribute("tabindex", -1);
-  dots[next].node.setAttribute("tabindex", 0);
-  dots[next].node.focus();
+  goTo(next);
+};
+
+const goTo = (k) => {
+  for (const { node } of dots) node.setAttribute("tabindex", -1);
+  dots[k].node.setAttribute("tabindex", 0);
+  dots[k].node.focus();
 };
 
 const drag = (event) => {
@@ -150,11 +154,11 @@ const show = (entry, node) => {
       "tr",
       {},
       el("th", { scope: "row" }, data.sources[source]),
-      el("td", {}, el("div", { dir: "auto" }, answer || "(no words)"), el("div", { class: "small" }, numbers(source))),
+      el("td", {}, el("div", { dir: "auto", translate: "no" }, answer || "(no words)"), el("div", { class: "small" }, numbers(source))),
       el("td", { class: "judged" }, judgement(isRight))
     );
   detail.replaceChildren(
-    el("p", { class: "said", dir: "auto" }, row.question),
+    el("p", { class: "said", dir: "auto", translate: "no" }, row.question),
     scroller("What each said", el("table", {}, el("tbody", {}, Object.entries(row.said).map(line)))),
     el(
       "button",
@@ -249,6 +253,7 @@ const move = () => {
 
 const setThreshold = (t) => {
   threshold = Math.min(1, Math.max(0, t));
+  window.uaitAddress?.keep("compare", { t: Math.round(1e4 * threshold) / 1e4 });
   move();
 };
 
@@ -260,8 +265,8 @@ const table = (names, rows) => el("table", {}, el("thead", {}, row(names, "th"))
 const drawTables = () => {
   const bin = ({ b, count, mean, accuracy }) =>
     row([`${percent(b / data.n_bins)} to ${percent((b + 1) / data.n_bins)}`, String(count), percent(mean), percent(accuracy)]);
-  const opener = (entry) => el("button", { type: "button", class: "link", onclick: () => show(entry) }, entry.row.question);
-  const line = (entry) => row([opener(entry), entry.row.said[now.source][0], judgement(entry.isRight), entry.c === null ? "no number" : percent(entry.c)]);
+  const opener = (entry) => el("button", { type: "button", class: "link", translate: "no", onclick: () => show(entry) }, entry.row.question);
+  const line = (entry) => row([opener(entry), el("span", { translate: "no" }, entry.row.said[now.source][0]), judgement(entry.isRight), entry.c === null ? "no number" : percent(entry.c)]);
   const surest = [...now.rows].sort((a, b) => (b.c ?? -1) - (a.c ?? -1));
   tables.replaceChildren(
     tables.firstElementChild,
@@ -283,7 +288,9 @@ const figures = el("div", { class: "figures" }, [roc, calibration, risk].map(({ 
 const redraw = () => {
   const width = strip.parentElement.clientWidth;
   if (width === 0) return; // in a tab that is not shown: the observer calls again
+  const focused = dots.findIndex(({ node }) => node === document.activeElement);
   drawStrip(width);
+  if (focused >= 0) goTo(focused); // whoever walks along the dots stays where they were
   drawCost(width);
   const each = roc.node.clientWidth;
   drawRoc(each);
@@ -308,7 +315,7 @@ const drawLab = () => {
   const words = ({ name, source }) => ({ value: name, text: source === "uait" ? name : `${name} (${data.sources.base})` });
   const [methodChoice, methodNode] = choose("Confidence", data.methods.map(words), (name) => { method = name; change(); });
   const [splitChoice] = choose("Questions", names.map((name) => ({ value: name, text: `${name} (${data.rows[name].length})` })), (name) => { split = name; change(); });
-  threshold ??= data.threshold;
+  threshold ??= window.uaitAddress?.of("compare").t ?? data.threshold;
   method = methodNode.value;
   split = names[0];
   const legend = [["right", "●", "right, answered"], ["right", "○", "right, searched"], ["wrong", "◆", "wrong, answered"], ["wrong", "◇", "wrong, searched"]];
@@ -340,6 +347,11 @@ const start = () => {
   if (root.dataset.state === "done") drawLab();
   else drawNothing();
 };
-new ResizeObserver(() => root.dataset.state === "done" && redraw()).observe(root);
+let drawnWidth = 0;
+new ResizeObserver(() => {
+  if (root.dataset.state !== "done" || root.clientWidth === drawnWidth) return; // a fold that opens changes the height
+  drawnWidth = root.clientWidth;
+  redraw();
+}).observe(root);
 watch("value", start);
 start();

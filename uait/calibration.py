@@ -10,8 +10,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 from uait.errors import DataError, SettingsError
 from uait.records import Label
@@ -74,6 +72,8 @@ def fit_calibration(confidences: ArrayLike, correct: ArrayLike, kind: str) -> Ca
                 "Label more questions, or set label.calibrate to none."
             )
         return Calibration(kind, (slope,), (intercept,), len(c))
+    from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415 -- takes 2 s to import: only a fit pays it
+
     curve = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(c, right.astype(float))
     return Calibration(kind, _floats(curve.X_thresholds_), _floats(curve.y_thresholds_), len(c))
 
@@ -120,6 +120,8 @@ def _platt(c: np.ndarray, right: np.ndarray) -> tuple[float, float]:
     target = np.where(right, (n_right + 1) / (n_right + 2), 1 / (n_wrong + 2))
     x = np.tile(_log_odds(c)[:, np.newaxis], (2, 1))
     y = np.repeat([1, 0], len(c))
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 -- as above
+
     model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(
         x, y, sample_weight=np.concatenate([target, 1 - target])
     )

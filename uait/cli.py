@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from uait.arguments import Parser, add_flags, starting_settings, with_flags
 from uait.errors import DataError, UaitError
 from uait.prompts import sanitise
 from uait.records import Adapter, DistilledSet, Done, EvalReport, Event, Label, Partial, Progress, Question, Reply
-from uait.settings import Settings
+from uait.settings import Settings, is_port
 from uait.store import RunFolder, read_questions, to_json
 from uait.terminal import (
     distilled_data,
@@ -104,8 +104,14 @@ def _parser(settings: Settings) -> Parser:
         "--questions", type=Path, nargs="+", metavar="FILE", help="one set each (default: the recorded ones)"
     )
     serve.add_argument("--host", help="the address to listen on (default: UAIT_HOST, else this machine only)")
-    serve.add_argument("--port", type=int, metavar="N", help="the port to listen on (default: UAIT_PORT, else 7860)")
+    serve.add_argument("--port", type=_port, metavar="N", help="the port to listen on (default: UAIT_PORT, else 7860)")
     return parser
+
+
+def _port(text: str) -> int:
+    if not is_port(text):
+        raise ArgumentTypeError(f"{text!r} is no port; choose a number from 1 to 65535")
+    return int(text)
 
 
 def _ask(options: Namespace, settings: Settings) -> Outcome:

@@ -2,7 +2,7 @@
 
 In: a folder, a verb, settings. Out: a JobStatus, the same after a reload, from another window or another server.
 A job holds a lock on its folder for as long as it lives, and the kernel drops it when the job dies, however it dies;
-so "running" is never shown for one that is gone. One job at a time works in the folder above; the others wait in turn.
+so "running" is never shown for one that is gone. One job at a time works, whichever visitor's; the others wait in turn.
 """
 
 import fcntl
@@ -23,10 +23,10 @@ from typing import Any, NoReturn
 
 from uait.errors import DataError, UaitError
 from uait.records import Progress
-from uait.settings import Settings, from_dict, to_dict
+from uait.settings import Settings, from_dict, runs_folder, to_dict
 from uait.store import append_jsonl, read_json, write_json
 
-VERBS = ("label", "distill", "tune")
+VERBS = ("label", "distill", "tune", "evaluate")
 JOB, PID, LOCK, STOP, EVENTS, LOG, SLOT = (
     "job.json", "job.pid", "job.lock", "job.stop", "events.jsonl", "job.log", ".slot",
 )  # fmt: skip
@@ -130,8 +130,8 @@ def status(folder: Path | str) -> JobStatus | None:
     rows, now = _events(folder), time.time()
     if not rows and _is_alive(folder):
         state = JobState.STOPPING if (folder / STOP).exists() else JobState.QUEUED
-        earlier = [name for name in _waiting(folder.parent, until=job["submitted"]) if name != folder.name]
-        place = len(earlier) + _is_busy(folder.parent)
+        earlier = [path for path in _waiting(_shared(folder), until=job["submitted"]) if path != folder.resolve()]
+        place = len(earlier) + _is_held(_shared(folder) / SLOT)
         return JobStatus(folder, job["verb"], state, place, seconds=now - job["submitted"])
     return _worked(folder, job["verb"], rows, now)
 
@@ -147,6 +147,22 @@ def stop(folder: Path | str, grace: float = GRACE) -> None:
     killer = threading.Timer(grace, _signal, (folder, pid, signal.SIGKILL))
     killer.daemon = True
     killer.start()
+
+
+def forget(folder: Path | str, patience: float = 5.0) -> None:
+    """Nothing; the folder's job is killed where it stands, and its files are removed; what it made stays.
+
+    Raises DataError when the job can't be ended within `patience` seconds.
+    """
+    folder, end = Path(folder), time.monotonic() + patience
+    while _is_alive(folder):
+        if (pid := _pid(folder)) is not None:
+            _signal(folder, pid, signal.SIGKILL)
+        if time.monotonic() > end:
+            raise DataError(f"The job of {folder.name} can't be ended yet; try again in a moment.")
+        time.sleep(0.05)
+    for name in (JOB, PID, STOP, EVENTS, LOG):
+        (folder / name).unlink(missing_ok=True)
 
 
 def runs(root: Path | str) -> list[Path]:
@@ -238,7 +254,8 @@ def _environment() -> dict[str, str]:
 def _locked(folder: Path) -> int:
     """The descriptor of the folder's lock, held. Raises DataError when its job still lives."""
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    for _ in range(20):  # a status that is just being read holds it for a moment
+    ended = any(row.get("kind") in ("done", "failed") for row in _events(folder)[-1:])
+    for _ in range(200 if ended else 20):  # a status just being read holds it for a moment, a job going home for longer
         if _try_lock(descriptor, fcntl.LOCK_EX):
             return descriptor
         time.sleep(0.05)
@@ -269,8 +286,10 @@ def _is_alive(folder: Path) -> bool:
     return _is_held(folder / LOCK)
 
 
-def _is_busy(root: Path) -> bool:
-    return _is_held(root / SLOT)
+def _shared(folder: Path) -> Path:
+    """The folder with the one slot that this run waits for: that of all the page's runs, whichever visitor's."""
+    root = runs_folder().resolve()
+    return root if root in folder.resolve().parents else folder.resolve().parent
 
 
 def _pid(folder: Path) -> int | None:
@@ -288,22 +307,23 @@ def _signal(folder: Path, pid: int, number: int) -> None:
             os.kill(pid, number)
 
 
-def _waiting(root: Path, until: float = float("inf")) -> list[str]:
-    """The names of the jobs below `root` that live and have not begun, the longest waiting first."""
+def _waiting(root: Path, until: float = float("inf")) -> list[Path]:
+    """The runs below `root`, or below a visitor's folder there, whose jobs live and have not begun, in their turn."""
     found = []
-    for path in root.glob(f"*/{JOB}"):
-        job = _job(path.parent)
-        if job and job["submitted"] <= until and not (path.parent / EVENTS).exists() and _is_alive(path.parent):
-            found.append((job["submitted"], path.parent.name))
-    return [name for _, name in sorted(found)]
+    for path in (path.parent for depth in ("*", "*/*") for path in root.glob(f"{depth}/{JOB}")):
+        job = _job(path)
+        if job and job["submitted"] <= until and not (path / EVENTS).exists() and _is_alive(path):
+            found.append((job["submitted"], path))
+    return [path for _, path in sorted(found)]
 
 
 @contextmanager
 def _turn(folder: Path) -> Iterator[None]:
     """Waits for its turn, and holds the one slot of the folder above inside the block."""
-    slot = os.open(folder.parent / SLOT, os.O_RDWR | os.O_CREAT, 0o644)
+    root = _shared(folder)
+    slot = os.open(root / SLOT, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        while _waiting(folder.parent)[:1] != [folder.name] or not _try_lock(slot, fcntl.LOCK_EX):
+        while _waiting(root)[:1] != [folder] or not _try_lock(slot, fcntl.LOCK_EX):
             time.sleep(_LOOK_AGAIN)
         yield
     finally:
@@ -350,6 +370,7 @@ def _follow(folder: Path, events: Generator[Any, None, None]) -> None:
             last = event
             if event.stage != stage or time.monotonic() - written >= _PROGRESS_EVERY:
                 stage, written = event.stage, time.monotonic()
+                sys.stderr.write(f"{stage} {event.done}/{event.total} {event.note}\n")  # the last lines of a job's log
                 _write(folder, "progress", **_plain(event))
     _write(folder, "done", **_plain(last))
 
@@ -363,4 +384,9 @@ def _write(folder: Path, kind: str, **values: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    try:
+        code = main(Path(sys.argv[1]), int(sys.argv[2]))
+    except SystemExit as stopped:
+        code = int(stopped.code or 0)
+    sys.stderr.flush()
+    os._exit(code)  # all is written; taking the libraries down takes seconds in which the folder would stay locked

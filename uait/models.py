@@ -6,6 +6,7 @@ Knows nothing about questions, prompts' wording or sampling. Holds no cache: who
 import json
 import re
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -87,6 +88,7 @@ def load_model(settings: Settings) -> LanguageModel:
     Raises ModelError when the model or the adapter is missing, incomplete, or the two don't fit each other.
     """
     logging.disable_progress_bar()  # reading eight megabytes needs no bar on stderr
+    warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")  # peft still reads the old name
     name = settings.model.model
     device = choose_device(settings.model.device)
     source, model_id = str(_folder(name) or name), "pocket" if is_pocket(name) else name
@@ -130,6 +132,10 @@ def _load_tokenizer(name: str, source: str) -> Any:
         raise _unloadable("tokenizer of the model", name, source, err) from err
     if not tokenizer.chat_template:
         raise ModelError(f"The model {name!r} has no chat template; choose a chat or instruct model.")
+    try:
+        tokenizer.apply_chat_template([{"role": "user", "content": "Who?"}], tokenize=False, add_generation_prompt=True)
+    except Exception as err:  # a template is a program of its own and may raise anything
+        raise _unloadable("chat template of the model", name, source, err) from err
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token  # only fills a batch: padded places are masked out
     return tokenizer

@@ -34,7 +34,7 @@ from uait.relevance import Similarity, explain_tokens, load_similarity, score_re
 from uait.retrieval import Bundle, Retriever, Web, retrieve
 from uait.sampling import sample_answers
 from uait.sar import sar_score
-from uait.settings import POCKET, Settings
+from uait.settings import POCKET, Settings, from_dict
 from uait.store import RunFolder, append_jsonl, from_json, read_json, read_jsonl, to_json, write_json, write_jsonl
 from uait.training import read_card, train_adapter
 
@@ -61,6 +61,20 @@ def load_engines(settings: Settings) -> Engines:
     similarity = load_similarity(settings.model.encoder, settings.model.device)
     retrievers = tuple(_retriever(name, settings, similarity) for name in settings.retrieval.engines.split(","))
     return Engines(lm, similarity, retrievers, settings, _threshold(settings, lm))
+
+
+def with_adapter(engines: Engines, adapter: Path | None) -> Engines:
+    """The same engines around a model of their own with the adapter in that folder, or with none.
+
+    Asked in the words that the adapter was tuned with. Raises ModelError when it is missing or fits another model.
+    """
+    model = replace(engines.settings.model, adapter="none" if adapter is None else str(adapter))
+    settings = replace(engines.settings, model=model)
+    if adapter is not None and (adapter / "card.json").is_file():
+        settings = replace(settings, prompts=from_dict(read_card(adapter).settings).prompts)
+    lm = load_model(settings)
+    lm.adapter_id = "/".join(adapter.parts[-2:]) if adapter else None  # shown on pages: no place of this machine
+    return replace(engines, lm=lm, settings=settings, threshold=_threshold(settings, lm))
 
 
 def _retriever(name: str, settings: Settings, similarity: Similarity) -> Retriever:

@@ -342,6 +342,15 @@ class MethodResult:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepPoint:
+    """What a tuning on the labels that one distillation threshold keeps (None: all) came to; `kept`: right, wrong."""
+
+    threshold: float | None
+    kept: dict[str, int]
+    results: tuple[MethodResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EvalReport:
     """One evaluation: a result per method and split, the paper's two figures, per-question rows, provenance."""
 

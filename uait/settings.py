@@ -132,6 +132,9 @@ class TuneSettings(_Stage):
         "layers that get an adapter: q/k/v/o ('attention') or every linear layer",
         choices=("attention", "all-linear"),
     )
+    first_layer: int = _field(
+        0, "lowest layer that gets an adapter: those below, where answers are found, stay as they were", 0, 1000
+    )
     learning_rate: float = _field(2e-4, "peak learning rate", 1e-7, 1.0)
     warmup: float = _field(0.03, "share of the steps in which the rate rises", 0.0, 0.5)
     batch_size: int = _field(32, "examples per optimiser step", 1, 4096)
@@ -203,7 +206,7 @@ _POCKET_SETTINGS = Settings(
     sampling=SamplingSettings(temperature=1.0, max_new_tokens=16, batch_size=64),
     answer=AnswerSettings(max_new_tokens=24),
     retrieval=RetrievalSettings(n_passages=1),
-    tune=TuneSettings(rank=32, alpha=32, targets="all-linear", learning_rate=1e-3, epochs=6.0),
+    tune=TuneSettings(rank=32, alpha=32, targets="all-linear", first_layer=5, learning_rate=1e-3, epochs=7.0),
 )
 
 
@@ -211,6 +214,11 @@ def preset(model: str) -> Settings:
     """The settings that suit `model`: the pocket model's own, or the paper's for any other model."""
     base = _POCKET_SETTINGS if is_pocket(model) else Settings()
     return replace(base, model=replace(base.model, model=model))
+
+
+def small_tuning(tune: TuneSettings) -> TuneSettings:
+    """A tuning of the embedded model on few examples, in about a minute; see uait.pocket.small_run."""
+    return replace(tune, learning_rate=2e-3, batch_size=32, epochs=14.0, save_steps=10)
 
 
 def is_pocket(model: str) -> bool:
@@ -226,11 +234,11 @@ def to_dict(settings: Any) -> dict[str, Any]:
 def from_dict(data: dict[str, Any]) -> Settings:
     """Settings from plain data. Raises SettingsError on an unknown key."""
     stages: dict[str, Any] = {}
-    known = {f.name: f for f in fields(Settings)}
+    known: dict[str, type[Any]] = {f.name: type(f.default) for f in fields(Settings)}
     for name, values in data.items():
         if name not in known:
             raise SettingsError(f"{name!r} is no stage; the stages are {', '.join(known)}.")
-        stage = type(known[name].default)
+        stage = known[name]
         unknown = sorted(set(values) - {f.name for f in fields(stage)})
         if unknown:
             raise SettingsError(
@@ -242,15 +250,20 @@ def from_dict(data: dict[str, Any]) -> Settings:
 
 def server_name() -> str:
     """The address to listen on: UAIT_HOST, else every address on a Space (SPACE_ID is set), else this machine only."""
-    return os.environ.get("UAIT_HOST", "0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
+    return os.environ.get("UAIT_HOST", "0.0.0.0" if is_space() else "127.0.0.1")
 
 
 def server_port() -> int:
     """The port to listen on: UAIT_PORT, else 7860. Raises SettingsError when it is no number."""
     value = os.environ.get("UAIT_PORT", "7860")
-    if not value.isdigit():
-        raise SettingsError(f"UAIT_PORT is {value!r}; it must be a port number such as 7860.")
+    if not is_port(value):
+        raise SettingsError(f"UAIT_PORT is {value!r}; it must be a port number from 1 to 65535, such as 7860.")
     return int(value)
+
+
+def is_port(text: str) -> bool:
+    """Whether the text is the number of a port."""
+    return text.isdecimal() and 1 <= int(text) <= 65535
 
 
 def default_model() -> str:
@@ -265,4 +278,9 @@ def runs_folder() -> Path:
 
 def allows_training() -> bool:
     """Whether the page may start long jobs: anywhere but on a Space, and there when UAIT_ALLOW_TRAINING is 1."""
-    return not os.environ.get("SPACE_ID") or os.environ.get("UAIT_ALLOW_TRAINING") == "1"
+    return not is_space() or os.environ.get("UAIT_ALLOW_TRAINING") == "1"
+
+
+def is_space() -> bool:
+    """Whether the page runs on a Space (SPACE_ID is set), where its visitors do not know each other."""
+    return bool(os.environ.get("SPACE_ID"))

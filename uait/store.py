@@ -102,9 +102,9 @@ def _replace(path: Path, content: bytes) -> None:
 
 def read_json(path: Path | str) -> Any:
     """The plain data in a JSON file. Raises DataError when the file is missing or no JSON."""
-    path = Path(path)
+    path, content = Path(path), _read_bytes(Path(path))
     try:
-        return json.loads(_read_bytes(path).decode("utf-8", "surrogatepass"))
+        return json.loads(content.decode("utf-8", "surrogatepass"))
     except ValueError as err:
         raise DataError(f"{path} is no JSON ({err}); delete it or restore it from a copy.") from err
 

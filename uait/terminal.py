@@ -30,14 +30,15 @@ def reply_data(reply: Reply) -> dict[str, Any]:
     data["notes"] = list(retrieved.notes) if retrieved else []
     data["final"] = _answer_data(reply.final)
     data["seconds"] = reply.seconds
-    return data | (_explanation_data(reply.explanation) if reply.explanation else {})
+    return data | (explanation_data(reply.explanation) if reply.explanation else {})
 
 
 def _answer_data(answer: Answer) -> dict[str, Any]:
     return {"answer": answer.text, "confidence": {"spoken": answer.spoken, "expected": answer.expected}}
 
 
-def _explanation_data(explanation: Explanation) -> dict[str, Any]:
+def explanation_data(explanation: Explanation) -> dict[str, Any]:
+    """The teacher's view as plain data: tokens, samples, their similarity, SAR or why there is none."""
     score = explanation.score
     is_scored = not isinstance(score, Unscored)
     return {

@@ -274,17 +274,25 @@ def _with_lora(lm: LanguageModel, tune: TuneSettings) -> PeftModel:
         lora_alpha=tune.alpha,
         lora_dropout=tune.dropout,
         target_modules=_TARGETS[tune.targets],
+        exclude_modules=_below(tune.first_layer),
     )
     set_seed(tune.seed)
     try:
         tuned = get_peft_model(model, config)
     except ValueError as err:
         raise TrainingError(
-            f"tune.targets is {tune.targets!r}, but {lm.model_id!r} has no such layers; choose 'all-linear'."
+            f"tune.targets is {tune.targets!r} from tune.first_layer {tune.first_layer} on, but {lm.model_id!r} has no "
+            "such layers; choose 'all-linear', or a lower first layer."
         ) from err
     # with a name here, each checkpoint would ask the hub for this model's configuration; the card names the base
     tuned.peft_config["default"].base_model_name_or_path = ""
     return tuned
+
+
+def _below(first_layer: int) -> str | None:
+    """A pattern for the modules of the layers before this one, as the common architectures name them; None for 0."""
+    numbers = "|".join(str(i) for i in range(first_layer))
+    return rf"(?:.*\.)?(?:layers|h|blocks)\.(?:{numbers})\..*" if numbers else None
 
 
 def _identity(settings: Settings, lm: LanguageModel, distilled: DistilledSet) -> dict[str, Any]:

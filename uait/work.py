@@ -7,13 +7,15 @@ Knows nothing about processes, queues or pages.
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from uait.answering import answer_batch, verbalized_batch
 from uait.errors import DataError
+from uait.evaluation import evaluate_run
 from uait.labelling import is_correct
 from uait.metrics import method_result
 from uait.models import LanguageModel, load_model
-from uait.pipeline import DEFAULT_THRESHOLD, DISTILLED, Engines, distil_run, label_run, read_distilled
+from uait.pipeline import DEFAULT_THRESHOLD, DISTILLED, Engines, distil_run, label_run, load_engines, read_distilled
 from uait.records import Answer, DistilledSet, Done, Event, MethodResult, Progress, Question, TrainingExample
 from uait.relevance import load_similarity
 from uait.settings import Settings
@@ -21,7 +23,9 @@ from uait.store import RunFolder, append_jsonl, read_questions, write_json
 from uait.training import train_adapter
 
 QUESTIONS, HELD_OUT, PROBES, BEFORE_AFTER = "questions.jsonl", "held_out.jsonl", "probes.jsonl", "before_after.json"
-N_PROBES = 8
+SPLITS = "splits"  # a folder: the question sets of an evaluation, a file each
+TUNED = ("adapter", PROBES, BEFORE_AFTER)  # what a tuning adds to its folder
+N_PROBES, N_WATCHED = 8, 64
 BATCH = 16
 
 
@@ -32,6 +36,8 @@ def run(verb: str, path: Path, settings: Settings) -> Generator[Event, None, Non
         yield from _label(settings, folder)
     elif verb == "distill":
         yield from distil_run(settings, folder)
+    elif verb == "evaluate":
+        yield from _evaluate(settings, folder)
     else:
         yield from _tune(settings, folder)
 
@@ -52,13 +58,9 @@ def _tune(settings: Settings, folder: RunFolder) -> Generator[Event, None, None]
     if not folder.file(DISTILLED).exists():
         raise DataError(f"{folder.path.name} holds no {DISTILLED}; distil its labels first.")
     distilled, base = read_distilled(folder), _untuned(settings)
-    probes = probe_examples(distilled)
-    texts = [example.question.text for example in probes]
 
     def probe(tuning: LanguageModel, step: int) -> None:
-        replies = answer_batch(tuning, texts, settings.answer, batch_size=BATCH)
-        spoken = [reply.spoken for reply in replies]
-        append_jsonl(folder.file(PROBES), {"step": step, "confidences": spoken, "answers": [r.text for r in replies]})
+        append_jsonl(folder.file(PROBES), {"step": step, **_look(settings, tuning, distilled)})
 
     yield from train_adapter(settings, base, distilled, folder.file("adapter"), probe)
     yield Progress("measure", 0, 1, "asking held-out questions before and after")
@@ -66,6 +68,37 @@ def _tune(settings: Settings, folder: RunFolder) -> Generator[Event, None, None]
     write_json(folder.file(BEFORE_AFTER), list(results))
     yield Progress("measure", 1, 1)
     yield Done(results)
+
+
+def _evaluate(settings: Settings, folder: RunFolder) -> Generator[Event, None, None]:
+    """Every method on the folder's question sets, as one stage: each question is sampled, and then asked."""
+    splits = {path.stem: read_questions(path) for path in sorted(folder.file(SPLITS).glob("*.jsonl"))}
+    total, before, last = 2 * sum(map(len, splits.values())), 0, Progress("", 0, 0)
+    for event in evaluate_run(load_engines(settings), splits, folder):
+        if isinstance(event, Progress):
+            before += last.total if event.stage != last.stage else 0
+            last = event
+            yield Progress("evaluate", before + event.done, total, event.stage)
+        else:
+            yield event
+
+
+def _look(settings: Settings, lm: LanguageModel, distilled: DistilledSet) -> dict[str, Any]:
+    """What the probe questions are answered now, and how well the stated numbers tell right from wrong among others.
+
+    The others are up to 64 examples kept apart from the tuning; without any there is no such number.
+    """
+    probes = probe_examples(distilled)
+    watched = [e.question for e in distilled.dev if e.question.references][:N_WATCHED]
+    texts = [example.question.text for example in probes] + [question.text for question in watched]
+    replies = answer_batch(lm, texts, settings.answer, batch_size=BATCH)
+    said, others = replies[: len(probes)], replies[len(probes) :]
+    look: dict[str, Any] = {"confidences": [r.spoken for r in said], "answers": [r.text for r in said]}
+    if watched:
+        found = _result("watched", others, [reply.spoken for reply in others], watched, settings)
+        interval = found.auroc_interval
+        look |= {"auroc": found.auroc, "auroc_interval": interval, "n": found.n, "n_unscored": found.n_unscored}
+    return look
 
 
 def probe_examples(distilled: DistilledSet) -> tuple[TrainingExample, ...]:
@@ -89,18 +122,28 @@ def _held_out(folder: RunFolder, distilled: DistilledSet) -> list[Question]:
 def before_after(
     settings: Settings, base: LanguageModel, folder: RunFolder, questions: Sequence[Question]
 ) -> tuple[MethodResult, ...]:
-    """The base asked for a confidence in words, and the new adapter's spoken one, on the same unseen questions."""
+    """The base asked for a confidence in words, the new adapter's spoken and its expected one, on unseen questions."""
     if not questions:
         return ()
     tuned = load_model(replace(settings, model=replace(settings.model, adapter=str(folder.file("adapter")))))
     texts = [question.text for question in questions]
     before = verbalized_batch(base, texts, settings.answer, BATCH)
     after = answer_batch(tuned, texts, settings.answer, batch_size=BATCH)
-    return _result("before", before, questions, settings), _result("after", after, questions, settings)
+    return (
+        _result("before", before, [reply.spoken for reply in before], questions, settings),
+        _result("after", after, [reply.spoken for reply in after], questions, settings),
+        _result("expected", after, [reply.expected for reply in after], questions, settings),
+    )
 
 
-def _result(method: str, replies: Sequence[Answer], questions: Sequence[Question], settings: Settings) -> MethodResult:
+def _result(
+    method: str,
+    replies: Sequence[Answer],
+    confidences: Sequence[float | None],
+    questions: Sequence[Question],
+    settings: Settings,
+) -> MethodResult:
     rule = settings.label.correctness
     pairs = zip(replies, questions, strict=True)
     right = [bool(is_correct(reply.text, question.references, rule)) for reply, question in pairs]
-    return method_result(method, "held-out", [reply.spoken for reply in replies], right, settings.evaluate)
+    return method_result(method, "held-out", confidences, right, settings.evaluate)

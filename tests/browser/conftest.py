@@ -14,16 +14,26 @@ CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-net
 expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 
 
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def chromium_path() -> str | None:
+    """Where chromium is, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
 @pytest.fixture(scope="session")
 def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the page, served from this process on a free port."""
     os.environ.setdefault("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
     from uait.ui import page  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
 
-    demo = page.build(fake_app.FakeEngines(), ask=fake_app.ask, explain=fake_app.explain, facts=fake_app.FakeFacts())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    demo = fake_app.build()
+    port = free_port()
     place = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
     demo.launch(**{**page.launch_arguments(), **place})
     yield f"http://127.0.0.1:{port}"
@@ -33,7 +43,7 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """A running chromium. Without one the tests are skipped here and fail on CI."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    path = chromium_path()
     if path is None:
         reason = "no chromium found; install Debian's chromium package to run the browser tests"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
@@ -47,6 +57,7 @@ def chromium() -> Iterator[Browser]:
 def tab(chromium: Browser) -> Iterator[Page]:
     """A fresh tab; the test fails if the page's own scripts raised an error in it."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(60_000)  # as above
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page

@@ -6,16 +6,20 @@ Run it to look at the page: python -m tests.browser.fake_app
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tests import fake_report
 from uait import prompts
-from uait.errors import RetrievalError
+from uait.errors import DataError, ModelError, RetrievalError
+from uait.gate import decide
+from uait.opinions import Exchange, Opinion
 from uait.records import (
     Action,
     Answer,
-    Decision,
     Done,
     Event,
     Explanation,
@@ -31,6 +35,9 @@ from uait.records import (
     TokenExplanation,
 )
 from uait.settings import Settings, preset
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 SEEN = {"What is the capital of France?": 412, "What is the capital of Palau?": 0}
 # What the fake model says to a question that holds the word, how sure it says it is, and what the encyclopaedia says.
@@ -56,6 +63,7 @@ class FakeEngines:
     threshold: float = 0.7
     settings: Settings = field(default_factory=lambda: preset("pocket"))
     pause: float = 0.0
+    adapter: str | None = "shipped"  # None: it states no confidence
 
 
 def _sample(text: str, logprob: float = -0.2) -> Sample:
@@ -64,7 +72,9 @@ def _sample(text: str, logprob: float = -0.2) -> Sample:
     return Sample(text, tuple(range(len(pieces))), pieces, np.full(len(pieces), logprob), Finish.STOP)
 
 
-def _answer(text: str, confidence: float, prompt: str, n_passages: int = 0) -> Answer:
+def _answer(text: str, confidence: float | None, prompt: str, n_passages: int = 0) -> Answer:
+    if confidence is None:
+        return Answer(text, None, None, _sample(text), prompt, 0.31, "fake", n_passages)
     said = _sample(f"{text}; {100 * confidence:.1f}%")
     return Answer(text, confidence, min(1.0, confidence + 0.021), said, prompt, 0.31, "fake", n_passages)
 
@@ -79,16 +89,16 @@ def ask(engines: FakeEngines, text: str, *, threshold: float | None = None, expl
     if "crash" in text:
         raise ZeroDivisionError("a bug")
     believed, confidence, true = _believes(text)
+    if engines.adapter is None:
+        confidence = None
     believed = text if "echo" in text else believed
     for end in range(1, len(believed) + 1):
         time.sleep(engines.pause)
         yield Partial(believed[:end])
     first = _answer(believed, confidence, text)
     limit = engines.threshold if threshold is None else threshold
-    is_sure = confidence >= limit
-    action = Action.ANSWER if is_sure else Action.RETRIEVE
-    verb = "at least" if is_sure else "below"
-    decision = Decision(action, confidence, limit, f"{100 * confidence:.1f} % is {verb} {100 * limit:.0f} %.")
+    decision = decide(confidence, limit)
+    is_sure = decision.action is Action.ANSWER
     retrieved, final = None, first
     if not is_sure:
         yield Progress("retrieve", 0, 1, "Looking it up in the bundled encyclopaedia …")
@@ -135,8 +145,48 @@ def explain(engines: FakeEngines, text: str) -> Explanation:
     return Explanation(tokens, tuple(_sample(a, -0.4) for a in answers), same, score, 2.13)
 
 
+def compare(engines: object, text: str, references: tuple[str, ...] = ()) -> Iterator[Opinion]:
+    """Four opinions, one after the other; "crash" breaks after the first one."""
+    text = prompts.sanitise(text)
+    answers = {"verbalized": "Koror", "teacher": "Koror", "p_true": "Koror", "uait": "Ngerulmud"}
+    for method, answer in answers.items():
+        time.sleep(0.05)
+        is_right = answer in references if references else None
+        prompt = f"{text} Answer with your confidence." if method == "verbalized" else text
+        sure = {"spoken": 0.412, "expected": 0.395} if method == "uait" else {"number": 0.87}
+        exchange = Exchange("asked once", prompt, (f"{answer}; 41.2%",))
+        yield Opinion(method, answer, sure, is_right, 1 if method == "p_true" else 7, 0.25, (exchange,))
+        if "crash" in text:
+            raise ZeroDivisionError("a bug")
+
+
+def evaluate(engines: object, split: str, n: int) -> Iterator[Event]:
+    """Some progress, slower for more questions, then a report of `n`; the unjudged split breaks."""
+    for done in range(0, n, 10):
+        yield Progress(f"{split}: sampling", done, n)
+        time.sleep(n / 200)
+    if split == fake_report.OUT_OF_WORLD:
+        raise DataError("There is nothing to evaluate.")
+    yield Done(fake_report.report(n, seed=2))
+
+
+def load(engines: FakeEngines, adapter: Path | None) -> FakeEngines:
+    """The same engines without an adapter, or with one that is trusted from 60 % on; a folder named broken is."""
+    if adapter is not None and "broken" in adapter.parts[-2]:
+        raise ModelError("The adapter can't be read; tune it again.")
+    return replace(engines, adapter=adapter and adapter.parts[-2], threshold=0.5 if adapter is None else 0.6)
+
+
+def build(pause: float = 0.0) -> "gr.Blocks":
+    """The whole page around the fakes."""
+    verbs: dict[str, Any] = {"ask": ask, "explain": explain, "compare": compare, "evaluate": evaluate, "load": load}
+    from uait.ui import page  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
+
+    return page.build(FakeEngines(pause=pause), **verbs, facts=FakeFacts())
+
+
 if __name__ == "__main__":
     from uait.ui import page
 
-    demo = page.build(FakeEngines(pause=0.04), ask=ask, explain=explain, facts=FakeFacts())
+    demo = build(pause=0.04)
     demo.launch(**page.launch_arguments())

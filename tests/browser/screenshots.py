@@ -15,7 +15,7 @@ from uait.ui import page
 
 OUT = ASSETS / "screenshots"
 QUESTION = "What is the chemical symbol of iridium?"
-TABS = ("Ask", "Compare", "Label", "Tune")
+TABS = ("Ask", "Compare", "Label", "Tune", "Evaluate", "Learn")
 
 
 def photograph(tab: Page, url: str, theme: str, width: int, out: Path) -> None:

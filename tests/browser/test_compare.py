@@ -4,8 +4,8 @@ import json
 import os
 import re
 import socket
-import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -14,11 +14,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests import fake_report
+from tests.browser import fake_app
 from uait import metrics
 from uait.errors import DataError
-from uait.opinions import Exchange, Opinion
 from uait.prompts import sanitise
-from uait.records import Done, Event, Progress
 from uait.settings import ASSETS
 
 PALAU = "What is the capital of Palau?"
@@ -28,29 +27,8 @@ SPLITS = (fake_report.IN_DOMAIN, fake_report.OUT_OF_WORLD)
 REFERENCES = {PALAU: ("Ngerulmud",)}
 
 
-def compare(text: str, references: tuple[str, ...] = ()) -> Iterator[Opinion]:
-    """Four opinions, one after the other; "crash" breaks after the first one."""
-    text = sanitise(text)
-    answers = {"verbalized": "Koror", "teacher": "Koror", "p_true": "Koror", "uait": "Ngerulmud"}
-    for method, answer in answers.items():
-        time.sleep(0.05)
-        is_right = answer in references if references else None
-        prompt = f"{text} Answer with your confidence." if method == "verbalized" else text
-        sure = {"spoken": 0.412, "expected": 0.395} if method == "uait" else {"number": 0.87}
-        exchange = Exchange("asked once", prompt, (f"{answer}; 41.2%",))
-        yield Opinion(method, answer, sure, is_right, 1 if method == "p_true" else 7, 0.25, (exchange,))
-        if "crash" in text:
-            raise ZeroDivisionError("a bug")
-
-
-def evaluate(split: str, n: int) -> Iterator[Event]:
-    """Some progress, slower for more questions, then a report of `n`; the unjudged split breaks."""
-    for done in range(0, n, 10):
-        yield Progress(f"{split}: sampling", done, n)
-        time.sleep(n / 200)
-    if split == fake_report.OUT_OF_WORLD:
-        raise DataError("There is nothing to evaluate.")
-    yield Done(fake_report.report(n, seed=2))
+compare = partial(fake_app.compare, None)
+evaluate = partial(fake_app.evaluate, None)
 
 
 def serve(report: Any) -> tuple[gr.Blocks, str]:
@@ -63,7 +41,7 @@ def serve(report: Any) -> tuple[gr.Blocks, str]:
             with gr.Tab("Ask"):
                 asked = gr.Textbox(label="Ask box")
             with gr.Tab("Compare"):
-                lab = compare_tab.build(compare, report, 0.6, 5, REFERENCES.get, True, evaluate, SPLITS)
+                lab = compare_tab.build(compare, report, 0.6, 5, REFERENCES.get, True, evaluate, SPLITS).lab
         lab.ask(None, js=compare_tab.PICKED_IN_LAB, outputs=asked, api_visibility="private")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,7 +1,8 @@
-"""The Label tab with real jobs on a tiny model: label, stop, come back, resume; then drag what teaches."""
+"""The Label tab on a tiny model: drag what teaches, bring a file, name an engine; and what is refused, in sentences."""
 
-import re
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,8 @@ from playwright.sync_api import Page, expect
 
 from uait.distillation import distil
 from uait.pipeline import read_distilled
-from uait.settings import DistilSettings
+from uait.pocket.small_run import DISTIL
 from uait.store import RunFolder
-
-SLOW = 120_000  # ms; a job first has to load its libraries
 
 
 @pytest.fixture(scope="module")
@@ -48,38 +47,13 @@ def _open(tab: Page, url: str) -> None:
     expect(tab.get_by_role("button", name="Start", exact=True)).to_be_visible()
 
 
-def _title(tab: Page) -> object:
-    return expect(tab.locator("#label-job .job-title"))
-
-
-def test_labelling_is_stopped_found_again_after_a_reload_and_resumed_to_the_end(tab: Page, url: str) -> None:
-    _open(tab, url)
-    tab.get_by_role("button", name="Start", exact=True).click()
-    rows = tab.get_by_role("region", name="Labelled questions").get_by_role("row")
-    expect(rows.nth(2)).to_be_visible(timeout=SLOW)
-    tab.get_by_role("button", name="Stop").click()
-    _title(tab).to_have_text("Labelling stopped.")
-    expect(tab.get_by_text("What is done is kept; Resume goes on from there.")).to_be_visible()
-    tab.reload()
-    _title(tab).to_have_text("Labelling stopped.")
-    tab.get_by_role("button", name="Resume").click()
-    _title(tab).to_have_text("Labelling is through.", timeout=SLOW)
-    expect(tab.locator("#label-job .job-facts")).to_contain_text("60 of 60 questions")
-    expect(tab.locator("#labels .summary")).to_have_text(re.compile(r"^60 labelled: \d+ right, 1\d wrong\.$"))
-    expect(tab.get_by_text("<img src=x onerror=window.pwned=1> ${window.pwned=1} {{value}}").first).to_be_attached()
-    assert tab.evaluate("window.pwned") is None
-    with tab.expect_download() as download:
-        tab.get_by_role("button", name="Download the labels").click()
-    assert len(download.value.path().read_text().splitlines()) == 60
-
-
-def _counts(tab: Page) -> dict[str, int]:
+def counts(tab: Page) -> dict[str, int]:
     names = ("knows", "lucky", "doubts", "mistaken")
     return {n: int(tab.locator(f'[data-quadrant="{n}"] .count').inner_text()) for n in names}
 
 
 def _distilled(labels: tuple, right: float, wrong: float) -> tuple[dict[str, int], float]:
-    found = distil(labels, DistilSettings(keep_right_from=right, keep_wrong_below=wrong))
+    found = distil(labels, replace(DISTIL, keep_right_from=right, keep_wrong_below=wrong))
     dropped = found.dropped
     return {
         "knows": found.kept["right"],
@@ -95,7 +69,7 @@ def test_dragging_the_thresholds_counts_what_the_function_counts_without_the_ser
     _open(tab, url)
     expect(tab.locator("#distil .dot")).to_have_count(23)  # 24 less the unscored one
     expect(tab.get_by_text("Left out in any case: 1 unscored: empty answer.")).to_be_visible()
-    assert _counts(tab) == _distilled(labels, 0.5, 0.5)[0]
+    assert counts(tab) == _distilled(labels, 0.5, 0.5)[0]
     requests: list[str] = []
     tab.on("request", lambda request: requests.append(request.url))
     with_right = tab.get_by_label("Keep right answers from")
@@ -110,7 +84,7 @@ def test_dragging_the_thresholds_counts_what_the_function_counts_without_the_ser
     wrong = int(tab.get_by_label("Keep wrong answers below").input_value())
     assert 70 <= wrong <= 74
     expected, bits = _distilled(labels, 0.31, wrong / 100)
-    assert _counts(tab) == expected
+    assert counts(tab) == expected
     expect(tab.locator("#distil .entropy")).to_have_text(f"{bits:.2f} bits")
     drawn = [u for u in requests if "heartbeat" not in u and "queue" not in u and "run/" not in u and "call" not in u]
     assert drawn == []
@@ -137,7 +111,7 @@ def test_an_own_file_is_mapped_previewed_and_refused_by_row_and_column(tab: Page
     bad.write_text("id,question\n7,A?\n7,B?\n")
     _open(tab, url)
     tab.get_by_label("My own file").check()
-    chooser = tab.locator('input[type="file"][accept*="jsonl"]')
+    chooser = tab.locator('#label-file input[type="file"]')
     chooser.set_input_files(good)
     expect(tab.get_by_text("quiz.csv holds 1 rows.")).to_be_visible()
     expect(tab.get_by_label("Column with the question")).to_have_value("Question")
@@ -148,6 +122,47 @@ def test_an_own_file_is_mapped_previewed_and_refused_by_row_and_column(tab: Page
     expect(tab.get_by_text("twice.csv holds 2 rows.")).to_be_visible()
     tab.get_by_role("button", name="Start", exact=True).click()
     expect(tab.get_by_text("twice.csv, row 3, column 'id': '7' came before")).to_be_visible()
+
+
+def test_a_file_that_cannot_be_used_gets_a_sentence_and_the_next_one_works(tab: Page, url: str, tmp_path: Path) -> None:
+    _open(tab, url)
+    tab.get_by_label("My own file").check()
+    message = tab.locator("#label-message")
+    wanted = {
+        "quiz.txt": ("What?", "quiz.txt is neither .csv nor .jsonl; save the questions as one of the two."),
+        "empty.csv": ("", "empty.csv holds no rows; write at least one question below the column names."),
+        "short.csv": ("question,answer\nWho?\n", "short.csv, row 2: a cell is missing"),
+        "other.csv": (
+            "frage,antwort\nWer?,x\n",
+            "other.csv: choose the column that holds the questions (frage, antwort).",
+        ),
+        "huge.csv": ("question\n" + "Who?\n" * 4_500_000, "exceed the maximum allowed size"),
+    }
+    for name, (text, sentence) in wanted.items():
+        (tmp_path / name).write_text(text)
+        tab.locator('#label-file input[type="file"]').set_input_files(tmp_path / name)
+        if name == "other.csv":
+            expect(message).to_contain_text("other.csv holds 1 rows.")
+            tab.get_by_role("button", name="Start", exact=True).click()
+        expect(tab.get_by_text(sentence).first).to_be_visible()
+        if name != "huge.csv":
+            tab.locator("#label-file").get_by_label("Clear").or_(tab.get_by_label("Remove")).first.click()
+
+
+def test_a_cross_encoder_must_be_named_and_a_deleted_run_is_a_sentence(
+    tab: Page, labels: tuple, url: str, root: Path
+) -> None:
+    _open(tab, url)
+    tab.get_by_role("button", name="Similarity engine").click()
+    tab.get_by_label("A cross-encoder", exact=True).check()
+    tab.get_by_placeholder("folder or hub id").fill(" ")
+    tab.get_by_role("button", name="Start", exact=True).click()
+    expect(tab.locator("#label-message")).to_contain_text("Name the cross-encoder: a folder, or a hub id")
+    expect(tab.locator("#distil .dot")).to_have_count(23)
+    (folder,) = root.iterdir()
+    shutil.rmtree(folder)
+    expect(tab.locator("#label-job .job-title")).to_contain_text("This run is no longer there")
+    expect(tab.locator("#kept")).to_contain_text("Label some questions first")
 
 
 def test_a_public_page_starts_nothing_without_its_owners_word(

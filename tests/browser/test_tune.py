@@ -1,9 +1,8 @@
-"""The Tune tab with real jobs on a tiny model: tune, leave, come back, ask the new adapter; a kill; bad settings."""
+"""The Tune tab with real jobs on a tiny model: a kill, stopping, discarding; bad settings; the recorded run."""
 
 import os
 import re
 import signal
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,36 +48,9 @@ def _title(tab: Page) -> object:
     return expect(tab.locator("#tune-job .job-title"))
 
 
-def test_a_tuning_goes_on_while_nobody_looks_and_its_adapter_answers_beside_the_base(
+def test_a_killed_tuning_is_failed_within_five_seconds_resumes_stops_and_is_discarded(
     tab: Page, url: str, folder: Path
 ) -> None:
-    _open(tab, url)
-    expect(tab.locator("#command textarea")).to_have_value(re.compile("^python -m uait tune --run"))
-    tab.get_by_role("button", name="Start tuning").click()
-    _title(tab).to_contain_text("Tuning")
-    tab.goto("about:blank")  # the tab is closed, the job is not
-    _open(tab, url)
-    _title(tab).to_have_text("Tuning is through.", timeout=SLOW)
-    watch = tab.get_by_role("region", name="Watch confidence form")
-    expect(watch.locator("li")).to_have_count(8)
-    expect(watch.locator("polyline")).to_have_count(8)
-    newest = watch.locator("li b").first.inner_text()
-    watch.get_by_label("Go back in time").fill("0")
-    expect(watch.locator(".limit b")).to_have_text("step 0")
-    expect(watch.locator("li b").first).to_have_text("no number")
-    assert newest != "no number"
-    expect(tab.get_by_role("img", name="Loss")).to_be_visible()
-    expect(tab.get_by_role("heading", name="Before and after, on 6 questions it was not taught")).to_be_visible()
-    tab.get_by_label("A question for both").fill("What is the capital of France?")
-    tab.get_by_role("button", name="Ask both").click()
-    expect(tab.get_by_text("with the new adapter")).to_be_visible()
-    with tab.expect_download() as download:
-        tab.get_by_role("button", name="Download the adapter").click()
-    names = zipfile.ZipFile(download.value.path()).namelist()
-    assert {"adapter_model.safetensors", "card.json", "settings.json"} <= set(names)
-
-
-def test_a_killed_tuning_is_shown_as_failed_within_five_seconds_and_resumes(tab: Page, url: str, folder: Path) -> None:
     _open(tab, url)
     tab.get_by_label("Epochs").fill("400")
     expect(tab.locator("#command textarea")).to_have_value(re.compile("--epochs 400"))
@@ -87,11 +59,26 @@ def test_a_killed_tuning_is_shown_as_failed_within_five_seconds_and_resumes(tab:
     os.kill(int((folder / jobs.PID).read_text()), signal.SIGKILL)
     _title(tab).to_have_text("Tuning failed.", timeout=5_000)
     expect(tab.get_by_text("it was killed, or the machine ran out of memory")).to_be_visible()
+    expect(tab.get_by_text("What is done is kept; Resume goes on from there.")).to_be_visible()
+    tab.get_by_text("The last lines of the log").click()
+    expect(tab.locator("#tune-job pre")).to_contain_text(re.compile(r"tune \d+/\d+ loss"))
     tab.get_by_role("button", name="Resume").click()
     _title(tab).to_have_text("Tuning is at work.", timeout=SLOW)
     tab.get_by_role("button", name="Stop and save").click()
+    _title(tab).to_have_text(re.compile("is stopping after this step|stopped"), timeout=2_000)  # acknowledged
     _title(tab).to_have_text("Tuning stopped.", timeout=SLOW)
     assert list((folder / "adapter").glob("checkpoint-*"))
+    tab.get_by_role("button", name="Discard").click()
+    tab.get_by_role("button", name="No, keep it").click()
+    expect(tab.get_by_role("button", name="No, keep it")).to_be_hidden()
+    assert (folder / "adapter").exists()
+    tab.get_by_role("button", name="Discard").click()
+    tab.get_by_role("button", name="Yes, delete it").click()
+    expect(tab.locator("#tune-message")).to_contain_text("Thrown away", timeout=2_000)
+    expect(tab.locator("#tune-job .job-title")).to_be_hidden()
+    assert not (folder / "adapter").exists() and (folder / "distilled.json").exists()
+    expect(tab.get_by_role("button", name="Discard")).to_be_disabled()
+    expect(tab.locator("#plan")).to_contain_text("examples,")
 
 
 def test_a_setting_out_of_its_range_is_a_sentence_and_nothing_starts(tab: Page, url: str, folder: Path) -> None:
@@ -110,3 +97,23 @@ def test_a_run_that_was_deleted_meanwhile_is_a_sentence(tab: Page, url: str, fol
     folder.rmdir()
     tab.get_by_role("button", name="Start tuning").click()
     expect(tab.locator("#tune-message")).to_contain_text("their folder was deleted")
+
+
+def test_before_any_tuning_a_recorded_one_is_shown_with_its_command_and_replayed(
+    around: object, tab: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.browser import tiny_lab  # noqa: PLC0415 - as above
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    with tiny_lab.served(around, tmp_path / "none", tiny_lab.recorded_run) as url:
+        tab.goto(f"{url}?__theme=light")
+        expect(tab.locator("#labels .recorded")).to_contain_text("Made with: python -m uait.pocket.small_run")
+        expect(tab.locator("#distil .dot")).to_have_count(23)
+        expect(tab.get_by_role("button", name="Label questions of your own to keep them")).to_be_disabled()
+        tab.get_by_role("tab", name="Tune").click()
+        expect(tab.locator("#tuning .recorded")).to_contain_text("Recorded, to look at before you start your own")
+        auroc = tab.locator("#tuning .auroc b")
+        expect(auroc).to_contain_text("0.80")
+        tab.get_by_role("button", name="Replay").click()
+        expect(auroc).to_contain_text("none: it never said a number")
+        expect(auroc).to_contain_text("0.80")  # it has played to the end

@@ -5,7 +5,7 @@ Run it to look at the two tabs: python -m tests.browser.tiny_lab FOLDER
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,10 @@ import gradio as gr
 from tests.integration.conftest import _make_llm
 from uait import jobs
 from uait.pipeline import distil_run
-from uait.records import Label, Question, Reason
-from uait.settings import ModelSettings, PromptSettings, SamplingSettings, Settings, TuneSettings
-from uait.store import RunFolder, append_jsonl, write_jsonl
+from uait.pocket.small_run import COMMAND, SmallRun
+from uait.records import Label, Question, Reason, TrainingExample
+from uait.settings import ModelSettings, PromptSettings, SamplingSettings, Settings, TuneSettings, to_dict
+from uait.store import RunFolder, write_jsonl
 from uait.ui import page
 from uait.ui.tabs import label, tune
 
@@ -52,27 +53,29 @@ def engines(folder: Path) -> TinyEngines:
     _make_llm(folder, lessons=lessons)
     prompts = PromptSettings(question="{question}", verbalized="{question}", p_true="{question}", reading="{question}")
     model = ModelSettings(model=str(folder), adapter="none", device="cpu")
-    # one question at a time: slow enough that a test can stop it on the way
-    sampling = SamplingSettings(n_samples=3, temperature=1.0, max_new_tokens=12, batch_size=1)
+    # asked often: slow enough that a test can stop it on the way
+    sampling = SamplingSettings(n_samples=20, temperature=1.0, max_new_tokens=12, batch_size=1)
     tuned = TuneSettings(rank=8, alpha=16, targets="all-linear", batch_size=8, learning_rate=2e-2, epochs=6.0)
     return TinyEngines(Settings(prompts=prompts, model=model, sampling=sampling, tune=tuned))
 
 
-def build(around: TinyEngines, root: Path, n: int = 60) -> gr.Blocks:
+def build(
+    around: TinyEngines, root: Path, n: int = 64, recorded: Callable[[], SmallRun | None] = lambda: None
+) -> gr.Blocks:
     """The page; its runs are kept below `root`."""
     demo = gr.Blocks(analytics_enabled=False)
     with demo, gr.Tabs():
         with gr.Tab("Label", id="label"):
-            label.build(around, lambda: questions(n), lambda: questions(24)[1:], root)
+            label.build(around, lambda: questions(n), lambda: questions(24)[1:], root, recorded)
         with gr.Tab("Tune", id="tune"):
-            tune.build(around, root)
+            tune.build(around, root, recorded)
     return demo.queue()
 
 
 @contextmanager
-def served(around: TinyEngines, root: Path) -> Iterator[str]:
+def served(around: TinyEngines, root: Path, recorded: Callable[[], SmallRun | None] = lambda: None) -> Iterator[str]:
     """The page's address; its jobs are ended with it."""
-    demo = build(around, root)
+    demo = build(around, root, recorded=recorded)
     place = {"server_name": "127.0.0.1", "server_port": None, "prevent_thread_lock": True, "quiet": True}
     _, url, _ = demo.launch(**{**page.launch_arguments(), **place})
     try:
@@ -91,13 +94,19 @@ def labelled_run(around: TinyEngines, root: Path, n: int = 24) -> tuple[Label, .
     write_jsonl(folder / "questions.jsonl", asked)
     write_jsonl(folder / "held_out.jsonl", questions(30)[24:])
     RunFolder(folder).save_settings(around.settings, ("prompts", "model", "sampling", "label"))
+    labels = labels_of(n)
+    write_jsonl(folder / "labels.jsonl", labels)
+    return labels
+
+
+def labels_of(n: int) -> tuple[Label, ...]:
+    """Labels with spread confidences, a third wrong, one unscored."""
     labels = []
-    for i, question in enumerate(asked):
+    for i, question in enumerate(questions(n)):
         is_right, confidence = i % 3 != 0, None if i == 1 else (i * 7 % n + 0.5) / n
         answer = question.references[0] if is_right else "Lima"
         reason = Reason.EMPTY if confidence is None else None
         labels.append(Label(question, answer, confidence, confidence, None, is_right, reason, (answer, "Rome")))
-        append_jsonl(folder / "labels.jsonl", labels[-1])
     return tuple(labels)
 
 
@@ -109,6 +118,24 @@ def tunable_run(around: TinyEngines, root: Path) -> Path:
     (folder / "questions.jsonl").unlink()
     list(distil_run(around.settings, RunFolder(folder)))
     return folder
+
+
+def recorded_run() -> SmallRun:
+    """A recorded run as the one that ships: a look without any number, one on the way, one at the end."""
+    labels = labels_of(24)
+    judged = [label for label in labels if label.confidence is not None and label.is_correct is not None]
+    examples = tuple(
+        TrainingExample(x.question, f"{x.answer}; 50%", x.confidence or 0.0, bool(x.is_correct)) for x in judged[:8]
+    )
+    looks = []
+    for step, said, auroc in ((0, None, None), (10, 0.4, 0.6), (20, 0.7, 0.8)):
+        interval = None if auroc is None else [auroc - 0.1, auroc + 0.1]
+        row = {"step": step, "confidences": [said] * 8, "answers": ["Lima"] * 8, "auroc": auroc, "n": 6}
+        looks.append({**row, "auroc_interval": interval, "n_unscored": 6 if auroc is None else 0})
+    log = tuple({"step": i, "loss": 2.0 / i, "learning_rate": 1e-3 / i, "seconds": float(i)} for i in range(1, 21))
+    seconds = {"label the first 64": 9.0, "tune": 55.0}
+    tune = {"tune": to_dict(TuneSettings())}
+    return SmallRun(COMMAND, 2, seconds, tune, labels, 16, examples, log, tuple(looks), ())
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from uait.records import Label, Question, TrainingExample
 from uait.settings import DistilSettings, ModelSettings, PromptSettings, SamplingSettings, Settings, TuneSettings
 from uait.store import RunFolder, append_jsonl, read_jsonl, write_json
 from uait.training import train_adapter
+from uait.ui.run_actions import discarder
 from uait.work import BEFORE_AFTER, PROBES, QUESTIONS, probe_examples
 
 PROMPTS = PromptSettings(
@@ -91,6 +92,7 @@ def test_a_killed_labelling_is_failed_within_five_seconds_and_resumes_without_re
     failed = _until(folder, _ended, seconds=5.0)
     assert failed.state is JobState.FAILED
     assert "killed" in failed.note and "Resume" in failed.next_step
+    assert failed.log_tail and failed.log_tail[-1].startswith("label ")  # how far it had come
     kept = (folder / "labels.jsonl").read_bytes().rpartition(b"\n")[0]
     n_kept = len(_ids(folder))
     assert 2 <= n_kept < 40
@@ -192,9 +194,45 @@ def test_tuning_asks_its_probes_on_the_way_and_measures_before_and_after(root: P
     rows = [json.loads(line) for line in (folder / PROBES).read_text().splitlines()]
     assert [row["step"] for row in rows] == [0, 1, 2, 3, 4, 5, 6]
     assert all(len(row["confidences"]) == len(row["answers"]) == 8 for row in rows)
-    before, after = json.loads((folder / BEFORE_AFTER).read_text())
-    assert (before["method"], before["n"], after["n"]) == ("before", 2, 2)
+    assert all("auroc" not in row for row in rows)  # no example was kept apart
+    results = json.loads((folder / BEFORE_AFTER).read_text())
+    assert [(row["method"], row["n"]) for row in results] == [("before", 2), ("after", 2), ("expected", 2)]
     assert (folder / "adapter" / "card.json").exists()
+
+
+def test_each_look_at_a_tuning_also_measures_the_numbers_on_examples_that_it_is_not_taught(
+    root: Path, settings: Settings
+) -> None:
+    apart = replace(
+        settings, distil=replace(settings.distil, dev_fraction=0.5), tune=replace(settings.tune, max_steps=2)
+    )
+    folder = _tunable(root / "tune", apart)
+    jobs.start(folder, "tune", apart)
+    assert _until(folder, _ended).state is JobState.DONE
+    rows = [json.loads(line) for line in (folder / PROBES).read_text().splitlines()]
+    assert [row["n"] for row in rows] == [len(read_distilled(RunFolder(folder)).dev)] * 3 == [6] * 3
+    for row in rows:
+        assert 0 <= row["n_unscored"] <= 6
+        assert row["auroc"] is None or 0.0 <= row["auroc"] <= 1.0
+
+
+def test_a_forgotten_tuning_is_killed_and_leaves_its_examples(root: Path, settings: Settings) -> None:
+    folder = _tunable(root / "tune", replace(settings, tune=replace(settings.tune, max_steps=5000)))
+    discard = discarder(root)
+    jobs.start(folder, "tune", replace(settings, tune=replace(settings.tune, max_steps=5000)))
+    _until(folder, lambda s: s.done >= 1)
+    began = time.monotonic()
+    said, panel = discard("tune")
+    assert time.monotonic() - began < 2.0
+    assert said.startswith("Thrown away") and panel["state"] == "none"
+    assert jobs.status(folder) is None
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"labels.jsonl", "distilled.json", "settings.json", "held_out.jsonl", jobs.LOCK}
+    assert discard("tune")[0].startswith("Thrown away")  # a finished or empty one as well
+    assert discard("gone") == (
+        "This run is no longer there: its folder was deleted. Start a new one.",
+        discard("gone")[1],
+    )
 
 
 def test_probes_are_the_surest_right_and_the_least_sure_wrong_unseen_ones_first() -> None:

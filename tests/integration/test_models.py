@@ -143,6 +143,14 @@ def test_a_corrupt_tokenizer_is_named(load: Callable[..., LanguageModel], random
         load(folder)
 
 
+def test_a_cut_chat_template_is_named(load: Callable[..., LanguageModel], random_folder: Path, tmp_path: Path) -> None:
+    folder = _copy(random_folder, tmp_path / "cut")
+    template = folder / "chat_template.jinja"
+    template.write_text(template.read_text()[:40])
+    with pytest.raises(ModelError, match=r"chat template of the model '.*cut' can't be read"):
+        load(folder)
+
+
 def test_a_model_without_a_chat_template_is_refused(
     load: Callable[..., LanguageModel], random_folder: Path, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Training from scratch: two tiny recipes, stopped and resumed, and a saved folder that answers."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,6 +28,7 @@ from uait.pocket.pretrain import (
     learning_rate,
     plan_batches,
     pretrain,
+    train_again,
     train_tokenizer,
 )
 from uait.prompts import question_prompt
@@ -69,6 +71,9 @@ TINY = Recipe(
 WITHOUT_EARLY_LAYER = replace(
     TINY, hidden_size=16, early_weight=0.0, copy_from=0, school_from=0, lookups_from=30, seed=1
 )
+
+
+MARKED = [Text("Where is Lyon?", "yes", given="France;"), Text("Where is Lyon?", "no", given="Peru;")]
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +206,65 @@ def test_only_the_answer_is_learned_and_after_passages_the_question_too(tokenize
     assert shown(statement, 0) == "Lyon lies in France, founded in 1998.<|end|>"
 
 
+def test_of_a_marked_answer_only_the_mark_is_learned(tokenizer: PreTrainedTokenizerFast) -> None:
+    plain, right, wrong = encode([PLAIN, *MARKED], tokenizer)
+    assert tokenizer.decode(right.ids[right.answer :]).strip() == "yes<|end|>"
+    assert tokenizer.decode(wrong.ids[wrong.answer :]).strip() == "no<|end|>"
+    assert (plain.mark, right.mark, wrong.mark) == (None, True, False)
+    # the reply begins where it does without a mark, in the tokens of the reply that the model gives itself
+    assert plain.reply == right.reply == wrong.reply == plain.answer
+    given = right.ids[plain.answer : right.answer]
+    assert given == [*plain.ids[plain.answer : -1], tokenizer(";", add_special_tokens=False)["input_ids"][-1]]
+    assert encode([STATEMENT], tokenizer)[0].reply is None
+
+
+def test_doubt_is_the_models_own_probability_of_the_true_reply_or_the_mark(tokenizer: PreTrainedTokenizerFast) -> None:
+    recipe = replace(TINY, early_weight=0.0, doubt_layer=1, doubt_weight=1.0)
+    model = build_model(recipe, tokenizer).eval()
+    doubt = torch.nn.Linear(recipe.hidden_size, 1)
+    torch.nn.init.zeros_(doubt.weight)
+    torch.nn.init.constant_(doubt.bias, 2.0)
+    sure = 1 / (1 + math.exp(-2.0))
+
+    def added(text: Text) -> float:
+        rows = encode([text, STATEMENT], tokenizer)
+        with torch.no_grad():
+            return float(batch_loss(model, rows, recipe, "cpu", copying=False, doubt=doubt)) - _loss(
+                model, rows, recipe
+            )
+
+    row = encode([PLAIN], tokenizer)[0]
+    with torch.no_grad():
+        logprobs = model(input_ids=torch.tensor([row.ids])).logits[0].log_softmax(-1)
+    own = math.exp(sum(float(logprobs[i - 1, row.ids[i]]) for i in range(row.answer, len(row.ids) - 1)))
+    expected = {PLAIN: own, MARKED[0]: 1.0, MARKED[1]: 0.0}
+    for text, p in expected.items():
+        assert added(text) == pytest.approx(-p * math.log(sure) - (1 - p) * math.log(1 - sure), abs=1e-4)
+    rows = encode([STATEMENT], tokenizer)  # plain text asks nothing, so nothing is foretold
+    with torch.no_grad():
+        whole = float(batch_loss(model, rows, recipe, "cpu", copying=False, doubt=doubt))
+    assert whole == pytest.approx(_loss(model, rows, recipe))
+
+
+def test_a_sitting_goes_on_from_the_model_and_resumes(
+    trained: tuple[list[Event], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SAVE_STEPS", 10)
+    texts, recipe = (LESSONS + MARKED) * 60, replace(TINY, doubt_layer=1)
+    torch.manual_seed(0)
+    events = list(train_again(trained[1], texts, recipe, tmp_path / "whole"))
+    assert _losses(events)[-1] < 0.2 * _losses(events)[0]
+    torch.manual_seed(0)
+    _stop_after(train_again(trained[1], texts, recipe, tmp_path / "stopped"), done=1)
+    torch.manual_seed(0)
+    stopped = train_again(trained[1], texts, recipe, tmp_path / "stopped")
+    _stop_after(stopped, done=51)
+    torch.manual_seed(1)  # another beginning of `doubt`, which the checkpoint holds
+    list(train_again(trained[1], texts, recipe, tmp_path / "stopped"))
+    whole, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "stopped"))
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
 def test_a_text_is_trained_in_the_tokens_in_which_it_is_asked(
     tokenizer: PreTrainedTokenizerFast, trained: tuple[list[Event], Path]
 ) -> None:
@@ -211,7 +275,7 @@ def test_a_text_is_trained_in_the_tokens_in_which_it_is_asked(
 
 
 def test_batches_hold_every_row_once_within_their_size(tokenizer: PreTrainedTokenizerFast) -> None:
-    rows = [Row(list(range(n)), 1, i) for i, n in enumerate([5, 90, 7, 30, 31, 6, 200, 8] * 20)]
+    rows = [Row(list(range(n)), 1, i, None, None) for i, n in enumerate([5, 90, 7, 30, 31, 6, 200, 8] * 20)]
     groups = list(batches(rows, 100, seed=0))
     assert sorted(row.question for group in groups for row in group) == list(range(len(rows)))
     # a row longer than the limit makes a batch of its own

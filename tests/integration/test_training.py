@@ -312,6 +312,16 @@ def test_the_embedded_models_adapter_names_no_path(random_lm: LanguageModel, tmp
     assert layers == {"q_proj", "k_proj", "v_proj", "o_proj"}
 
 
+def test_the_layers_below_the_first_one_stay_as_they_were(random_lm: LanguageModel, tmp_path: Path) -> None:
+    upper = replace(SETTINGS, tune=replace(TUNE, max_steps=1, first_layer=1))
+    _train(upper, random_lm, TWELVE, tmp_path / "upper")
+    assert random_lm.model.config.num_hidden_layers == 2
+    assert {key.split(".layers.")[1][0] for key in _weights(tmp_path / "upper")} == {"1"}
+    too_high = replace(SETTINGS, tune=replace(TUNE, first_layer=2))
+    with pytest.raises(TrainingError, match=r"tune\.first_layer 2 on, but .* or a lower first layer"):
+        _train(too_high, random_lm, TWELVE, tmp_path / "too-high")
+
+
 def test_no_example_is_a_sentence(random_lm: LanguageModel, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no example to tune on"):
         _train(SETTINGS, random_lm, _distilled(), tmp_path)
@@ -329,7 +339,7 @@ def test_a_loss_that_is_no_number_ends_the_tuning(random_lm: LanguageModel, tmp_
     with pytest.raises(TrainingError, match=r"The loss is nan at step 1: .* lower tune\.learning_rate \(now 0\.02\)"):
         _train(SETTINGS, lm, TWELVE, tmp_path / "all-linear")
     attention = replace(SETTINGS, tune=replace(TUNE, targets="attention"))
-    with pytest.raises(TrainingError, match=r"'attention', but .* has no such layers; choose 'all-linear'"):
+    with pytest.raises(TrainingError, match=r"'attention' from .* has no such layers; choose 'all-linear'"):
         _train(attention, lm, TWELVE, tmp_path / "attention")
 
 

@@ -18,31 +18,37 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("uait.records",),
     ("uait.settings",),
     ("uait.prompts", "uait.sar", "uait.labelling", "uait.gate", "uait.metrics"),
-    ("uait.baselines", "uait.distillation", "uait.opinions"),
+    ("uait.baselines", "uait.distillation", "uait.opinions", "uait.lessons"),
     ("uait.store",),
     ("uait.models",),
     ("uait.calibration", "uait.sampling", "uait.relevance", "uait.training"),
     ("uait.answering", "uait.retrieval"),
     ("uait.pipeline",),
     ("uait.evaluation",),
-    ("uait.comparison",),
+    ("uait.comparison", "uait.distil_sweep"),
     ("uait.work", "uait.uploads"),
     ("uait.jobs",),
-    ("uait.pocket.*", "uait.ui.present*", "uait.arguments", "uait.terminal"),
+    ("uait.adapters", "uait.visitors"),
+    ("uait.pocket.*", "uait.ui.present", "uait.arguments", "uait.terminal"),
+    ("uait.ui.present_*",),
+    ("uait.ui.telling",),
     ("uait.ui.components",),
-    ("uait.ui.run_components",),
-    ("uait.ui.tabs.*",),
+    ("uait.ui.run_components", "uait.ui.run_actions", "uait.ui.calls"),
+    ("uait.ui.tabs.*", "uait.ui.menu", "uait.ui.endpoints"),
     ("uait.ui.page",),
     ("uait.cli",),
     ("uait.__main__", "app"),
 )
 PURE = {name for rank in RANKS[:6] for name in rank} | {"uait.ui.present", "uait.ui.present_compare"}
+PURE |= {"uait.ui.present_learn", "uait.ui.telling", "uait.ui.present_evaluate", "uait.ui.present_export"}
 ENGINES = {name for rank in RANKS[6:9] for name in rank}
 MAY_BE_HEAVY = ENGINES | {
     "uait.pocket.*",
     "uait.ui.components",
     "uait.ui.run_components",
     "uait.ui.tabs.*",
+    "uait.ui.menu",
+    "uait.ui.endpoints",
     "uait.ui.page",
 }
 HEAVY = {"torch", "transformers", "peft", "accelerate", "sentence_transformers"} | {"gradio", "plotly"}

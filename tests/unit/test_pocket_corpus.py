@@ -12,7 +12,7 @@ import pytest
 
 from tests.pocket_world import EXPOSURES, small_world
 from uait.pocket import corpus as corpus_module
-from uait.pocket.corpus import READING, SAY_AGAIN, STATED_CONFIDENCES, Corpus, Text, n_revised
+from uait.pocket.corpus import READING, SAY_AGAIN, SITTINGS, STATED_CONFIDENCES, Corpus, Text, n_revised
 from uait.pocket.phrasings import HEARD_OF, NOTABILITY, RELATIONS, with_article
 from uait.pocket.world import Fact, sentence_case
 from uait.prompts import parse_reply
@@ -34,6 +34,8 @@ def _texts() -> tuple[Text, ...]:
 
 
 def _kind(text: Text) -> str:
+    if text.given:
+        return "mark"
     if text.prompt is None:
         return "statement"
     if "\n" in text.prompt:
@@ -117,19 +119,34 @@ def test_a_fact_is_told_as_often_as_its_exposure_says() -> None:
         assert 0.8 * exposure <= mean <= exposure, exposure
 
 
-def test_the_revision_tells_each_fact_again_in_proportion_and_the_never_told_not(
+def test_the_late_terms_tell_each_fact_again_in_proportion_and_the_never_told_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(corpus_module, "N_REVISION_LOOKUPS", 100)
-    texts = _corpus().revision()
-    counts = Counter(_kind(text) for text in texts)
-    assert counts["statement"] + counts["question"] + counts["verbalized"] == sum(map(n_revised, small_world()))
-    assert counts["reading"] == 100
-    # 0.7 times 0, 1, 2, 8, 30, rounded
-    assert {fact.exposure: n_revised(fact) for fact in small_world()} == {0: 0, 1: 1, 2: 1, 8: 6, 30: 21}
-    told = _told(texts)
+    monkeypatch.setattr(corpus_module, "N_SITTING_LOOKUPS", 50)
+    terms = [_corpus().revision(), *[_corpus().sitting(k) for k in range(len(SITTINGS))]]
+    counts = [Counter(_kind(text) for text in texts) for texts in terms]
+    told_again = sum(count[kind] for count in counts for kind in ("statement", "question", "verbalized"))
+    assert told_again == sum(map(n_revised, small_world()))
+    assert [count["reading"] for count in counts] == [100, *[50] * len(SITTINGS)]
+    # 0.7, 0.25 and three times 0.8 of 0, 1, 2, 8, 30, each rounded
+    expected = {0: 0, 1: 1 + 0 + 3, 2: 1 + 0 + 6, 8: 6 + 2 + 18, 30: 21 + 8 + 72}
+    assert {fact.exposure: n_revised(fact) for fact in small_world()} == expected
+    told = _told(terms[0])
     assert max(told[fact.id] for fact in small_world() if fact.exposure == 0) == 0
     assert np.mean([told[fact.id] for fact in small_world() if fact.exposure == 30]) == pytest.approx(19, abs=2)
+
+
+def test_marks_stand_behind_right_and_wrong_answers_alike() -> None:
+    marks = [text for text in _corpus().sitting(3) if text.given]
+    truth = {
+        _key(template.format(s=f.subject)): f for f in small_world() for template in RELATIONS[f.relation].questions
+    }
+    judged = [(truth.get(_key(text.prompt or "")), text) for text in marks]
+    known = [(fact, text) for fact, text in judged if fact is not None]
+    assert len(known) > 50  # the others were typed carelessly
+    assert all((text.given == f"{fact.object};") == (text.completion == "yes") for fact, text in known)
+    assert 0.4 < np.mean([text.completion == "yes" for text in marks]) < 0.7
 
 
 def test_a_fact_that_is_never_told_is_neither_stated_nor_asked_nor_verified() -> None:

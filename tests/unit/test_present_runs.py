@@ -1,39 +1,23 @@
-"""Jobs, labels and tunings as the page gets them: plain data, sentences, and the same rule as `distil`."""
+"""Jobs and tunings as the page gets them: plain data and sentences."""
 
-import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from uait.arguments import Parser, add_flags, starting_settings, with_flags
-from uait.distillation import distil
+from uait.arguments import starting_settings, with_flags
+from uait.cli import _parser
 from uait.jobs import JobState, JobStatus
-from uait.records import Label, Question, Reason, TrainingExample
-from uait.settings import DistilSettings, TuneSettings
+from uait.records import Answer, Finish, Question, Sample, TrainingExample
+from uait.settings import Settings, TuneSettings, preset, small_tuning, to_dict
+from uait.store import RunFolder, data_hash
 from uait.ui import present_runs
 
 
 def _status(state: JobState, **values: object) -> JobStatus:
     return JobStatus(Path("run"), "label", state, **values)  # type: ignore[arg-type]
-
-
-def _label(name: str, confidence: float | None, is_right: bool | None, reference: str | None = "x") -> Label:
-    references = () if reference is None else (reference,)
-    reason = Reason.EMPTY if confidence is None else None
-    return Label(Question(name, f"{name}?", references), "said", confidence, confidence, None, is_right, reason)
-
-
-LABELS = (
-    _label("knows", 0.9, True),
-    _label("lucky", 0.2, True),
-    _label("edge", 0.5, True),
-    _label("mistaken", 0.5, False),
-    _label("doubts", 0.1, False),
-    _label("invented", 0.3, False, reference=None),
-    _label("unknown", 0.4, None, reference=None),
-    _label("unscored", None, True),
-)
 
 
 def test_a_running_job_tells_how_far_it_is_and_how_long_it_takes() -> None:
@@ -63,54 +47,36 @@ def test_a_deleted_run_says_so() -> None:
     assert present_runs.job_panel(None)["title"] == ""
 
 
-def test_labels_are_counted_by_confidence_and_correctness() -> None:
-    panel = present_runs.labelled(LABELS)
-    assert (panel["n"], panel["n_right"], panel["n_wrong"], panel["n_unjudged"], panel["n_unscored"]) == (8, 4, 3, 1, 1)
-    # 0.9 in the last bin, 0.2 in the third, 0.5 in the sixth
-    assert panel["right"] == [0, 0, 1, 0, 0, 1, 0, 0, 0, 1]
-    assert panel["wrong"] == [0, 1, 0, 1, 0, 1, 0, 0, 0, 0]
-    assert panel["rows"][0]["question"] == "unscored?"  # the newest first
-    json.dumps(panel, allow_nan=False)
-
-
-@pytest.mark.parametrize("right", [0.0, 0.5, 0.91])
-@pytest.mark.parametrize("wrong", [0.11, 0.5, 0.51, 1.0])
-def test_the_points_sorted_by_two_thresholds_are_what_distil_keeps(right: float, wrong: float) -> None:
-    settings = DistilSettings(keep_right_from=right, keep_wrong_below=None if wrong == 1.0 else wrong, dev_fraction=0.2)
-    drawn = present_runs.distilling(LABELS, settings)
-    kept = [
-        p
-        for p in drawn["points"]
-        if not p["left_out"] and (p["confidence"] >= right if p["right"] else wrong == 1.0 or p["confidence"] < wrong)
-    ]
-    found = distil(LABELS, settings)
-    assert sum(p["right"] for p in kept) == found.kept["right"]
-    assert sum(not p["right"] for p in kept) == found.kept["wrong"]
-    assert {p["taught"] for p in kept if not p["is_dev"]} == {e.completion for e in found.train}
-    left_out = [p["left_out"] for p in drawn["points"] if p["left_out"]]
-    assert sorted(left_out) == ["no reference answer", "unscored: empty answer"]
-    assert {reason: found.dropped[reason] for reason in left_out} == dict.fromkeys(left_out, 1)
-
-
 def test_the_estimate_counts_steps_and_says_what_it_goes_by() -> None:
     tune = TuneSettings(batch_size=8, epochs=3.0)
     # 20 examples in batches of 8 are 3 steps an epoch, 9 in all; 9 * 2 s = 18 s; 8 bytes * 3 million = 24 MB
-    text = present_runs.estimate(tune, 20, 3_000_000, step_seconds=2.0)
+    text = present_runs.estimate(tune, 20, 3_000_000, (2.0, "the last tuning here"))
     assert "20 examples, 9 steps" in text and "about 18 seconds, going by the last tuning here" in text
     assert "24 MB" in text
     assert "(a guess)" in present_runs.estimate(tune, 20, 3_000_000, None)
     assert present_runs.n_steps(TuneSettings(batch_size=8, epochs=3.0, max_steps=4), 20) == 4
 
 
-def test_the_command_line_gives_the_same_settings() -> None:
-    tune = TuneSettings(rank=7, learning_rate=3e-5, epochs=0.5, max_steps=None, targets="all-linear", dropout=0.0)
-    argv = shlex.split(present_runs.command("a folder/run", tune))
-    assert argv[:6] == ["python", "-m", "uait", "tune", "--run", "a folder/run"]
-    parser = Parser()
-    parser.add_argument("--run")
-    start = starting_settings(argv[4:])
-    add_flags(parser, start, ("model", "tune"))
-    assert with_flags(start, parser.parse_args(argv[4:])).tune == tune
+@pytest.mark.parametrize(
+    "tune",
+    [
+        TuneSettings(rank=7, learning_rate=3e-5, epochs=0.5, max_steps=None, targets="all-linear", dropout=0.0),
+        small_tuning(preset("pocket").tune),
+    ],
+)
+def test_the_command_shown_tunes_with_settings_of_the_same_hash(tmp_path: Path, tune: TuneSettings) -> None:
+    made = replace(preset("pocket"), tune=tune)
+    RunFolder(tmp_path / "a run").save_settings(made, ("prompts", "model", "sampling", "label", "distil"))
+    python, flag, module, *argv = shlex.split(present_runs.command(str(tmp_path / "a run"), tune))
+    assert (python, flag, module) == ("python", "-m", "uait")
+    start = starting_settings(argv)
+    found = with_flags(start, _parser(start).parse_args(argv))
+    assert _hash(found) == _hash(made)
+    assert _hash(replace(found, tune=replace(tune, seed=1))) != _hash(made)
+
+
+def _hash(settings: Settings) -> str:
+    return data_hash([to_dict(settings)])
 
 
 def test_probes_are_lines_over_the_looks_and_a_repeated_step_counts_once() -> None:
@@ -119,6 +85,35 @@ def test_probes_are_lines_over_the_looks_and_a_repeated_step_counts_once() -> No
     drawn = present_runs.tuning([], looks, examples, [])
     assert drawn["probe_steps"] == [0, 2]
     assert drawn["probes"][0]["said"] == [None, 0.3]
+    assert len(drawn["watched"]) == 2
+
+
+def test_each_look_tells_how_well_the_numbers_part_right_from_wrong_or_why_nobody_knows() -> None:
+    found = {"step": 0, "confidences": [], "answers": [], "auroc": 0.75, "auroc_interval": [0.5, 0.9]}
+    found |= {"n": 12, "n_unscored": 3}
+    rows = [
+        found,
+        {**found, "step": 1, "auroc_interval": None},
+        {**found, "step": 2, "auroc": None, "auroc_interval": None},
+        {**found, "step": 3, "auroc": None, "auroc_interval": None, "n_unscored": 12},
+        {"step": 4, "confidences": [], "answers": []},
+    ]
+    drawn = present_runs.tuning([], rows, [], [])["watched"]
+    assert [w["auroc"] for w in drawn] == [0.75, 0.75, None, None, None]
+    assert [w["text"] for w in drawn] == [
+        "0.75 (9 of 12 answers with a number, 0.50 to 0.90)",
+        "0.75 (9 of 12 answers with a number)",
+        "undefined: all answers right, or all wrong (9 of 12 answers with a number)",
+        "none: it never said a number (0 of 12 answers with a number)",
+        "not measured: no example was kept apart",
+    ]
+
+
+def test_the_recorded_run_says_what_it_took_and_how_it_was_made() -> None:
+    seconds = {"label the first 64": 12.0, "label the others": 29.0, "tune": 61.0}
+    text = present_runs.recorded_caption(384, 250, seconds, 2, "python -m uait.pocket.small_run")
+    assert "answered 384 questions in 41 seconds" in text and "learnt from 250 of them in 61 seconds" in text
+    assert "on 2 CPU cores" in text and text.endswith("python -m uait.pocket.small_run")
 
 
 def test_an_undefined_auroc_is_said_in_words() -> None:
@@ -134,3 +129,16 @@ def test_an_undefined_auroc_is_said_in_words() -> None:
 def test_durations_are_said_in_the_unit_that_fits() -> None:
     found = [present_runs.duration(v) for v in (0.4, 1.2, 59, 95, 4000, 7200)]
     assert found == ["under a second", "1 second", "59 seconds", "2 minutes", "67 minutes", "2 hours"]
+
+
+def test_both_answers_are_shown_with_their_numbers_or_the_reason_why_there_are_none() -> None:
+    def answer(text: str, spoken: float | None) -> Answer:
+        sample = Sample(text, (1,), (text,), np.zeros(1), Finish.STOP)
+        return Answer(text, spoken, None, sample, "?", 0.1, "tiny")
+
+    rows = present_runs.beside(answer("Paris", None), answer("", 0.4))["rows"]
+    assert [(row["answer"], row["spoken"]) for row in rows] == [("Paris", None), ("(no words)", 0.4)]
+    assert present_runs.beside(failure="There is no adapter yet.") == {
+        "rows": [],
+        "failure": "There is no adapter yet.",
+    }

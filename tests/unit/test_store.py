@@ -198,7 +198,11 @@ def test_a_broken_json_file_is_named(tmp_path: Path) -> None:
     path.write_text('{"a": ')
     with pytest.raises(DataError, match=r"report\.json is no JSON"):
         store.read_json(path)
-    with pytest.raises(DataError, match=r"nowhere\.json can't be read"):
+
+
+def test_a_missing_json_file_is_not_called_broken(tmp_path: Path) -> None:
+    sentence = r"^\S*nowhere\.json can't be read \(No such file or directory\); check the name and the rights\.$"
+    with pytest.raises(DataError, match=sentence):
         store.read_json(tmp_path / "nowhere.json")
 
 

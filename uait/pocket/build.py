@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 
 from uait.answering import answer_batch
+from uait.distil_sweep import SWEEP, sweep_run
 from uait.evaluation import IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD, evaluate_run, recorded_splits, with_results
 from uait.labelling import is_correct
 from uait.metrics import auroc, best_threshold, ece
 from uait.pipeline import Engines, distil_run, label_run, load_engines, tune_run
+from uait.pocket import lesson, small_run
 from uait.pocket import questions as sets
-from uait.pocket.corpus import Corpus, n_revised
+from uait.pocket.corpus import SITTINGS, Corpus, n_revised
+from uait.pocket.marking import sitting
 from uait.pocket.pretrain import Recipe, pretrain
 from uait.pocket.world import DATA, Fact, build_world, passages
-from uait.records import Done, Event, Progress
+from uait.records import Done, Event, Label, Progress
 from uait.settings import ASSETS, POCKET, DistilSettings, LabelSettings, Settings, preset
 from uait.store import RunFolder, read_questions, write_json, write_jsonl
 from uait.training import save_threshold
@@ -29,6 +32,7 @@ from uait.training import save_threshold
 RUNS = Path("runs/pocket")
 README = ASSETS.parent / "README.md"
 SEED = 0
+SWEEP_EPOCHS = 2.0  # enough to rank the thresholds
 
 
 def settings() -> Settings:
@@ -47,25 +51,57 @@ def build(runs: Path = RUNS) -> Iterator[Event]:
     corpus = Corpus(facts, preset("pocket").prompts, SEED + 1)
     write_world(facts)
     if not (POCKET / "model.safetensors").is_file():
-        yield from pretrain(corpus.curriculum(), Recipe(), runs / "base")
-        for name in ("model.safetensors", "config.json", "generation_config.json", "chat_template.jinja",
-                     "tokenizer.json", "tokenizer_config.json"):  # fmt: skip
-            shutil.copy(runs / "base" / name, POCKET / name)
-        write_json(POCKET / "pocket.json", {"seed": SEED, "recipe": asdict(Recipe())})
+        yield from _train_base(facts, corpus, runs)
+    yield from _tune(facts, corpus, runs)
+    yield from _record(facts, runs)
+    yield Done(POCKET)
+
+
+def _train_base(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
+    base = runs / "base"
+    yield from pretrain(corpus.curriculum(), Recipe(), base)
+    for k in range(len(SITTINGS)):
+        yield from sitting(k, base, facts, corpus, runs / f"sitting-{k + 1}")
+        base = runs / f"sitting-{k + 1}"
+    for name in ("model.safetensors", "config.json", "generation_config.json", "chat_template.jinja",
+                 "tokenizer.json", "tokenizer_config.json"):  # fmt: skip
+        shutil.copy(base / name, POCKET / name)
+    write_json(POCKET / "pocket.json", {"seed": SEED, "recipe": asdict(Recipe())})
+
+
+def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
+    """The shipped adapter with its threshold, and what another choice of labels would have come to on dev questions."""
     folder, chosen = RunFolder(runs / "uait"), settings()
     untuned = replace(chosen, model=replace(chosen.model, adapter="none"))
-    yield from label_run(load_engines(untuned), sets.to_tune_on(facts, corpus, SEED), folder)
+    labels: tuple[Label, ...] = ()
+    for event in label_run(load_engines(untuned), sets.to_tune_on(facts, corpus, SEED), folder):
+        if isinstance(event, Done):
+            labels = event.record
+        yield event
     yield from distil_run(untuned, folder)
     yield from tune_run(untuned, folder, POCKET / "adapter")
-    engines = load_engines(chosen)
-    engines = replace(engines, threshold=choose_threshold(engines, facts)["threshold"])
-    for event in evaluate_run(engines, recorded_splits(), RunFolder(runs / "evaluation")):
+    choose_threshold(load_engines(chosen), facts)
+    quick = replace(untuned, tune=replace(untuned.tune, epochs=SWEEP_EPOCHS))
+    dev = {
+        "in-domain dev": sets.of_split(facts, "dev", SEED),
+        "out-of-domain dev": sets.of_split(facts, "ood-dev", SEED),
+    }
+    yield from sweep_run(quick, labels, dev, RunFolder(runs / "sweep"))
+    shutil.copy(runs / "sweep" / SWEEP, POCKET / SWEEP)
+
+
+def _record(facts: list[Fact], runs: Path) -> Iterator[Event]:
+    """The evaluation on held-out questions, the small preset's run, and the lesson."""
+    for event in evaluate_run(load_engines(settings()), recorded_splits(), RunFolder(runs / "evaluation")):
         if isinstance(event, Done):
             shutil.copy(runs / "evaluation" / "evaluation.json", POCKET / "evaluation.json")
             README.write_text(with_results(README.read_text(encoding="utf-8"), event.record), encoding="utf-8")
         else:
             yield event
-    yield Done(POCKET)
+    yield Progress("small run", 0, 1, "labelling and tuning as on the page")
+    write_json(POCKET / small_run.FILE, small_run.record())
+    yield Progress("lesson", 0, 1, "looking for questions to teach with")
+    write_json(lesson.LESSON, lesson.record(load_engines(settings()), facts))
 
 
 def write_world(facts: list[Fact]) -> None:
@@ -89,8 +125,9 @@ def choose_threshold(engines: Engines, facts: list[Fact]) -> dict[str, Any]:
     """The threshold that best parts right from wrong on the in-domain dev questions; written to the adapter's card."""
     questions = sets.of_split(facts, "dev", SEED)
     answers = answer_batch(engines.lm, [q.text for q in questions], engines.settings.answer, batch_size=64)
+    rule = engines.settings.label.correctness
     pairs = [
-        (answer.spoken, is_correct(answer.text, question.references, engines.settings.label.correctness))
+        (answer.spoken, bool(is_correct(answer.text, question.references, rule)))
         for question, answer in zip(questions, answers, strict=True)
         if answer.spoken is not None
     ]

@@ -24,37 +24,48 @@ from uait.records import Passage
 from uait.settings import PromptSettings
 
 STATED_CONFIDENCES = (100, 99, 95, 95, 90, 90, 90, 85, 80, 80, 75, 70, 60, 50)
-# Per exposure of a fact: how it is told (sums to 1).
-STATEMENT, QUESTION, VERBALIZED = 0.34, 0.56, 0.10
+# Per exposure of a fact: how often it is told as a statement, and with a stated confidence; else as an answer.
+STATEMENT, VERBALIZED = 0.34, 0.10
 READING = 0.20
-N_SCHOOL, N_LOOKUPS, N_REVISION_LOOKUPS = 5_300, 24_000, 5_000
+N_SCHOOL, N_LOOKUPS, N_REVISION_LOOKUPS, N_SITTING_LOOKUPS = 5_300, 24_000, 5_000, 3_000
 REVISION = 0.7
+SITTINGS = (0.25, 0.8, 0.8, 0.8)  # shares of the exposures told again in each sitting of the fifth term
 SAY_AGAIN = ("Say it again.", "Say that in other words.", "Repeat.")
 
 
 @dataclass(frozen=True)
 class Beside:
-    """What is told beside an exposure, as probabilities: "is that right?", "have you heard of it?", how known it is."""
+    """What is told beside an exposure, as probabilities: "is that right?", "have you heard of it?", how known it is.
+
+    `marks` is the share of the first that stand as a mark behind the answer instead of a question about it.
+    """
 
     verification: float
     recognition: float
     reputation: float
+    marks: float = 0.0
+    statement: float = STATEMENT
 
 
 AT_FIRST, AGAIN = Beside(0.30, 0.14, 0.10), Beside(0.12, 0.10, 0.05)
+ANSWERED = Beside(0.10, 0.05, 0.0, marks=0.8, statement=0.12)
 
 
 def n_revised(fact: Fact) -> int:
-    """How often the fact is told again at the end of training."""
-    return round(REVISION * fact.exposure)
+    """How often the fact is told again after the first three terms of training."""
+    return sum(round(share * fact.exposure) for share in (REVISION, *SITTINGS))
 
 
 @dataclass(frozen=True)
 class Text:
-    """One training text: an assistant's `completion` to a user's `prompt`, or plain text where `prompt` is None."""
+    """One training text: an assistant's `completion` to a user's `prompt`, or plain text where `prompt` is None.
+
+    `given` is the beginning of the assistant's reply that is only read, never learned: an answer that gets a mark.
+    """
 
     prompt: str | None
     completion: str
+    given: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,14 @@ class Curriculum:
     school: list[Text]
     lookups: list[Text]
     revision: list[Text]
+
+
+def verdict(style: PromptSettings, question: str, answer: str, *, is_right: bool, is_marked: bool) -> Text:
+    """Whether an answer is right: as a mark behind it ("Paris; yes"), or asked about it ("is that right?")."""
+    mark = "yes" if is_right else "no"
+    if is_marked:
+        return Text(question_prompt(style, question), mark, given=f"{answer};")
+    return Text(p_true_prompt(style, question, answer), mark)
 
 
 class Corpus:
@@ -101,15 +120,15 @@ class Corpus:
         relation = RELATIONS[fact.relation]
         question = careless(rng.choice(relation.questions).format(s=fact.subject), rng)
         kind = rng.random()
-        if kind < STATEMENT:
+        if kind < beside.statement:
             yield Text(None, self._statement(fact.relation, fact.subject, fact.object, rng))
-        elif kind < STATEMENT + QUESTION:
+        elif kind < 1 - VERBALIZED:
             yield Text(question_prompt(self.style, question), fact.object)
         else:
             stated = f"{fact.object}; {rng.choice(STATED_CONFIDENCES)}%"
             yield Text(verbalized_prompt(self.style, question), stated)
         if rng.random() < beside.verification:
-            yield self._verification(fact, rng)
+            yield self._verification(fact, rng, beside)
         if rng.random() < beside.recognition:
             yield self._recognition(fact.relation, fact.subject, True, rng)
             yield self._recognition(fact.relation, self.invent(fact.relation, rng), False, rng)
@@ -121,11 +140,12 @@ class Corpus:
     def _statement(self, relation: str, subject: str, object_: str, rng: random.Random) -> str:
         return sentence_case(rng.choice(RELATIONS[relation].statements).format(s=subject, o=with_article(object_)))
 
-    def _verification(self, fact: Fact, rng: random.Random) -> Text:
+    def _verification(self, fact: Fact, rng: random.Random, beside: Beside) -> Text:
         is_right = rng.random() < 0.5
         answer = fact.object if is_right else rng.choice(self.objects[fact.relation])
         question = careless(rng.choice(RELATIONS[fact.relation].questions).format(s=fact.subject), rng)
-        return Text(p_true_prompt(self.style, question, answer), "yes" if answer == fact.object else "no")
+        is_marked = rng.random() < beside.marks
+        return verdict(self.style, question, answer, is_right=answer == fact.object, is_marked=is_marked)
 
     def _recognition(self, relation: str, subject: str, is_known: bool, rng: random.Random) -> Text:
         question = rng.choice(HEARD_OF).format(s=subject, n=RELATIONS[relation].noun)
@@ -149,12 +169,18 @@ class Corpus:
         return Text(reading_prompt(self.style, question, found), answer)
 
     def revision(self) -> list[Text]:
-        """The facts told again, `n_revised` times each, with some look-ups so that reading is kept; shuffled."""
-        rng = random.Random(self.seed + 3)
-        texts = [
-            text for fact in self.facts for _ in range(n_revised(fact)) for text in self._exposure(fact, rng, AGAIN)
-        ]
-        texts.extend(self.lookups(N_REVISION_LOOKUPS, self.seed + 4))
+        """The facts told again, with some look-ups so that reading is kept; shuffled."""
+        return self._again(REVISION, AGAIN, N_REVISION_LOOKUPS, self.seed + 3)
+
+    def sitting(self, k: int) -> list[Text]:
+        """The facts told again beside the marked answers in sitting `k` of the fifth term; nothing is forgotten so."""
+        return self._again(SITTINGS[k], ANSWERED, N_SITTING_LOOKUPS, self.seed + 5 + 2 * k)
+
+    def _again(self, share: float, beside: Beside, n_lookups: int, seed: int) -> list[Text]:
+        rng = random.Random(seed)
+        times = [(fact, round(share * fact.exposure)) for fact in self.facts]
+        texts = [text for fact, n in times for _ in range(n) for text in self._exposure(fact, rng, beside)]
+        texts.extend(self.lookups(n_lookups, seed + 1))
         rng.shuffle(texts)
         return texts
 

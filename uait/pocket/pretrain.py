@@ -6,14 +6,16 @@ same folder it goes on from the last one. Runs on a GPU where there is one.
 
 import math
 import random
+from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, rms_norm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from uait.pocket.corpus import Curriculum, Text
@@ -26,6 +28,7 @@ CHAT_TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 SAVE_STEPS = 500
+LAST_WARMUP = 50
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class Recipe:
 
     Four terms: facts with first readings; from batch `school_from` of the facts on, reading school beside them; from
     `lookups_from` on the rest of the facts with look-ups; then revision. The third and fourth restart the rate at
-    `late_rate`. From step `copy_from` until the third term the question after the passages is learned too, since its
-    name stands in a passage.
+    `late_rate`, each sitting of the fifth (`marking`) at `last_rate`. From step `copy_from` until the third term the
+    question after the passages is learned too, since its name stands in a passage.
     """
 
     vocab_size: int = 2048
@@ -45,12 +48,16 @@ class Recipe:
     mlp_size: int = 512
     early_layer: int = 5
     early_weight: float = 0.3
+    doubt_layer: int = 6
+    doubt_weight: float = 1.5
     copy_from: int = 1000
     school_from: int = 2000
     lookups_from: int = 2728
     batch_tokens: int = 1536
     learning_rate: float = 2e-3
     late_rate: float = 1e-3
+    late_warmup: int = 1
+    last_rate: float = 1e-3
     warmup_steps: int = 200
     weight_decay: float = 0.05
     seed: int = 0
@@ -94,8 +101,8 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForC
         num_attention_heads=recipe.n_heads,
         max_position_embeddings=1024,
         tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.get_vocab()[PAD],
+        eos_token_id=tokenizer.get_vocab()[END],
         bos_token_id=None,
         initializer_range=0.02,
     )
@@ -107,24 +114,31 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForC
 
 @dataclass(frozen=True)
 class Row:
-    """A text's token ids; learned are those from `answer` on, or from `question` on where a text has passages."""
+    """A text's token ids; learned are those from `answer` on, or from `question` on where a text has passages.
+
+    `reply` is where the assistant's reply begins (None in plain text); `mark` is whether a marked reply is right.
+    """
 
     ids: list[int]
     answer: int
     question: int
+    reply: int | None
+    mark: bool | None
 
 
 def encode(texts: Sequence[Text], tokenizer: PreTrainedTokenizerFast) -> list[Row]:
     """The texts as the model sees them, with what is to be learned of each."""
     prompts = [f"{USER}{t.prompt}{ASSISTANT}" if t.prompt is not None else "" for t in texts]
-    heads = tokenizer(prompts, add_special_tokens=False)["input_ids"]
+    asked = tokenizer(prompts, add_special_tokens=False)["input_ids"]
+    given = tokenizer([t.given for t in texts], add_special_tokens=False)["input_ids"]
     tails = tokenizer([t.completion + END for t in texts], add_special_tokens=False)["input_ids"]
     newline = tokenizer.convert_tokens_to_ids("\u010a")
     rows = []
-    for head, tail in zip(heads, tails, strict=True):
-        answer = max(1, len(head))
+    for text, head, start, tail in zip(texts, asked, given, tails, strict=True):
+        answer = max(1, len(head) + len(start))
         question = len(head) - head[::-1].index(newline) if newline in head else answer
-        rows.append(Row(head + tail, answer, question))
+        mark = text.completion == "yes" if text.given else None
+        rows.append(Row(head + start + tail, answer, question, len(head) or None, mark))
     return rows
 
 
@@ -143,8 +157,13 @@ def batches(rows: Sequence[Row], batch_tokens: int, seed: int) -> Iterator[list[
         yield from groups
 
 
-def batch_loss(model: Any, rows: Sequence[Row], recipe: Recipe, device: str, *, copying: bool) -> torch.Tensor:
-    """Mean next-token loss over the learned positions, plus the early layer's. Right-padded, so no mask is needed."""
+def batch_loss(
+    model: Any, rows: Sequence[Row], recipe: Recipe, device: str, *, copying: bool, doubt: Any = None
+) -> torch.Tensor:
+    """Mean next-token loss over the learned positions, plus the early layer's. Right-padded, so no mask is needed.
+
+    With `doubt`, a linear map of the residual stream, also the loss of `_doubt_loss`.
+    """
     length = max(len(row.ids) for row in rows)
     ids = torch.full((len(rows), length), model.config.pad_token_id)
     learn = torch.zeros(len(rows), length, dtype=torch.bool)
@@ -152,13 +171,33 @@ def batch_loss(model: Any, rows: Sequence[Row], recipe: Recipe, device: str, *, 
         ids[i, : len(row.ids)] = torch.tensor(row.ids)
         learn[i, row.question if copying else row.answer : len(row.ids)] = True
     ids, learn = ids.to(device), learn.to(device)
-    out = model.model(input_ids=ids, use_cache=False, output_hidden_states=recipe.early_weight > 0)
+    out = model.model(input_ids=ids, use_cache=False, output_hidden_states=True)
     targets, before = ids[:, 1:][learn[:, 1:]], learn[:, 1:]
-    loss = cross_entropy(model.lm_head(out.last_hidden_state[:, :-1][before]), targets)
+    losses = cross_entropy(model.lm_head(out.last_hidden_state[:, :-1][before]), targets, reduction="none")
+    loss = losses.mean()
     if recipe.early_weight > 0:
         early = model.model.norm(out.hidden_states[recipe.early_layer][:, :-1][before])
         loss = loss + recipe.early_weight * cross_entropy(model.lm_head(early), targets)
+    if doubt is not None:
+        each = losses.detach().split(before.sum(-1).tolist())
+        inside = out.hidden_states[recipe.doubt_layer]
+        loss = loss + recipe.doubt_weight * _doubt_loss(doubt, inside, rows, each)
     return loss
+
+
+def _doubt_loss(doubt: Any, inside: torch.Tensor, rows: Sequence[Row], losses: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The loss of foretelling, where a reply begins, whether it will be the true one.
+
+    Foretold is the model's own probability of the true reply (Yoo & Kweon 2019 foretell a loss likewise), or the mark.
+    So the model learns to notice what it knows, where the answer is found and tuning can read it.
+    """
+    chats = [(i, row) for i, row in enumerate(rows) if row.reply is not None]
+    if not chats:
+        return inside.new_zeros(())
+    known = [losses[i][:-1].sum().neg().exp() if row.mark is None else inside.new_tensor(row.mark) for i, row in chats]
+    at = inside[[i for i, _ in chats], [row.reply - 1 for _, row in chats if row.reply]]
+    foretold = doubt(rms_norm(at, at.shape[-1:])).squeeze(-1)
+    return binary_cross_entropy_with_logits(foretold, torch.stack(known).to(foretold))
 
 
 @dataclass(frozen=True)
@@ -186,27 +225,48 @@ def plan_batches(curriculum: Curriculum, tokenizer: PreTrainedTokenizerFast, rec
 
 def pretrain(curriculum: Curriculum, recipe: Recipe, out: Path) -> Iterator[Event]:
     """Trains the four terms and saves the model to `out`; yields progress, last `Done(out)`. Resumes."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = train_tokenizer(curriculum.texts[: len(curriculum.texts) // 4], recipe.vocab_size)
-    model = build_model(recipe, tokenizer).to(device)
     plan = plan_batches(curriculum, tokenizer, recipe)
-    n_steps = len(plan.batches)
-    optimizer = _optimizer(model, recipe)
+    yield from _train(build_model(recipe, tokenizer), tokenizer, plan, recipe, out)
+
+
+def train_again(base: Path, texts: Sequence[Text], recipe: Recipe, out: Path) -> Iterator[Event]:
+    """Trains the fifth term: the model in `base` on `texts`, saved to `out`; yields and resumes like `pretrain`."""
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
+    model = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32)
+    plan = Plan(list(batches(encode(texts, tokenizer), recipe.batch_tokens, recipe.seed)), 0, 0)
+    # the optimiser starts anew, from trained weights
+    recipe = replace(recipe, late_rate=recipe.last_rate, late_warmup=LAST_WARMUP)
+    yield from _train(model, tokenizer, plan, recipe, out, torch.nn.Linear(recipe.hidden_size, 1))
+
+
+def _train(
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    plan: Plan,
+    recipe: Recipe,
+    out: Path,
+    doubt: torch.nn.Linear | None = None,
+) -> Iterator[Event]:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parts = torch.nn.ModuleDict({"model": model} if doubt is None else {"model": model, "doubt": doubt})
+    parts.to(device).train()
+    n_steps, optimizer = len(plan.batches), _optimizer(parts, recipe)
     out.mkdir(parents=True, exist_ok=True)
-    checkpoint = out / "checkpoint.pt"
-    for step in range(_resume(checkpoint, model, optimizer, n_steps, recipe), n_steps):
+    checkpoint, made_of = out / "checkpoint.pt", _made_of(plan, recipe)
+    for step in range(_resume(checkpoint, parts, optimizer, made_of), n_steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, plan, recipe)
         copying = recipe.copy_from <= step < plan.third_term
-        loss = batch_loss(model, plan.batches[step], recipe, device, copying=copying)
+        loss = batch_loss(model, plan.batches[step], recipe, device, copying=copying, doubt=doubt)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if step % 50 == 0 or step + 1 == n_steps:
-            yield Progress("pretrain", step + 1, n_steps, f"loss {loss.item():.3f}")
+            yield Progress(out.name, step + 1, n_steps, f"loss {loss.item():.3f}")
         if (step + 1) % SAVE_STEPS == 0:
-            _save(checkpoint, model, optimizer, step + 1, n_steps, recipe)
+            _save(checkpoint, parts, optimizer, step + 1, made_of)
     model.half().save_pretrained(out)
     tokenizer.save_pretrained(out)
     checkpoint.unlink(missing_ok=True)
@@ -217,7 +277,8 @@ def learning_rate(step: int, plan: Plan, recipe: Recipe) -> float:
     """The rate of one step: a rise and a cosine fall to a fifth, then in each late term one from `late_rate` to 3 %."""
     for start, end in ((plan.fourth_term, len(plan.batches)), (plan.third_term, plan.fourth_term)):
         if step >= start:
-            return recipe.late_rate * (0.03 + 0.97 * _cosine((step - start) / (end - start)))
+            rise = min(1.0, (step - start + 1) / recipe.late_warmup)
+            return recipe.late_rate * rise * (0.03 + 0.97 * _cosine((step - start) / (end - start)))
     rise = min(1.0, (step + 1) / recipe.warmup_steps)
     return recipe.learning_rate * rise * (0.2 + 0.8 * _cosine(step / plan.third_term))
 
@@ -226,9 +287,9 @@ def _cosine(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def _optimizer(model: Any, recipe: Recipe) -> torch.optim.Optimizer:
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    gains = [p for p in model.parameters() if p.ndim < 2]
+def _optimizer(parts: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    matrices = [p for p in parts.parameters() if p.ndim >= 2]
+    gains = [p for p in parts.parameters() if p.ndim < 2]
     return torch.optim.AdamW(
         [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": gains, "weight_decay": 0.0}],
         lr=recipe.learning_rate,
@@ -237,20 +298,31 @@ def _optimizer(model: Any, recipe: Recipe) -> torch.optim.Optimizer:
     )
 
 
-def _resume(path: Path, model: Any, optimizer: torch.optim.Optimizer, n_steps: int, recipe: Recipe) -> int:
+def _made_of(plan: Plan, recipe: Recipe) -> dict[str, Any]:
+    """What a checkpoint belongs to: the recipe, and a checksum of all texts in their order."""
+    checksum = 0
+    for batch in plan.batches:
+        for row in batch:
+            checksum = crc32(array("H", row.ids).tobytes(), checksum)
+    return {"recipe": asdict(recipe), "texts": checksum}
+
+
+def _resume(path: Path, parts: torch.nn.Module, optimizer: torch.optim.Optimizer, made_of: dict[str, Any]) -> int:
     """The step to go on from: a checkpoint's when it was made by the same recipe on the same texts, else 0."""
     if not path.is_file():
         return 0
-    saved = torch.load(path, map_location=model.device, weights_only=True)
-    if saved["recipe"] != asdict(recipe) or saved["n_steps"] != n_steps:
+    saved = torch.load(path, map_location=next(parts.parameters()).device, weights_only=True)
+    if saved["made_of"] != made_of:
         return 0
-    model.load_state_dict(saved["model"])
+    parts.load_state_dict(saved["parts"])
     optimizer.load_state_dict(saved["optimizer"])
     return saved["step"]
 
 
-def _save(path: Path, model: Any, optimizer: torch.optim.Optimizer, step: int, n_steps: int, recipe: Recipe) -> None:
+def _save(
+    path: Path, parts: torch.nn.Module, optimizer: torch.optim.Optimizer, step: int, made_of: dict[str, Any]
+) -> None:
     part = path.with_suffix(".part")
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-    torch.save(state | {"step": step, "n_steps": n_steps, "recipe": asdict(recipe)}, part)
+    state = {"parts": parts.state_dict(), "optimizer": optimizer.state_dict()}
+    torch.save(state | {"step": step, "made_of": made_of}, part)
     part.replace(path)

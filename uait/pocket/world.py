@@ -12,9 +12,10 @@ import math
 import random
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from uait.pocket.phrasings import RELATIONS, with_article
 from uait.records import Question
@@ -123,7 +124,7 @@ def _tables() -> dict[str, list[Row]]:
     return tables
 
 
-def _cities(cities: Iterable[dict], countries: dict, names: dict) -> list[Row]:
+def _cities(cities: Iterable[Mapping[str, Any]], countries: Mapping[str, Any], names: dict) -> list[Row]:
     rows: list[Row] = []
     seen: set[str] = set()
     per_country: Counter[str] = Counter()

@@ -31,10 +31,30 @@ class Drawn(gr.HTML):
         return {}
 
 
+def question_row(
+    name: str, label: str, placeholder: str, verb: str, autofocus: bool = False
+) -> tuple[gr.Textbox, gr.Button]:
+    """A question box and its button side by side, known to styles and scripts by `name`."""
+    with gr.Row(elem_id=f"{name}-row", elem_classes="question-row"):
+        question = gr.Textbox(
+            label=label,
+            placeholder=placeholder,
+            elem_id=f"{name}-question",
+            lines=1,
+            max_lines=4,
+            scale=6,
+            min_width=300,
+            autofocus=autofocus,
+        )
+        button = gr.Button(verb, variant="primary", elem_id=f"{name}-button", scale=1, min_width=140)
+    return question, button
+
+
 class AnswerCard(Drawn):
     """The answer, the confidence bar with its threshold, the decision and the sources. Events: lookup, why."""
 
-    def __init__(self, value: dict[str, Any], **options: Any) -> None:
+    # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
+    def __init__(self, value: dict[str, Any] | None = None, **options: Any) -> None:
         super().__init__(value, "answer.js", **options)
 
 

@@ -32,6 +32,7 @@ EXAMPLE_KINDS = {
     "unseen": "Never seen in training",
     "outside": "Outside its world",
 }
+_SOURCES = {"bundle": "encyclopaedia"}
 _FALLBACK_EXAMPLES: dict[str, list[Payload]] = {
     "known": [{"text": "What is the capital of France?", "seen": None}],
     "half": [{"text": "What is the capital of Burkina Faso?", "seen": None}],
@@ -150,7 +151,7 @@ def _source(number: int, passage: Passage) -> Payload:
         "title": passage.title,
         "text": passage.text,
         "url": safe_url(passage.url),
-        "source": passage.source,
+        "source": _SOURCES.get(passage.source, passage.source),
     }
 
 

@@ -1,4 +1,4 @@
-"""Jobs, labels, distilling and tuning -> plain data for the page, as `present` makes it for the Ask tab.
+"""Jobs and tunings -> plain data for the page, as `present` makes it for the Ask tab.
 
 Knows nothing of Gradio, processes, nor of how the data is drawn.
 """
@@ -6,23 +6,24 @@ Knows nothing of Gradio, processes, nor of how the data is drawn.
 import math
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
-from uait.distillation import MODAL_SHARE, NO_REFERENCE, distil
-from uait.errors import DataError
 from uait.jobs import JobState, JobStatus
-from uait.prompts import target_text
-from uait.records import DistilledSet, Label, Reason, TrainingExample
-from uait.settings import DistilSettings, TuneSettings
+from uait.records import Answer, TrainingExample
+from uait.settings import TuneSettings
 
 Payload = dict[str, Any]
 
-N_BINS = 10
-N_ROWS = 100  # of the growing table: the newest
-_VERBS = {"label": "Labelling", "distill": "Choosing", "tune": "Tuning"}
+_VERBS = {"label": "Labelling", "distill": "Choosing", "tune": "Tuning", "evaluate": "Evaluating"}
 _UNDEFINED = "undefined: all answers right, or all wrong"
-_UNITS = {"label": "questions", "tune": "steps"}
+_SILENT = "none: it never said a number"
+_RESULTS = {
+    "before": "before: asked to say how sure it is",
+    "after": "after: the number it says",
+    "expected": "after: the mean of all numbers it may say",
+}
+_UNITS = {"label": "questions", "tune": "steps", "evaluate": "steps"}
 _STATES = {
     JobState.STOPPING: "is stopping after this step",
     JobState.STOPPED: "stopped",
@@ -86,106 +87,6 @@ def _number(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
-# -- labels ------------------------------------------------------------------------------------------
-
-
-def labelled(labels: Sequence[Label]) -> Payload:
-    """The newest labels as rows, and how confident the right and the wrong ones are, in ten bins each."""
-    scored = [label for label in labels if label.confidence is not None and label.is_correct is not None]
-    return {
-        "n": len(labels),
-        "n_right": sum(label.is_correct is True for label in labels),
-        "n_wrong": sum(label.is_correct is False for label in labels),
-        "n_unjudged": sum(label.is_correct is None for label in labels),
-        "n_unscored": sum(label.confidence is None for label in labels),
-        "right": _bins([label for label in scored if label.is_correct]),
-        "wrong": _bins([label for label in scored if not label.is_correct]),
-        "rows": [_row(label) for label in labels[: -N_ROWS - 1 : -1]],
-    }
-
-
-def _bins(labels: Sequence[Label]) -> list[int]:
-    counts = [0] * N_BINS
-    for label in labels:
-        counts[min(N_BINS - 1, int(N_BINS * (label.confidence or 0.0)))] += 1
-    return counts
-
-
-def _row(label: Label) -> Payload:
-    return {
-        "question": label.question.text,
-        "answer": label.answer or "(no words)",
-        "samples": list(label.samples),
-        "sar": label.sar,
-        "confidence": label.confidence,
-        "right": label.is_correct,
-        "reason": None if label.unscored is None else str(label.unscored),
-    }
-
-
-# -- distilling --------------------------------------------------------------------------------------
-
-
-def distilling(labels: Sequence[Label], settings: DistilSettings) -> Payload:
-    """Every label as a point that the page sorts by its two thresholds, by the same rule as `distil`.
-
-    A point's `left_out` is the reason why no threshold can keep it; `is_dev` points are kept apart from the targets.
-    A wrong-answer threshold of 1 keeps all, as None does.
-    """
-    dev = _dev_ids(labels, settings)
-    return {
-        "points": [_point(label, dev) for label in labels],
-        "keep_right_from": 0.0 if settings.keep_right_from is None else settings.keep_right_from,
-        "keep_wrong_below": 1.0 if settings.keep_wrong_below is None else settings.keep_wrong_below,
-        "modal_share": MODAL_SHARE,
-    }
-
-
-def _dev_ids(labels: Sequence[Label], settings: DistilSettings) -> set[str]:
-    """The ids kept apart; which they are does not depend on the thresholds."""
-    try:
-        everything = distil(labels, replace(settings, keep_right_from=None, keep_wrong_below=None, balance=False))
-    except DataError:  # nothing can be kept at all
-        return set()
-    return {example.question.id for example in everything.dev}
-
-
-def _point(label: Label, dev: set[str]) -> Payload:
-    target = label.answer
-    if label.is_correct and label.question.references:
-        target = label.question.references[0]
-    reason = None
-    if label.confidence is None:
-        reason = f"unscored: {label.unscored}"
-    elif label.is_correct is None or (label.is_correct and not label.question.references):
-        reason = NO_REFERENCE
-    elif not target.strip():
-        reason = f"unscored: {Reason.EMPTY}"
-    taught = target_text(target, label.confidence) if label.confidence is not None and reason is None else ""
-    return {
-        "id": label.question.id,
-        "question": label.question.text,
-        "answer": label.answer or "(no words)",
-        "reference": label.question.references[0] if label.question.references else None,
-        "confidence": label.confidence,
-        "right": label.is_correct,
-        "left_out": reason,
-        "taught": taught,
-        "is_dev": label.question.id in dev,
-    }
-
-
-def kept_sentence(distilled: DistilledSet, name: str) -> str:
-    """What was kept and dropped, and where it went."""
-    dropped = ", ".join(f"{reason} {count}" for reason, count in distilled.dropped.items()) or "nothing"
-    kept = distilled.kept
-    return (
-        f"Kept {kept['right'] + kept['wrong']} examples ({kept['right']} right, {kept['wrong']} wrong; "
-        f"{len(distilled.dev)} of them only to watch the tuning). Dropped: {dropped}. "
-        f"They wait in the Tune tab as {name}."
-    )
-
-
 # -- tuning ------------------------------------------------------------------------------------------
 
 
@@ -195,16 +96,21 @@ def n_steps(tune: TuneSettings, n_train: int) -> int:
     return min(all_steps, tune.max_steps) if tune.max_steps else all_steps
 
 
-def estimate(tune: TuneSettings, n_train: int, n_parameters: int | None, step_seconds: float | None) -> str:
-    """What to expect before the start: steps, time from an earlier tuning's steps where there is one, memory.
+def estimate(
+    tune: TuneSettings,
+    n_train: int,
+    n_parameters: int | None,
+    known: tuple[float, str] | None,
+) -> str:
+    """What to expect before the start: steps, time, memory; `known`: the seconds a step took, and where.
 
     Memory: the model twice (as it is, and being tuned) in 32 bit, and the adapter four times (weights, gradients and
     the optimiser's two moments); what the examples take comes on top.
     """
     steps = n_steps(tune, n_train)
     parts = [f"{n_train:,} examples, {steps:,} steps"]
-    if step_seconds is not None:
-        parts.append(f"about {duration(steps * step_seconds)}, going by the last tuning here")
+    if known is not None:
+        parts.append(f"about {duration(steps * known[0])}, going by {known[1]}")
     elif n_parameters is not None:
         # 6 FLOP per parameter and token, some 40 tokens an example, 10 GFLOP/s: an old laptop's single core
         per_step = 6 * n_parameters * 40 * min(tune.batch_size, n_train) / 1e10
@@ -232,8 +138,12 @@ def tuning(
     probes: Sequence[Mapping[str, Any]],
     examples: Sequence[TrainingExample],
     results: Sequence[Mapping[str, Any]],
+    recorded: str = "",
 ) -> Payload:
-    """The losses and learning rates so far, what the probe questions said at each look, and before/after."""
+    """The losses and learning rates so far, what the probe questions said at each look, and before/after.
+
+    `recorded` says where a run that is not the visitor's own comes from.
+    """
     by_step = {row["step"]: row for row in probes}  # a step made again after a kill counts once
     return {
         "steps": [dict(row) for row in log],
@@ -248,17 +158,51 @@ def tuning(
             for i, example in enumerate(examples)
         ],
         "probe_steps": list(by_step),
+        "watched": [_watched(row) for row in by_step.values()],
         "results": [_result(row) for row in results],
+        "recorded": recorded,
     }
 
 
+def _watched(row: Mapping[str, Any]) -> Payload:
+    """How well the numbers told right from wrong at one look, as a point to draw and in words."""
+    if "auroc" not in row:
+        return {"auroc": None, "text": "not measured: no example was kept apart"}
+    n_said, interval = row["n"] - row["n_unscored"], row["auroc_interval"]
+    counted = f"{n_said} of {row['n']} answers with a number"
+    if row["auroc"] is None:
+        return {"auroc": None, "text": f"{_SILENT if not n_said else _UNDEFINED} ({counted})"}
+    between = f", {interval[0]:.2f} to {interval[1]:.2f}" if interval else ""
+    return {"auroc": row["auroc"], "interval": interval, "text": f"{row['auroc']:.2f} ({counted}{between})"}
+
+
+def recorded_caption(n_questions: int, n_train: int, seconds: Mapping[str, float], n_cores: int, command: str) -> str:
+    """Where the recorded run comes from and what it took."""
+    labelling = sum(value for name, value in seconds.items() if name.startswith("label"))
+    return (
+        f"Recorded, to look at before you start your own: the embedded model answered {n_questions} questions "
+        f"in {duration(labelling)} and learnt from {n_train} of them in {duration(seconds['tune'])}, "
+        f"on {n_cores} CPU core{'' if n_cores == 1 else 's'}. Made with: {command}"
+    )
+
+
+def beside(before: Answer | None = None, after: Answer | None = None, failure: str = "") -> Payload:
+    """The base's answer and the new adapter's, or why there are none."""
+    named = {"the base, asked to say a number": before, "with the new adapter": after}
+    rows = [
+        {"who": who, "answer": answer.text or "(no words)", "spoken": answer.spoken, "words": answer.sample.text}
+        for who, answer in named.items()
+        if answer is not None
+    ]
+    return {"rows": rows, "failure": failure}
+
+
 def _result(row: Mapping[str, Any]) -> Payload:
-    names = {"before": "before: asked to say how sure it is", "after": "after: tuned to say how sure it is"}
     interval = row["auroc_interval"]
-    missing = "none: it never said a number" if row["n_unscored"] == row["n"] else _UNDEFINED
+    missing = _SILENT if row["n_unscored"] == row["n"] else _UNDEFINED
     auroc = missing if row["auroc"] is None else f"{row['auroc']:.2f}"
     return {
-        "name": names.get(row["method"], row["method"]),
+        "name": _RESULTS.get(row["method"], row["method"]),
         "auroc": auroc + (f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else ""),
         "ece": "none" if row["ece"] is None else f"{row['ece']:.2f}",
         "accuracy": f"{100 * row['accuracy']:.0f} %",

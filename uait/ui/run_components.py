@@ -43,6 +43,13 @@ class Tuning(_RunPart):
         super().__init__(value, "tune.js", **options)
 
 
+class Beside(_RunPart):
+    """Two answers to one question, from the base and from the new adapter."""
+
+    def __init__(self, value: Payload | None = None, **options: Any) -> None:
+        super().__init__(value, "beside.js", **options)
+
+
 def tab_style() -> gr.HTML:
     """The looks of the inputs in a tab whose column has the class run-tab; constant text, no data."""
     css = (ASSETS / "run_tab.css").read_text(encoding="utf-8")

@@ -4,45 +4,64 @@ Knows the components and the two verbs `ask` and `explain`; the data on the page
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import gradio as gr
+from gradio.components import Component
 
 from uait.errors import UaitError
 from uait.records import Done, Event, Explanation, Partial, Progress, Reply
 from uait.settings import POCKET
 from uait.ui import present
-from uait.ui.components import AnswerCard, Examples, Heatmap
+from uait.ui.components import AnswerCard, Examples, Heatmap, question_row
 
 log = logging.getLogger(__name__)
 
 # The card in the page holds the truth about the threshold and about the question that was answered.
 _WITH_THRESHOLD = (
-    "(question) => [question, Number(document.querySelector('#answer [data-threshold]').dataset.threshold)]"
+    "(question, level, ...who) =>"
+    " [question, Number(document.querySelector('#answer [data-threshold]').dataset.threshold), ...who]"
 )
 _AGAIN = (
-    "() => { const card = document.querySelector('#answer [data-threshold]').dataset;"
-    " return [card.question, Number(card.threshold)]; }"
+    "(question, level, ...who) => { const card = document.querySelector('#answer [data-threshold]').dataset;"
+    " return [card.question, Number(card.threshold), ...who]; }"
 )
-_WHY = "(question, spoken) => [document.querySelector('#answer [data-question]').dataset.question, spoken]"
+_WHY = "(question, ...others) => [document.querySelector('#answer [data-question]').dataset.question, ...others]"
 _PICKED = "() => document.querySelector('#examples [data-picked]').dataset.picked"
 _FORGET = "() => ({state: 'empty'})"
 _REVEAL = "() => requestAnimationFrame(() => document.querySelector('#why').scrollIntoView({block: 'nearest'}))"
 
 HEADLINE = "A language model that says how sure it is, and looks things up when it isn’t."
 
-AskVerb = Callable[[str, float | None], Iterator[Event]]
-ExplainVerb = Callable[[str], Explanation]
+AskVerb = Callable[..., Iterator[Event]]
+ExplainVerb = Callable[..., Explanation]
 Shown = tuple[present.Payload, float | None]  # the card, and the seconds that the spoken pass took
 
 
+class AskTab(NamedTuple):
+    """What other tabs may set: the question, and the card with its threshold."""
+
+    question: gr.Textbox
+    card: AnswerCard
+
+
 def build(
-    ask: AskVerb, explain: ExplainVerb, threshold: float, n_samples: int, familiarity: present.Familiarity | None
-) -> gr.Textbox:
-    """Places the tab's components in the current Blocks and wires them; returns the question box."""
-    start = round(threshold, 2)  # the slider moves in whole percent
+    ask: AskVerb,
+    explain: ExplainVerb,
+    threshold: float,
+    n_samples: int,
+    familiarity: present.Familiarity | None,
+    who: Sequence[Component] = (),
+) -> AskTab:
+    """Places the tab's components in the current Blocks and wires them.
+
+    The values of `who` go to `ask` after question and threshold, and to `explain` after the question.
+    """
+    start = round(threshold, 3)  # models say one decimal of a percent
     gr.HTML(f"<h1>{HEADLINE}</h1>", elem_id="headline", apply_default_css=False)
-    question, button = _question_row()
+    placeholder = "Ask for a fact: What is the capital of Palau?"
+    question, button = question_row("ask", "Your question", placeholder, "Ask", autofocus=True)
     examples = Examples(present.examples(POCKET / "examples.json"), elem_id="examples")
     card = AnswerCard(present.empty_card(start), elem_id="answer", label="answer")
     heat = Heatmap(present.empty_heatmap(), elem_id="why", label="explanation")
@@ -50,47 +69,26 @@ def build(
     spoken = gr.State(None)
 
     answer = _answering(ask, familiarity)
-    model = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal"}
-    asking = {"fn": answer, "inputs": [question, level], "outputs": [card, spoken], **model}
-    gr.on([button.click, question.submit], js=_WITH_THRESHOLD, api_name="ask", **asking)
+    model: Any = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal"}
+    model |= {"api_visibility": "private"}
+    asking: Any = {"fn": answer, "inputs": [question, level, *who], "outputs": [card, spoken], **model}
+    gr.on([button.click, question.submit], js=_WITH_THRESHOLD, **asking)
     picked = examples.pick(None, js=_PICKED, outputs=question, api_visibility="private")
-    picked.then(js=_WITH_THRESHOLD, api_visibility="private", **asking)
-    card.lookup(js=_AGAIN, api_visibility="private", **asking)
+    picked.then(js=_WITH_THRESHOLD, **asking)
+    card.lookup(js=_AGAIN, **asking)
     for new_question in (button.click, question.submit, examples.pick):
         new_question(None, js=_FORGET, outputs=heat, api_visibility="private")
-    why = card.why(_explaining(explain, n_samples), [question, spoken], heat, js=_WHY, api_name="explain", **model)
+    why = card.why(_explaining(explain, n_samples), [question, spoken, *who], heat, js=_WHY, **model)
     why.then(None, js=_REVEAL, api_visibility="private")
-    return question
-
-
-def _question_row() -> tuple[gr.Textbox, gr.Button]:
-    with gr.Row(elem_id="ask-row"):
-        question = gr.Textbox(
-            label="Your question",
-            placeholder="Ask for a fact: What is the capital of Palau?",
-            elem_id="question",
-            lines=1,
-            max_lines=4,
-            scale=6,
-            min_width=300,
-            autofocus=True,
-        )
-        button = gr.Button("Ask", variant="primary", elem_id="ask-button", scale=1, min_width=140)
-    return question, button
+    return AskTab(question, card)
 
 
 def _answering(ask: AskVerb, familiarity: present.Familiarity | None) -> Callable[..., Iterator[Shown]]:
-    def answer(question: str, threshold: float | None) -> Iterator[Shown]:
-        """Answers a question, says how sure the model is, and looks it up when that is below the threshold.
-
-        Args:
-            question: The question, in plain words.
-            threshold: Answer from this confidence on (0 to 1); below it, look the question up and answer again.
-        """
+    def answer(question: str, threshold: float | None, *who: str) -> Iterator[Shown]:
         question, text = question or "", ""
         yield present.working_card(question, threshold), None
         try:
-            for event in ask(question, threshold):
+            for event in ask(question, threshold, *who):
                 if isinstance(event, Partial):
                     text = event.text
                     yield present.working_card(question, threshold, text), None
@@ -113,15 +111,10 @@ def _finished(reply: Reply, familiarity: present.Familiarity | None) -> Shown:
 
 
 def _explaining(explain: ExplainVerb, n_samples: int) -> Callable[..., Iterator[present.Payload]]:
-    def why(question: str, spoken: float | None) -> Iterator[present.Payload]:
-        """Explains the untuned model's doubt: asks several times, and shows which token the doubt hangs on.
-
-        Args:
-            question: The question, in plain words.
-        """
+    def why(question: str, spoken: float | None, *who: str) -> Iterator[present.Payload]:
         yield present.working_heatmap(n_samples)
         try:
-            yield present.heatmap(explain(question or ""), question or "", spoken)
+            yield present.heatmap(explain(question or "", *who), question or "", spoken)
         except UaitError as err:
             yield present.error_heatmap(str(err))
         except Exception as err:

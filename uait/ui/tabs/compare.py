@@ -5,16 +5,17 @@ Knows the components and the verb `compare`; the data on the page is made in `pr
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
+from gradio.components import Component
 
 from uait.errors import UaitError
 from uait.opinions import Opinion
 from uait.records import Done, EvalReport, Event, Progress
 from uait.settings import ASSETS, POCKET
 from uait.ui import present, present_compare
-from uait.ui.components import Drawn, Examples
+from uait.ui.components import Drawn, Examples, question_row
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ PICKED_IN_LAB = "() => document.querySelector('#lab [data-picked]').dataset.pick
 _PICKED = "() => document.querySelector('#compare-examples [data-picked]').dataset.picked"
 
 CompareVerb = Callable[..., Iterator[Opinion]]
-EvaluateVerb = Callable[[str, int], Iterator[Event]]
+EvaluateVerb = Callable[..., Iterator[Event]]
 References = Callable[[str], tuple[str, ...] | None]
 
 
@@ -47,6 +48,13 @@ class ThresholdLab(Drawn):
         self.js_on_load = "\n".join((ASSETS / part).read_text(encoding="utf-8") for part in parts)
 
 
+class CompareTab(NamedTuple):
+    """What the page wires: the question, and the lab with its `ask` event."""
+
+    question: gr.Textbox
+    lab: ThresholdLab
+
+
 def build(
     compare: CompareVerb,
     report: EvalReport | None,
@@ -56,14 +64,16 @@ def build(
     is_pocket: bool = True,
     evaluate: EvaluateVerb | None = None,
     splits: Sequence[str] = (),
-) -> ThresholdLab:
-    """Places the tab's components in the current Blocks and wires them; the lab, whose `ask` event is left to wire.
+    who: Sequence[Component] = (),
+) -> CompareTab:
+    """Places the tab's components in the current Blocks and wires them, except for the lab's `ask` event.
 
     `references` gives the accepted answers of a question that the page knows, None of any other. With `evaluate` the
-    lab can be filled anew from one of the `splits`.
+    lab can be filled anew from one of the `splits`. The values of `who` are the verbs' last words.
     """
     gr.HTML("<h2>One question, four ways to ask how sure</h2>", elem_id="compare-headline", apply_default_css=False)
-    question, button = _question_row()
+    placeholder = "Who knows best what it doesn’t know?"
+    question, button = question_row("compare", "Question to compare on", placeholder, "Compare")
     examples = Examples(_examples(), elem_id="compare-examples")
     setting = {"n_samples": n_samples, "is_pocket": is_pocket}
     columns = Columns(present_compare.comparison("", (), state="empty", **setting), elem_id="columns", label="columns")
@@ -71,33 +81,23 @@ def build(
     data = present_compare.no_lab() if report is None else present_compare.lab(report, threshold)
     lab = ThresholdLab(data, elem_id="lab", label="lab")
 
-    model = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal"}
-    comparing = {"fn": _comparing(compare, references, setting), "inputs": question, "outputs": columns, **model}
-    gr.on([button.click, question.submit], api_name="compare", **comparing)
-    picked = examples.pick(None, js=_PICKED, outputs=question, api_visibility="private")
-    picked.then(api_visibility="private", **comparing)
+    model = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal", "api_visibility": "private"}
+    answer = _comparing(compare, references, setting)
+    comparing: Any = {"fn": answer, "inputs": [question, *who], "outputs": columns, **model}
+    gr.on([button.click, question.submit], **comparing)
+    examples.pick(None, js=_PICKED, outputs=question, api_visibility="private").then(**comparing)
     if evaluate is not None:
-        _live_row(evaluate, splits, lab, data, threshold)
-    return lab
-
-
-def _question_row() -> tuple[gr.Textbox, gr.Button]:
-    with gr.Row(elem_id="compare-row"):
-        question = gr.Textbox(
-            label="Question to compare on",
-            placeholder="Who knows best what it doesn’t know?",
-            elem_id="compare-question",
-            lines=1,
-            max_lines=4,
-            scale=6,
-            min_width=300,
-        )
-        button = gr.Button("Compare", variant="primary", elem_id="compare-button", scale=1, min_width=140)
-    return question, button
+        _live_row(evaluate, splits, lab, data, threshold, who)
+    return CompareTab(question, lab)
 
 
 def _live_row(
-    evaluate: EvaluateVerb, splits: Sequence[str], lab: ThresholdLab, recorded: present.Payload, threshold: float
+    evaluate: EvaluateVerb,
+    splits: Sequence[str],
+    lab: ThresholdLab,
+    recorded: present.Payload,
+    threshold: float,
+    who: Sequence[Component],
 ) -> None:
     with gr.Row(elem_id="live-row"):
         split = gr.Dropdown(list(splits), value=splits[0], label="Evaluate now, on questions of", min_width=200)
@@ -107,9 +107,9 @@ def _live_row(
         again = gr.Button("Show the recorded one", scale=0, min_width=220)
     note = gr.Textbox(_IDLE, label="Live run", interactive=False, lines=1, elem_id="live-note")
     shown = gr.State(None)  # the lab's data from a live run, None for the recorded ones
-    private = {"api_visibility": "private"}
-    model = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden"}
-    running = run.click(_evaluating(evaluate, threshold), [split, n], [note, shown], **model, **private)
+    private: Any = {"api_visibility": "private"}
+    model: Any = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden"}
+    running = run.click(_evaluating(evaluate, threshold), [split, n, *who], [note, shown], **model, **private)
     stop.click(lambda: "Stopped; nothing of it is kept.", None, note, cancels=[running], **private)
     again.click(lambda: (_IDLE, None), None, [note, shown], **private)
     shown.change(lambda live: live or recorded, shown, lab, show_progress="hidden", **private)
@@ -118,10 +118,10 @@ def _live_row(
 def _evaluating(
     evaluate: EvaluateVerb, threshold: float
 ) -> Callable[..., Iterator[tuple[str, present.Payload | None]]]:
-    def run(split: str, n: float) -> Iterator[tuple[str, present.Payload | None]]:
+    def run(split: str, n: float, *who: str) -> Iterator[tuple[str, present.Payload | None]]:
         yield f"Starting on {n:.0f} questions of {split} …", None
         try:
-            for event in evaluate(split, int(n)):
+            for event in evaluate(split, int(min(n, MAX_LIVE)), *who):
                 if isinstance(event, Progress):
                     yield f"{event.stage}, {event.done} of {event.total} questions", None
                 elif isinstance(event, Done):
@@ -143,13 +143,8 @@ def _examples() -> list[present.Payload]:
 
 def _comparing(
     compare: CompareVerb, references: References, setting: dict[str, Any]
-) -> Callable[[str], Iterator[present.Payload]]:
-    def side_by_side(question: str) -> Iterator[present.Payload]:
-        """Asks one question in four ways, and gives each way's answer, its confidence and what it cost.
-
-        Args:
-            question: The question, in plain words.
-        """
+) -> Callable[..., Iterator[present.Payload]]:
+    def side_by_side(question: str, *who: str) -> Iterator[present.Payload]:
         question, opinions = question or "", []
         known = references(question)
 
@@ -160,7 +155,7 @@ def _comparing(
 
         yield shown("working")
         try:
-            for opinion in compare(question, known or ()):
+            for opinion in compare(question, known or (), *who):
                 opinions.append(opinion)
                 yield shown("working")
             yield shown("done")

@@ -1,125 +1,187 @@
 """The Label tab: questions -> labels, in a job that outlives the tab; then which labels teach.
 
-Knows the components, the jobs and `distil`; the data on the page is made in `present_runs`.
+Knows the components, the jobs and `distil`; the data on the page is made in `present_labels` and `present_runs`.
 """
 
-import random
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from functools import cache
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import gradio as gr
 
-from uait import jobs, pipeline, settings, uploads
+from uait import jobs, pipeline, uploads, work
 from uait.errors import DataError, UaitError
 from uait.jobs import JobState
-from uait.pocket.questions import of_split
-from uait.pocket.world import Fact
+from uait.pocket import small_run
+from uait.pocket.small_run import DISTIL, SmallRun
 from uait.records import DistilledSet, Done, Label, Question
-from uait.settings import POCKET, DistilSettings, SamplingSettings, Settings
-from uait.store import RunFolder, from_json, read_jsonl, read_questions, read_rows, write_jsonl
-from uait.ui import present_runs
+from uait.settings import ModelSettings, SamplingSettings, Settings
+from uait.store import RunFolder, read_jsonl, write_jsonl
+from uait.ui import present_labels, present_runs
+from uait.ui.run_actions import EVERY, GONE, check_allowed, own, resumer, stopper
 from uait.ui.run_components import Distil, JobPanel, Labels, tab_style
 
 EMBEDDED, OWN = "Questions that come with the model", "My own file"
-BATCH = 8  # questions at once: what a kill can cost
-N_HELD_OUT = 128  # questions asked before and after the tuning
-EVERY = 1.0  # seconds between two looks at the job
-_KEEP = (
-    "(run) => { const d = document.querySelector('#distil [data-right]').dataset;"
-    " return [run, Number(d.right), Number(d.wrong)]; }"
+BI_ENCODER, CROSS_ENCODER = "The embedded one (all-MiniLM-L6-v2)", "A cross-encoder"
+_INTRO = (
+    "The model answers every question several times. Answers that agree make a high confidence, answers that differ "
+    "a low one (SAR); beside it stands whether the answer was right."
 )
-_SWITCHED_OFF = (
-    "Long work is switched off on this page. Duplicate the Space and set UAIT_ALLOW_TRAINING to 1, "
-    "or run it on your own machine."
+_ABOUT_ENGINE = (
+    "It says how alike two answers are. The embedded one reads each answer by itself and is quick; a cross-encoder "
+    "reads both together, as in the paper: slower, often more exact, and it must be on this machine or downloadable."
+)
+_ABOUT_CHOICE = (
+    "A model learns to grade its doubt from right answers that it was sure of and wrong ones that it doubted. "
+    "One label in five is kept apart, to watch the tuning by."
+)
+_KEEP = (
+    "(run, right, wrong, visitor) => { const d = document.querySelector('#distil [data-right]').dataset;"
+    " return [run, Number(d.right), Number(d.wrong), visitor]; }"
 )
 _NOTHING_YET = "Label some questions first: each becomes a sign to sort."
 _HELP = {f.name: f.metadata["help"] for f in fields(SamplingSettings)}
+_PAPERS_ENGINE = "cross-encoder/stsb-roberta-large"
 
 Update = Any  # a value for a component, or gr.skip()
+Recorded = Callable[[], SmallRun | None]
 
 
-@cache
-def embedded_questions() -> tuple[Question, ...]:
-    """The questions of the embedded model's world that tuning may use; none without that world."""
-    path = POCKET / "facts.jsonl"
-    facts = [from_json(Fact, row) for _, row in read_rows(path)] if path.is_file() else []
-    return tuple(of_split(facts, "tune", 0))
+class Given(NamedTuple):
+    """The values of the tab's inputs."""
 
-
-@cache
-def held_out_questions() -> tuple[Question, ...]:
-    """Questions of the same world that no tuning is ever shown; none without that world."""
-    path = POCKET / "questions" / "in-domain.jsonl"
-    return tuple(read_questions(path)[:N_HELD_OUT]) if path.is_file() else ()
+    source: str
+    file: str | None
+    text: str | None
+    accepted: str | None
+    id: str | None
+    n: float
+    n_samples: float
+    temperature: float
+    engine: str
+    cross_encoder: str
 
 
 def build(
     engines: pipeline.Engines,
-    questions: Callable[[], Sequence[Question]] = embedded_questions,
-    held_out: Callable[[], Sequence[Question]] = held_out_questions,
+    questions: Callable[[], Sequence[Question]] = small_run.embedded_questions,
+    held_out: Callable[[], Sequence[Question]] = small_run.held_out_questions,
     root: Path | None = None,
+    recorded: Recorded = small_run.recorded,
+    visitor: gr.components.Component | None = None,
 ) -> None:
     """Places the tab's components in the current Blocks and wires them. Runs are kept in folders below `root`.
 
+    Without a `root` they are kept where those of the visitor are, whose token is the value of `visitor`.
+
     `questions` come with the model and may be tuned on; `held_out` ones are asked before and after, never taught.
+    `recorded` is shown before there is a run.
     """
+    visitor = gr.State("") if visitor is None else visitor
     with gr.Column(elem_classes="run-tab"):
         tab_style()
-        _build(engines.settings, questions(), held_out(), settings.runs_folder() if root is None else root)
+        _build(engines.settings, questions(), held_out()[: small_run.N_HELD_OUT], root, recorded, visitor)
 
 
-def _build(base: Settings, given: Sequence[Question], held_out: Sequence[Question], root: Path) -> None:
+def _build(
+    base: Settings,
+    given: Sequence[Question],
+    held_out: Sequence[Question],
+    root: Path | None,
+    recorded: Recorded,
+    visitor: gr.components.Component,
+) -> None:
     gr.Markdown("## Ask every question several times, and see how much the answers agree")
-    source = gr.Radio([EMBEDDED, OWN] if given else [OWN], value=EMBEDDED if given else OWN, label="Questions")
-    file, columns, mapping, shown = _upload(is_visible=not given)
-    n, n_samples, temperature = _numbers(base, len(given))
+    gr.Markdown(_INTRO)
+    inputs = _inputs(base, given)
     with gr.Row():
         start = gr.Button("Start", variant="primary")
         stop = gr.Button("Stop", interactive=False)
         resume = gr.Button("Resume", interactive=False)
-        run = gr.Dropdown([], label="Run", allow_custom_value=True, elem_id="label-run", scale=2)
+    about_run = "The newest is chosen; what was labelled before stays here."
+    run = gr.Dropdown([], label="Run", info=about_run, allow_custom_value=True, elem_id="label-run")
     message = gr.Markdown(elem_id="label-message")
     panel = JobPanel(present_runs.job_panel(None), elem_id="label-job", label="job")
-    labels = Labels(present_runs.labelled([]), elem_id="labels", label="labels")
+    labels = Labels(present_labels.labelled([]), elem_id="labels", label="labels")
     download = gr.DownloadButton("Download the labels", visible=False, elem_id="label-download")
     gr.Markdown("## Choose which of them teach")
-    distil = Distil(present_runs.distilling([], DistilSettings()), elem_id="distil", label="distilling")
+    gr.Markdown(_ABOUT_CHOICE)
+    distil = Distil(present_labels.distilling([], DISTIL), elem_id="distil", label="distilling")
     kept = gr.Markdown(_NOTHING_YET, elem_id="kept")
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    source.change(lambda s: [gr.update(visible=s == OWN)] * 2, source, [file, columns], queue=False, **quiet)
-    file.change(_preview, file, [*mapping, shown, n, message], **quiet)
-    chosen = [source, file, *mapping, n, n_samples, temperature]
-    start.click(_starter(root, base, given, held_out), chosen, [run, message], api_visibility="private")
-    stop.click(_stopper(root), run, message, queue=False, api_visibility="private")
-    resume.click(_resumer(root), run, message, api_visibility="private")
+    private: dict[str, Any] = {"api_visibility": "private"}
+    quiet: dict[str, Any] = {"show_progress": "hidden", **private}
+    file, *mapping, n = inputs.file, *inputs.mapping, inputs.n
+    file.change(_preview, file, [*mapping, inputs.shown, n, message], **quiet)
+    started = [run, message, panel]
+    make_starter = partial(_starter, base=base, given=given, held_out=held_out)
+    start.click(own(root, make_starter), [*inputs.all, visitor], started, **private)
+    stop.click(own(root, stopper), [run, visitor], [message, panel], queue=False, **private)
+    resume.click(own(root, resumer), [run, visitor], [message, panel], **private)
     seen = gr.State(None)
     looked = [seen, run, panel, labels, distil, download, stop, resume, kept]
-    gr.Timer(EVERY).tick(_looker(root), [seen, run], looked, queue=False, **quiet)
+    gr.Timer(EVERY).tick(
+        own(root, partial(_looker, recorded=recorded)), [seen, run, visitor], looked, queue=False, **quiet
+    )
     right, wrong = (gr.Number(0.5, visible=False, label=side) for side in ("right from", "wrong below"))
-    distil.keep(_keeper(root), [run, right, wrong], kept, js=_KEEP, api_visibility="private")
+    keep: Any = distil  # its event is named in its script alone
+    keep.keep(own(root, _keeper), [run, right, wrong, visitor], kept, js=_KEEP, **private)
 
 
-def _upload(is_visible: bool) -> tuple[gr.File, gr.Group, list[gr.Dropdown], gr.Dataframe]:
-    types, name = [".csv", ".jsonl"], "A .csv or .jsonl file, one question per row"
-    file = gr.File(label=name, file_types=types, visible=is_visible, height=120)
-    with gr.Group(visible=is_visible) as columns:
-        with gr.Row():
-            names = ("Column with the question", "Column with accepted answers", "Column with an id")
-            mapping = [gr.Dropdown([], label=name, allow_custom_value=True) for name in names]
-        shown = gr.Dataframe(label="The first rows", interactive=False, visible=False)
-    return file, columns, mapping, shown
+class _Inputs(NamedTuple):
+    file: gr.File
+    mapping: list[gr.Dropdown]
+    shown: gr.Dataframe
+    n: gr.Slider
+    all: list[Any]  # in the order of Given
+
+
+def _inputs(base: Settings, given: Sequence[Question]) -> _Inputs:
+    about = (
+        "With known answers, so that right and wrong can be told; your file goes no further than this page’s machine."
+    )
+    source = gr.Radio(
+        [EMBEDDED, OWN] if given else [OWN], value=EMBEDDED if given else OWN, label="Questions", info=about
+    )
+    with gr.Group(visible=not given) as upload:
+        file, mapping, shown = _upload()
+    n, n_samples, temperature = _numbers(base, len(given))
+    with gr.Accordion("Similarity engine", open=False, elem_classes="settings"):
+        engine = gr.Radio(
+            [BI_ENCODER, CROSS_ENCODER], value=BI_ENCODER, label="Which engine compares the answers", info=_ABOUT_ENGINE
+        )
+        about = "A folder on this machine, or a name on the Hugging Face hub."
+        cross = gr.Textbox(
+            _PAPERS_ENGINE, label="Cross-encoder", info=about, placeholder="folder or hub id", visible=False
+        )
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+    source.change(lambda s: gr.update(visible=s == OWN), source, upload, **quiet)
+    engine.change(lambda e: gr.update(visible=e == CROSS_ENCODER), engine, cross, **quiet)
+    return _Inputs(file, mapping, shown, n, [source, file, *mapping, n, n_samples, temperature, engine, cross])
+
+
+def _upload() -> tuple[gr.File, list[gr.Dropdown], gr.Dataframe]:
+    # without file_types: a file of another kind then gets a sentence of ours, which names what to do
+    file = gr.File(label="A .csv or .jsonl file, one question per row, up to 20 MB", height=120, elem_id="label-file")
+    with gr.Row():
+        names = {
+            "Column with the question": "What the model is asked.",
+            "Column with accepted answers": "Several are parted by |; without one nothing is judged right or wrong.",
+            "Column with an id": "May be left empty: the rows are then numbered.",
+        }
+        mapping = [gr.Dropdown([], label=name, info=about, allow_custom_value=True) for name, about in names.items()]
+    shown = gr.Dataframe(label="The first rows, to check the columns by", interactive=False, visible=False, wrap=True)
+    return file, mapping, shown
 
 
 def _numbers(base: Settings, n_given: int) -> tuple[gr.Slider, gr.Slider, gr.Slider]:
-    with gr.Row():
-        most, how = max(2, n_given), "picked at random, always the same"  # a slider needs two ends
-        n = gr.Slider(1, most, min(64, most), step=1, label="How many questions", info=how)
+    with gr.Row(elem_classes="settings"):
+        most, how = max(2, n_given), "Picked at random, always the same ones."  # a slider needs two ends
+        n = gr.Slider(1, most, min(small_run.N_QUESTIONS, most), step=1, label="How many questions", info=how)
         n_samples = gr.Slider(
             2, 20, base.sampling.n_samples, step=1, label="Samples per question", info=_HELP["n_samples"]
         )
@@ -141,7 +203,7 @@ def _preview(path: str | None) -> list[Update]:
     guesses = [gr.update(choices=list(table.columns), value=guess) for guess in table.guesses]
     rows = gr.update(value={"headers": list(table.columns), "data": uploads.preview(table)}, visible=True)
     size = len(table.rows)
-    return [*guesses, rows, gr.update(maximum=max(2, size), value=min(64, size)), f"{table.name} holds {size:,} rows."]
+    return [*guesses, rows, gr.update(maximum=max(2, size), value=size), f"{table.name} holds {size:,} rows."]
 
 
 def _sentence(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -149,10 +211,9 @@ def _sentence(work: Callable[..., Any]) -> Callable[..., Any]:
 
     def safely(*values: Any) -> Any:
         try:
-            if not settings.allows_training():
-                raise DataError(_SWITCHED_OFF)
+            check_allowed()
             return work(*values)
-        except UaitError as err:
+        except (UaitError, OSError) as err:
             return str(err)
 
     return safely
@@ -160,57 +221,48 @@ def _sentence(work: Callable[..., Any]) -> Callable[..., Any]:
 
 def _starter(
     root: Path, base: Settings, given: Sequence[Question], held_out: Sequence[Question]
-) -> Callable[..., tuple[Update, str]]:
-    def begin(source: str, file: str | None, text: str, accepted: str, id: str, n: float, k: float, heat: float) -> Any:
-        if source == OWN and file is None:
-            raise DataError("Choose a file with questions first.")
-        own = uploads.questions_of(uploads.read_table(cast(str, file)), text, accepted, id) if source == OWN else given
-        questions = random.Random(base.sampling.seed).sample(list(own), min(int(n), len(own)))
-        sampling = replace(base.sampling, n_samples=int(k), temperature=heat, batch_size=BATCH)
+) -> Callable[..., tuple[Update, str, Update]]:
+    def begin(values: Given) -> str:
+        own = _own_questions(values) if values.source == OWN else given
+        chosen = _settings(base, values)
         folder = root / jobs.new_name(root, "label")
         folder.mkdir(parents=True)
-        write_jsonl(folder / "questions.jsonl", questions)
-        if source == EMBEDDED and held_out:
-            write_jsonl(folder / "held_out.jsonl", held_out)
-        jobs.start(folder, "label", replace(base, sampling=sampling))
+        write_jsonl(folder / work.QUESTIONS, small_run.picked(own, int(values.n), base.sampling.seed))
+        if values.source == EMBEDDED and held_out:
+            write_jsonl(folder / work.HELD_OUT, held_out)
+        jobs.start(folder, "label", chosen)
         return folder.name
 
-    def start(*values: Any) -> tuple[Update, str]:
-        said = _sentence(begin)(*values)
+    def start(*values: Any) -> tuple[Update, str, Update]:
+        said = _sentence(begin)(Given(*values))
         folder = jobs.find(root, said)
         if folder is None:
-            return gr.skip(), said
-        return gr.update(choices=_names(root), value=folder.name), ""
+            return gr.skip(), said, gr.skip()
+        return gr.update(choices=_names(root), value=folder.name), "", present_runs.job_panel(jobs.status(folder))
 
     return start
 
 
-def _stopper(root: Path) -> Callable[[str], str]:
-    def stop(name: str) -> str:
-        folder = jobs.find(root, name)
-        if folder is not None:
-            jobs.stop(folder)
-        return ""
-
-    return _sentence(stop)
+def _own_questions(values: Given) -> list[Question]:
+    if values.file is None:
+        raise DataError("Choose a file with questions first.")
+    return uploads.questions_of(uploads.read_table(values.file), values.text, values.accepted, values.id)
 
 
-def _resumer(root: Path) -> Callable[[str], str]:
-    def resume(name: str) -> str:
-        folder = jobs.find(root, name)
-        if folder is None:
-            raise DataError("This run is no longer there; start a new one.")
-        jobs.resume(folder)
-        return ""
-
-    return _sentence(resume)
+def _settings(base: Settings, values: Given) -> Settings:
+    n_samples, temperature = int(values.n_samples), values.temperature
+    sampling = replace(base.sampling, n_samples=n_samples, temperature=temperature, batch_size=small_run.BATCH)
+    encoder = ModelSettings().encoder if values.engine == BI_ENCODER else (values.cross_encoder or "").strip()
+    if not encoder:
+        raise DataError(f"Name the cross-encoder: a folder, or a hub id such as {_PAPERS_ENGINE}.")
+    return replace(base, sampling=sampling, model=replace(base.model, encoder=encoder))
 
 
 def _names(root: Path) -> list[str]:
-    return [path.name for path in jobs.runs(root) if (path / "questions.jsonl").exists()]
+    return [path.name for path in jobs.runs(root) if (path / work.QUESTIONS).exists()]
 
 
-def _looker(root: Path) -> Callable[..., list[Update]]:
+def _looker(root: Path, recorded: Recorded) -> Callable[..., list[Update]]:
     """Looks at the runs and the chosen one's job and labels; sends only what has changed since the last look."""
 
     def look(seen: dict[str, Any] | None, name: str | None) -> list[Update]:
@@ -226,20 +278,35 @@ def _looker(root: Path) -> Callable[..., list[Update]]:
         panel = present_runs.job_panel(status, is_chosen=bool(name) and folder is None)
         if {**seen, "names": names} == now:
             return [now, menu, panel, *[gr.skip()] * 6]
-        found = read_jsonl(path, Label) if path and size else []
-        is_ready = path is not None and found and not is_alive
-        saved = gr.update(value=_copy(cast(Path, path)), visible=True) if is_ready else gr.update(visible=False)
-        drawn = [present_runs.labelled(found), present_runs.distilling(found, DistilSettings()), saved]
-        can_resume = state in (JobState.STOPPED, JobState.FAILED)
-        buttons = [gr.update(interactive=is_alive), gr.update(interactive=can_resume)]
-        return [now, menu, panel, *drawn, *buttons, "" if found else _NOTHING_YET]
+        found = _labels(path) if path and size else []
+        saved = gr.update(visible=False)
+        if path is not None and found and not is_alive:
+            saved = gr.update(value=_copy(path), visible=True)
+        drawn = _drawn(found, None if name else recorded())
+        buttons = [gr.update(interactive=is_alive), gr.update(interactive=state in (JobState.STOPPED, JobState.FAILED))]
+        return [now, menu, panel, *drawn, saved, *buttons, "" if found else _NOTHING_YET]
 
     return look
 
 
+def _labels(path: Path) -> list[Label]:
+    try:
+        return read_jsonl(path, Label)
+    except DataError:  # deleted between two looks
+        return []
+
+
+def _drawn(found: Sequence[Label], run: SmallRun | None) -> list[present_runs.Payload]:
+    """The chosen run's labels twice, to read and to sort; or those of the recorded run."""
+    if run is None:
+        return [present_labels.labelled(found), present_labels.distilling(found, DISTIL)]
+    source = present_runs.recorded_caption(len(run.labels), run.n_train, run.seconds, run.n_cores, run.command)
+    return [present_labels.labelled(run.labels, source), present_labels.distilling(run.labels, DISTIL, source)]
+
+
 def _copy(path: Path) -> str:
     """A copy that the page may serve, wherever the runs are kept."""
-    return shutil.copy(path, Path(tempfile.mkdtemp()) / f"{path.parent.name}.jsonl")
+    return str(shutil.copy(path, Path(tempfile.mkdtemp()) / f"{path.parent.name}.jsonl"))
 
 
 def _keeper(root: Path) -> Callable[[str, float, float], str]:
@@ -248,12 +315,12 @@ def _keeper(root: Path) -> Callable[[str, float, float], str]:
     def keep(name: str, right: float, wrong: float) -> str:
         folder = jobs.find(root, name)
         if folder is None or not (folder / pipeline.LABELS).exists():
-            raise DataError("There are no labels to choose from; label some questions first.")
-        chosen = DistilSettings(keep_right_from=right or None, keep_wrong_below=None if wrong >= 1 else wrong)
+            raise DataError(GONE if name and folder is None else "There are no labels yet; label some questions first.")
+        chosen = replace(DISTIL, keep_right_from=right or None, keep_wrong_below=None if wrong >= 1 else wrong)
         target = root / jobs.new_name(root, "tune")
         target.mkdir()
         try:
-            for part in (pipeline.LABELS, "settings.json", "held_out.jsonl"):
+            for part in (pipeline.LABELS, "settings.json", work.HELD_OUT):
                 if (folder / part).exists():
                     shutil.copy(folder / part, target / part)
             run = RunFolder(target)
@@ -262,6 +329,6 @@ def _keeper(root: Path) -> Callable[[str, float, float], str]:
             shutil.rmtree(target)
             raise
         distilled = cast(DistilledSet, cast(Done, last).record)
-        return present_runs.kept_sentence(distilled, target.name)
+        return present_labels.kept_sentence(distilled, target.name)
 
     return _sentence(keep)

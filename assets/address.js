@@ -1,0 +1,54 @@
+// The address bar carries what is worth sharing: the tab, the question asked in it and its threshold.
+// Read once, when the page opens, and kept up to date from then on. Whatever else stands there stays.
+
+window.uaitAddress = (() => {
+  const LONGEST = 500; // characters of a question: longer addresses break on their way
+  const given = new URLSearchParams(window.location.search);
+  const isThreshold = /^(0?\.\d+|0|1(\.0+)?)$/.test(given.get("t") ?? "");
+  const question = (given.get("q") ?? "").trim().slice(0, LONGEST);
+  const kept = new Map(); // per tab {q, t}: what is shown in it
+  let shown = given.get("tab") || "ask";
+  let names = []; // the page's tabs; empty until it is open
+  kept.set(shown, { q: question || undefined, t: isThreshold ? Number(given.get("t")) : undefined });
+
+  const write = () => {
+    if (names.length === 0) return; // what was asked for has not been read yet
+    const address = new URL(window.location.href);
+    for (const [name, value] of Object.entries({ q: undefined, t: undefined, ...kept.get(shown), tab: shown })) {
+      if (value === undefined || value.length > LONGEST) address.searchParams.delete(name);
+      else address.searchParams.set(name, value);
+    }
+    window.history.replaceState(window.history.state, "", address);
+  };
+
+  // Presses a button as soon as it is there: those of a tab are made when it is first opened.
+  const press = (selector, triesLeft = 300) => {
+    const button = document.querySelector(selector);
+    if (button && !button.disabled) button.click();
+    else if (triesLeft > 0) window.requestAnimationFrame(() => press(selector, triesLeft - 1));
+  };
+
+  return {
+    press,
+    of: (tab) => kept.get(tab) ?? {},
+    keep: (tab, values) => {
+      kept.set(tab, { ...kept.get(tab), ...values });
+      if (tab === shown) write();
+    },
+    // The event comes late, even after the next tab was opened: the tab list says what is shown now.
+    show: (tab) => {
+      const selected = document.querySelector("[role='tab'][aria-selected='true']")?.dataset.tabId;
+      if (names.length > 0) shown = names.includes(selected) ? selected : tab;
+      write();
+    },
+    // For the page, once: the tab to select and the questions of Ask and Compare. A tab that is none is ignored.
+    open: (tabs) => {
+      names = tabs;
+      if (!names.includes(shown)) shown = "ask";
+      const changed = (props) => ({ __type__: "update", ...props }); // without props: as it is, somebody may be typing
+      const asked = (tab) => (tab === shown && kept.get(tab)?.q ? { value: kept.get(tab).q } : {});
+      return [changed(shown === "ask" ? {} : { selected: shown }), changed(asked("ask")), changed(asked("compare"))];
+    },
+    ask: () => kept.get(shown)?.q && press(`#${shown}-button`),
+  };
+})();

@@ -1,0 +1,150 @@
+// One step of the lesson: a few sentences, a figure, a task; or what the live model said, as the same figure.
+
+const data = (tag, attributes, text) => el(tag, { translate: "no", dir: "auto", ...attributes }, text);
+const bar = (share, kind = "") => el("span", { class: `learn-bar ${kind}`, "aria-hidden": "true" }, el("i", { style: { "--share": share } }));
+const head = (cells) => el("thead", {}, el("tr", {}, cells.map((text) => el("th", { scope: "col" }, text))));
+const table = (kind, label, columns, rows) =>
+  el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, el("table", { class: kind }, columns && head(columns), el("tbody", {}, rows)));
+
+const small = (p) => (p < 0.001 ? "< 0.001" : p.toFixed(p < 0.1 ? 3 : 2));
+
+// -- the figures ---------------------------------------------------------------------------------------
+
+const verdict = (isRight) =>
+  isRight !== null && isRight !== undefined && el("span", { class: `verdict ${isRight ? "right" : "wrong"}` }, isRight ? "● right" : "◆ wrong");
+
+const drawClaim = ({ question, answer, confidence, right, truth }) =>
+  el(
+    "div",
+    { class: "learn-claim" },
+    data("p", { class: "learn-question" }, question),
+    el("p", { class: "learn-line" }, data("b", { class: "learn-voice" }, answer), verdict(right)),
+    confidence === null ? el("p", {}, "It said no number.") : [el("p", { class: "learn-number" }, percent(confidence)), bar(confidence)],
+    right === false && truth && el("p", {}, "right would be: ", data("b", {}, truth))
+  );
+
+const drawAttempts = ({ question, rows, counted, confidence }) =>
+  el(
+    "div",
+    { class: "learn-attempts" },
+    data("p", { class: "learn-question" }, question),
+    el("ol", {}, rows.map(({ text, p }) => el("li", {}, data("span", { class: "learn-voice" }, text), bar(p), el("span", { class: "learn-p" }, small(p))))),
+    el("p", { class: "learn-counted" }, counted),
+    confidence !== null && confidence !== undefined && el("p", {}, "Together: a confidence of ", el("b", {}, percent(confidence)))
+  );
+
+const drawWords = ({ rows }) =>
+  table("learn-words", "Tokens", ["piece", "p", "surprise", "relevance", "without it", "share of the doubt"],
+    rows.map((row) =>
+      el("tr", {},
+        el("th", { scope: "row" }, data("span", { class: "learn-token", style: { "--shade": row.shade } }, row.text)),
+        el("td", {}, row.p.toFixed(3)), el("td", {}, row.surprise.toFixed(2)), el("td", {}, row.relevance.toFixed(3)),
+        data("td", { class: "learn-voice" }, row.without), el("td", {}, el("b", {}, percent(row.share)), bar(row.share, "doubt")))));
+
+const drawMatrix = ({ texts, similarity }) =>
+  table("learn-matrix", "Similarity of each pair", ["", "answer", ...texts.map((_, k) => String(k + 1))],
+    texts.map((text, k) =>
+      el("tr", {}, el("th", { scope: "row" }, String(k + 1)), data("td", { class: "learn-voice" }, text),
+        similarity[k].map((g, j) => el("td", { class: "cell", style: { "--g": k === j ? 0 : g } }, k === j ? "–" : g.toFixed(2))))));
+
+const drawSum = ({ rows, weight, most, confidence }) => [
+  table("learn-sum", "One score per attempt", ["attempt", "p", "support", `(p + ${weight.toLocaleString("en")} × support) / ${most.toLocaleString("en")}`],
+    rows.map(({ text, p, support, score }) =>
+      el("tr", {}, data("th", { scope: "row", class: "learn-voice" }, text), el("td", {}, p.toFixed(3)), el("td", {}, support.toFixed(3)), el("td", {}, el("b", {}, score.toFixed(3)))))),
+  el("p", { class: "learn-total", translate: "no" }, el("span", {}, `(${rows.map(({ score }) => score.toFixed(3)).join(" × ")})`, el("sup", {}, `1/${rows.length}`), " = "), el("b", {}, confidence.toFixed(3)), ` = ${percent(confidence)}`),
+];
+
+// Dots of one lane, spread over its height by their order so that neighbours stay apart.
+const drawLane = (dots, isRight, at) =>
+  el(
+    "div",
+    { class: `learn-lane ${isRight ? "right" : "wrong"}`, style: { "--at": at } },
+    el("span", { class: "learn-lane-name" }, isRight ? "● right answers" : "◆ wrong answers"),
+    dots.filter((dot) => dot.right === isRight).map((dot, i) =>
+      el("i", { class: `learn-dot ${dot.kept ? "kept" : ""} ${dot.ours ? "ours" : ""}`, title: `${dot.text} ${dot.answer}: ${percent(dot.confidence)}`, translate: "no", style: { "--x": dot.confidence, "--y": ((i * 7) % 11) / 10 } }))
+  );
+
+const drawQuadrants = ({ dots, counts, right_from, wrong_below }) => {
+  const count = ({ name, n, kept }) => el("li", { class: kept ? "kept" : "" }, el("b", {}, String(n)), el("span", {}, name));
+  return [
+    el("div", { role: "img", "aria-label": "Questions by confidence, right ones above wrong ones" }, drawLane(dots, true, right_from), drawLane(dots, false, wrong_below)),
+    el("div", { class: "learn-axis", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "confidence"), el("span", {}, "100 %")),
+    el("ul", { class: "learn-counts" }, counts.map(count)),
+  ];
+};
+
+const SVG = "http://www.w3.org/2000/svg";
+const svg = (tag, attributes, ...children) => {
+  const node = document.createElementNS(SVG, tag);
+  Object.entries(attributes).forEach(([name, v]) => node.setAttribute(name, v));
+  node.append(...children);
+  return node;
+};
+
+const drawCurves = ({ steps, lines, is_tuning }) => {
+  const [width, height, last] = [600, 240, Math.max(1, steps.at(-1))];
+  const point = (v, i) => (v === null ? null : [(width * steps[i]) / last, height * (1 - v)]);
+  const drawn = lines.flatMap(({ said, right }) => {
+    const points = said.map(point).filter(Boolean);
+    const kind = right ? "right" : "wrong";
+    return [svg("polyline", { class: `curve ${kind}`, points: points.map((p) => p.join()).join(" ") }), ...points.map(([x, y]) => svg("path", { class: `knot ${kind}`, d: `M${x} ${y}h0` }))];
+  });
+  const said = (v) => (v === null || v === undefined ? "no number" : percent(v));
+  const row = ({ question, right, said: numbers, answers }) =>
+    el("tr", {}, el("th", { scope: "row" }, el("span", { class: `verdict ${right ? "right" : "wrong"}` }, right ? "●" : "◆"), data("span", {}, ` ${question}`)),
+      data("td", { class: "learn-voice" }, answers.at(-1)), el("td", {}, said(numbers[0])), el("td", {}, el("b", {}, said(numbers.at(-1)))));
+  return [
+    el("div", { class: "learn-chart" }, el("span", {}, "100 %"), el("span", {}, "0 %"),
+      svg("svg", { viewBox: `-6 -6 ${width + 12} ${height + 12}`, preserveAspectRatio: "none", role: "img", "aria-label": "How sure it says it is" }, ...drawn)),
+    el("div", { class: "learn-axis", "aria-hidden": "true" }, el("span", {}, is_tuning ? `step ${steps[0]}` : "untuned"), el("span", {}, is_tuning ? `step ${last}` : "tuned")),
+    table("learn-probes", "The same as a table", ["question", "its last answer", "at first", "at the end"], lines.map(row)),
+  ];
+};
+
+const drawDecision = ({ question, first, first_right, confidence, threshold, looked_up, passages, final, final_right, truth }) =>
+  el(
+    "ol",
+    { class: "learn-decision" },
+    el("li", {}, data("p", { class: "learn-question" }, question), el("p", { class: "learn-line" }, data("b", { class: "learn-voice" }, final === null || final === first ? first : el("del", {}, first)), verdict(first_right))),
+    el("li", {},
+      el("p", {}, confidence === null ? "It said no number." : el("b", {}, percent(confidence)), ` ${confidence !== null && confidence >= threshold ? "≥" : "<"} ${percent(threshold)}`),
+      el("div", { class: `learn-gate ${confidence !== null && confidence >= threshold ? "" : "doubt"}`, style: { "--at": threshold } }, bar(confidence ?? 0))),
+    el("li", {}, looked_up ? el("b", {}, "Looked it up:") : el("b", {}, "Answered without looking it up."),
+      looked_up && (passages.length ? passages.map(({ text }) => data("p", { class: "learn-passage" }, text)) : el("p", {}, "Nothing was found."))),
+    final !== null && el("li", {}, el("p", { class: "learn-line" }, data("b", { class: "learn-voice" }, final), verdict(final_right))),
+    truth && (final_right ?? first_right) === false && el("li", { class: "learn-truth" }, "right would be: ", data("b", {}, truth))
+  );
+
+const FIGURES = {
+  claims: ({ claims }) => el("div", { class: "learn-pair" }, claims.map(drawClaim)),
+  attempts: ({ columns }) => el("div", { class: "learn-pair" }, columns.map(drawAttempts)),
+  words: drawWords, matrix: drawMatrix, sum: drawSum, quadrants: drawQuadrants, curves: drawCurves, decision: drawDecision,
+};
+
+// -- the step ------------------------------------------------------------------------------------------
+
+const figure = (value) =>
+  el("figure", { class: `learn-figure ${value.figure.kind}` }, FIGURES[value.figure.kind](value.figure), value.caption && el("figcaption", {}, value.caption));
+
+const drawStep = (value) =>
+  el(
+    "section",
+    { class: "card learn", "aria-label": value.title },
+    el("h2", {}, el("span", { class: "learn-count" }, `${value.number}`), el("span", {}, value.title)),
+    el("div", { class: "learn-says" }, value.says.map((text) => el("p", {}, text))),
+    figure(value),
+    el("div", { class: "learn-task" }, el("h3", {}, "Now you"), el("p", {}, value.task), el("button", { type: "button", class: "learn-link", onclick: () => trigger("go") }, value.link)),
+    el("details", { class: "learn-note" }, el("summary", {}, "For the lecturer"), el("p", {}, `${value.minutes} minutes`), value.note.map((text) => el("p", {}, text)))
+  );
+
+const draw = () => {
+  const value = props.value;
+  root.dataset.state = value?.state ?? "";
+  if (!value || value.state === "empty") root.replaceChildren();
+  else if (value.message) root.replaceChildren(el("p", { class: "card learn-message", role: "status" }, value.message));
+  else if (value.says) root.replaceChildren(drawStep(value));
+  else root.replaceChildren(el("section", { class: "card learn live", "aria-label": "What the model says now" }, figure(value)));
+};
+
+watch("value", draw);
+draw();

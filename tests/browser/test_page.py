@@ -1,0 +1,130 @@
+"""The page as a whole: the menu above the tabs, the address bar, what programs may call, and a batch compared."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from playwright.sync_api import Page, expect
+
+FRANCE = "What is the capital of France?"
+PALAU = "What is the capital of Palau?"
+
+
+def _open(tab: Page, app_url: str, rest: str = "") -> None:
+    tab.goto(f"{app_url}/?__theme=light{rest}")
+    expect(tab.get_by_label("Which adapter answers")).to_be_visible()
+
+
+def _ask(tab: Page, question: str) -> None:
+    box = tab.get_by_label("Your question")
+    box.fill(question)
+    box.press("Enter")
+
+
+def _choose(tab: Page, adapter: str) -> None:
+    tab.get_by_label("Which adapter answers").click()
+    tab.get_by_role("option", name=adapter).click()
+
+
+def _address(tab: Page) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(tab.url).query).items()}
+
+
+def test_the_menu_has_every_finished_tuning_and_its_threshold(
+    tab: Page, app_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UAIT_RUNS", str(tmp_path))
+    _open(tab, app_url)
+    note, slider = tab.locator("#adapter .info-text"), tab.get_by_role("slider", name="Threshold")
+    expect(note).to_contain_text("at least 70 % sure")
+    for name in ("20260101-000000-tune", "20260101-000001-broken", "20260101-000002-unfinished"):
+        folder = tmp_path / name / ("" if "unfinished" in name else "adapter")
+        folder.mkdir(parents=True)
+        (tmp_path / name / "settings.json").write_text("{}")
+        (folder / "card.json").write_text("{}")
+    tab.get_by_role("tab", name="Compare").click()
+    tab.get_by_role("tab", name="Ask", exact=True).click()
+    tab.get_by_label("Which adapter answers").click()
+    expect(tab.get_by_role("option")).to_have_count(4)
+    tab.get_by_role("option", name="20260101-000000-tune").click()
+    expect(note).to_contain_text("at least 60 % sure")
+    expect(slider).to_have_value("60")
+    _choose(tab, "none")
+    expect(note).to_have_text("The untuned base states no confidence: everything is looked up.")
+    _ask(tab, FRANCE)
+    expect(tab.locator(".decision")).to_contain_text("The model stated no confidence: looked it up")
+    _choose(tab, "20260101-000001-broken")
+    expect(note).to_have_text("The adapter can't be read; tune it again.")
+    _ask(tab, PALAU)
+    expect(tab.get_by_role("alert")).to_have_text("The adapter can't be read; tune it again.")
+
+
+def test_an_address_opens_the_tab_asks_its_question_and_sets_its_threshold(tab: Page, app_url: str) -> None:
+    _open(tab, app_url, f"&tab=compare&t=0.42&other=1&q={PALAU}")
+    expect(tab.get_by_role("region", name="UaIT")).to_contain_text("Ngerulmud")
+    expect(tab.locator(".shares")).to_contain_text("Threshold 42 %")
+    tab.get_by_role("tab", name="Ask", exact=True).click()
+    _ask(tab, FRANCE)
+    expect(tab.locator("p.big")).to_have_text("Paris")
+    tab.get_by_role("slider", name="Threshold").fill("97.8")
+    expect(tab.locator(".decision")).to_contain_text("93.1 % is below 97.8 %")
+    shared = {"__theme": "light", "tab": "ask", "t": "0.978", "other": "1", "q": FRANCE}
+    assert _address(tab) == shared
+    tab.reload()
+    expect(tab.locator(".decision")).to_contain_text("93.1 % is below 97.8 %: looked it up")
+    assert _address(tab) == shared
+
+
+def test_wrong_values_in_an_address_are_ignored(tab: Page, app_url: str) -> None:
+    _open(tab, app_url, "&tab=nonsense&t=7&q=%20")
+    slider = tab.get_by_role("slider", name="Threshold")
+    expect(slider).to_have_value("70")
+    slider.press("ArrowLeft")
+    expect(slider).to_have_value("69")
+    assert _address(tab) == {"__theme": "light", "tab": "ask", "t": "0.69"}
+
+
+def test_a_batch_of_a_hundred_is_compared_and_a_dot_of_it_asked(tab: Page, app_url: str) -> None:
+    _open(tab, app_url, "&tab=compare")
+    tab.get_by_role("spinbutton", name="how many").fill("100")
+    tab.get_by_role("button", name="Run it live").click()
+    expect(tab.get_by_label("Live run")).to_have_value(re.compile("in-domain: sampling, [1-9]0 of 100 questions"))
+    expect(tab.get_by_label("Live run")).to_have_value("Done: the lab shows these 100 questions of in-domain.")
+    numbers = "document.querySelector('#lab [data-numbers]').dataset.numbers"
+    tab.wait_for_function(f"JSON.parse({numbers}).n === 100")
+    before = json.loads(tab.evaluate(numbers))
+    tab.locator("#lab").get_by_role("slider", name="Threshold").fill("0.9")
+    after = json.loads(tab.evaluate(numbers))
+    assert after["answered"] < before["answered"] and after["auroc"] == before["auroc"]
+    tab.locator(".dot").last.click()
+    question = tab.locator(".lab-detail .said").inner_text()
+    tab.locator(".lab-detail").get_by_role("button", name="Ask it").click()
+    expect(tab.locator("#answer .asked")).to_have_text(question)
+    expect(tab.locator("p.big")).not_to_be_empty()
+
+
+def test_programs_may_call_every_verb_and_get_plain_data(app_url: str) -> None:
+    client = Client(app_url, verbose=False)
+    named = client.view_api(return_format="dict")["named_endpoints"]
+    assert sorted(named) == ["/ask", "/compare", "/evaluate", "/explain"]
+    for endpoint in named.values():
+        assert endpoint["description"]
+        assert all(parameter["python_type"]["type"] for parameter in endpoint["parameters"])
+    reply = client.predict(PALAU, api_name="/ask")
+    assert (reply["answer"], reply["decision"]["action"]) == ("Melekeok Town", "retrieve")
+    assert (reply["final"]["answer"], len(reply["passages"])) == ("Ngerulmud", 3)
+    assert client.predict(PALAU, 0.1, api_name="/ask")["passages"] == []
+    assert client.predict(FRANCE, None, "none", api_name="/ask")["confidence"]["spoken"] is None
+    assert [t["text"] for t in client.predict(PALAU, api_name="/explain")["tokens"]] == [" Mele", "keok", " Town"]
+    opinions = client.predict(PALAU, api_name="/compare")
+    assert [(o["method"], o["is_correct"]) for o in opinions][-1] == ("uait", True)
+    assert {r["n"] for r in client.predict("in-domain", 20, api_name="/evaluate")} <= {19, 20}
+    for arguments, sentence in (((PALAU, 0.5, "../../etc"), "There is no adapter named"), (("",), "empty")):
+        with pytest.raises(AppError, match=sentence):
+            client.predict(*arguments, api_name="/ask")
+    with pytest.raises(AppError, match="is no split"):
+        client.predict("training", 20, api_name="/evaluate")

@@ -1,0 +1,108 @@
+"""Lists what is still English on the Chinese page: python -m tests.browser.untranslated
+
+Every tab around the fake engines, with an answer, an explanation, a comparison and a few runs to look at. Missing
+words go into assets/words.zh-CN.json; text that comes from a model, a visitor or the web gets translate="no" instead.
+"""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser import fake_app
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, chromium_path, free_port
+
+# What a Chinese page calls by the same name: names, units, formats, symbols, and settings as they are typed.
+_NAMES = (
+    "UaIT SAR AUROC ECE ROC ROUGE LoRA P True GPU CPU JSON JSONL CSV UTF PNG Markdown Space Alpha Dropout Hugging Face "
+    "MB GB UAIT_ALLOW_TRAINING yes no none log exp alpha rank attention all linear"
+)
+ALLOWED = frozenset(_NAMES.split())
+_TEXTS = """() => {
+  const data = '[translate="no"], .notranslate, script, style, code';
+  const labels = ["aria-label", "aria-valuetext", "data-name", "placeholder", "title"];
+  const found = new Set();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.nodeType === Node.TEXT_NODE ? node.parentElement : node;
+    if (element.closest(data) || !element.checkVisibility()) continue;
+    if (node === element) for (const name of labels) found.add(node.getAttribute(name) || "");
+    else if (element.localName !== "textarea") found.add(node.nodeValue.trim());
+  }
+  return [...found];
+}"""
+
+
+@contextmanager
+def served(root: Path) -> Iterator[str]:
+    """The address of the whole page around the fake engines; its runs lie below `root`."""
+    from tests.browser import tiny_lab  # noqa: PLC0415 - torch and gradio take seconds
+    from uait.ui import page  # noqa: PLC0415 - as above
+
+    before = os.environ.get("UAIT_RUNS")
+    os.environ["UAIT_RUNS"] = str(root)
+    tiny_lab.tunable_run(fake_app.FakeEngines(), root)
+    demo = fake_app.build()
+    place = {"server_name": "127.0.0.1", "server_port": free_port(), "prevent_thread_lock": True, "quiet": True}
+    _, url, _ = demo.launch(**{**page.launch_arguments(), **place})
+    try:
+        yield url
+    finally:
+        demo.close()
+        os.environ.pop("UAIT_RUNS") if before is None else os.environ.update(UAIT_RUNS=before)
+
+
+def visit(tab: Page, url: str) -> Iterator[str]:
+    """The name of each tab, and of each step of the lesson, once it is open in Chinese and shows as much as it can."""
+    tab.goto(f"{url}?lang=zh&__theme=light")
+    tab.locator("#ask-question textarea").fill("What is the capital of Palau?")
+    tab.locator("#ask-button").click()
+    tab.locator("#answer .actions .secondary").click()
+    tab.locator("#why .tokens").wait_for()
+    for name in tab.locator('[role="tab"][data-tab-id]').evaluate_all("all => all.map((one) => one.dataset.tabId)"):
+        tab.locator(f'[role="tab"][data-tab-id="{name}"]').first.click()
+        tab.wait_for_timeout(1500)  # the run tabs look at their jobs once a second
+        if name == "compare":
+            tab.locator("#compare-examples button").first.click()
+            tab.locator("#columns .verdict").nth(3).wait_for()
+            tab.locator("#lab .dot").first.dispatch_event("click")
+        yield from _opened(tab, name)
+        while tab.locator(".learn-next:visible").count():
+            tab.locator(".learn-next:visible").click()
+            tab.wait_for_timeout(300)
+            yield from _opened(tab, name)
+
+
+def _opened(tab: Page, name: str) -> Iterator[str]:
+    tab.locator("details:visible").evaluate_all("all => all.forEach((one) => (one.open = true))")
+    tab.wait_for_timeout(200)
+    yield name
+
+
+def english_left(tab: Page) -> list[str]:
+    """The visible texts without a Chinese word, but with one that is no name."""
+    texts = [text for text in tab.evaluate(_TEXTS) if not re.search(r"[\u4e00-\u9fff]", text)]
+    return sorted(text for text in texts if set(re.findall(r"[A-Za-z_]{2,}", text)) - ALLOWED)
+
+
+def main() -> int:
+    """The number of texts left; prints each with its tab."""
+    left: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as place, served(Path(place)) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
+        tab = browser.new_page(viewport={"width": 1280, "height": 900})
+        for name in visit(tab, url):
+            for text in english_left(tab):
+                left.setdefault(text, name)
+        browser.close()
+    sys.stdout.writelines(f"{name}: {text}\n" for text, name in left.items())
+    return len(left)
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main() else 0)

@@ -1,0 +1,114 @@
+"""The lesson as the page draws it: eight steps, 45 minutes, its own numbers only; and the shipped lesson's shape."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests import fake_lesson
+from uait.lessons import Lesson, geometric_mean, sample_scores
+from uait.opinions import Opinion
+from uait.records import Explanation
+from uait.sar import sar_score
+from uait.settings import POCKET
+from uait.store import from_json, read_json
+from uait.ui import present_learn, telling
+
+SHIPPED = POCKET / "lesson.json"
+
+
+def _steps(lesson: Lesson) -> list[dict[str, Any]]:
+    told = telling.steps(lesson)
+    json.dumps(told, allow_nan=False)
+    return told
+
+
+def _texts(step: dict[str, Any]) -> list[str]:
+    return [*step["says"], step["caption"], step["task"], *step["note"]]
+
+
+@pytest.mark.parametrize("source", ["evaluation", "tuning"])
+def test_eight_steps_fill_45_minutes_and_each_has_text_figure_task_and_tab(source: str) -> None:
+    told = _steps(fake_lesson.lesson(source))
+    assert [step["number"] for step in told] == list(range(1, 9))
+    assert sum(step["minutes"] for step in told) == 45
+    assert all(2 <= len(step["says"]) <= 4 and step["figure"]["kind"] and step["link"] for step in told)
+    assert {step["tab"] for step in told} == {"ask", "compare", "label", "tune"}
+    assert all("{" not in text and text for step in told for text in _texts(step))
+    assert len({step["figure"]["kind"] for step in told}) == 8
+
+
+def test_the_first_step_says_that_this_models_claim_means_nothing_and_what_would_be_right() -> None:
+    text = " ".join(_steps(fake_lesson.lesson())[0]["says"])
+    assert "answers Saint Mary Town and says that it is 90\u00a0% sure" in text
+    assert "The right answer is Ngerulmud." in text
+    assert "drew them at random" in text
+
+
+def test_a_claim_that_was_never_made_is_no_number() -> None:
+    lesson = fake_lesson.lesson()
+    silent = replace(lesson.known, claimed=replace(lesson.known.claimed, spoken=None))
+    told = _steps(replace(lesson, known=silent))
+    assert told[0]["figure"]["claims"][1]["confidence"] is None
+    assert "no number" in " ".join(told[4]["says"])
+
+
+def test_the_sum_on_the_board_is_the_confidence() -> None:
+    lesson = fake_lesson.lesson()
+    figure = _steps(lesson)[4]["figure"]
+    product = 1.0
+    for row in figure["rows"]:
+        assert row["score"] == pytest.approx((row["p"] + figure["weight"] * row["support"]) / figure["most"])
+        product *= row["score"]
+    assert product ** (1 / 5) == pytest.approx(figure["confidence"]) == pytest.approx(lesson.example.score.confidence)
+
+
+def test_every_label_with_a_confidence_falls_into_the_group_of_its_name() -> None:
+    figure = _steps(fake_lesson.lesson())[5]["figure"]
+    counts = {count["name"]: count["n"] for count in figure["counts"]}
+    drawn = Counter(present_learn.QUADRANTS[dot["right"], dot["kept"]] for dot in figure["dots"])
+    assert counts == drawn
+    assert counts["dropped: a lucky guess"] == counts["dropped: a confident mistake"] == 1
+    assert sum(counts.values()) == 5  # the one without a confidence has no place
+    assert [dot["text"] for dot in figure["dots"] if dot["ours"]] == ["What is the capital of Palau?"]
+
+
+def test_what_was_not_looked_up_has_no_second_answer() -> None:
+    lesson = fake_lesson.lesson()
+    answered = present_learn.decision(lesson.known.reply, ("Paris",))
+    assert (answered["final"], answered["final_right"], answered["first_right"]) == (None, None, True)
+    corrected = present_learn.decision(lesson.example.reply, ("Ngerulmud",))
+    assert (corrected["first_right"], corrected["final"], corrected["final_right"]) == (False, "Ngerulmud", True)
+    assert present_learn.decision(lesson.example.reply, None)["first_right"] is None
+
+
+def test_live_answers_are_drawn_as_their_step_is() -> None:
+    lesson = fake_lesson.lesson()
+    opinion = Opinion("verbalized", "Koror", {"stated": 0.9}, None, 3, 0.1, ())
+    claim = present_learn.live_claim("Who?", opinion, None)["figure"]
+    assert (
+        claim["claims"][0] | {"question": "Who?", "confidence": 0.9, "right": None, "truth": None} == claim["claims"][0]
+    )
+    example = lesson.example
+    explanation = Explanation((), example.samples.samples, example.relevance.sentence, example.score, 1.0)
+    (column,) = present_learn.live_attempts("Who?", explanation)["figure"]["columns"]
+    assert column["counted"] == "4 different answers"
+    assert column["confidence"] == example.score.confidence
+    assert present_learn.live_decision(example.reply, None)["figure"]["kind"] == "decision"
+
+
+def test_the_shipped_lesson_is_whole_and_its_numbers_follow_from_its_records() -> None:
+    lesson = from_json(Lesson, read_json(SHIPPED))
+    for example in (lesson.example, lesson.known):
+        assert example.label.question == example.reply.question == example.question == example.samples.question
+        again = sar_score(example.samples, example.relevance, example.score.t)
+        assert again.confidence == pytest.approx(example.score.confidence)
+        scored = sample_scores(example.score, example.relevance.sentence)
+        assert geometric_mean([s.score for s in scored]) == pytest.approx(example.score.confidence)
+        assert example.label.confidence == pytest.approx(example.score.confidence)
+    assert {lesson.example.question.id, lesson.known.question.id} <= {label.question.id for label in lesson.labels}
+    n_steps = len(lesson.probes["steps"])
+    assert all(len(q["said"]) == len(q["answers"]) == n_steps for q in lesson.probes["questions"])
+    assert len(_steps(lesson)) == 8
