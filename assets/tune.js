@@ -107,7 +107,7 @@ const drawProbes = (last) => {
   }));
   const charts = el("div", { class: "charts" },
     chart("How sure it says it is", lines, last, 0, 1, percent,
-      "The same questions, asked again and again. The solid ones were right and sure to begin with and should rise; the dashed ones were wrong and unsure and should fall.", (x) => [marker(x)]),
+      "The same questions, asked again and again: the mean of all the numbers it may say. The solid ones were right and sure to begin with and should rise; the dashed ones were wrong and unsure and should fall.", (x) => [marker(x)]),
     drawWatched(last, marker));
   show(at);
   return el(

@@ -84,18 +84,19 @@ def _evaluate(settings: Settings, folder: RunFolder) -> Generator[Event, None, N
 
 
 def _look(settings: Settings, lm: LanguageModel, distilled: DistilledSet) -> dict[str, Any]:
-    """What the probe questions are answered now, and how well the stated numbers tell right from wrong among others.
+    """What the probe questions are answered now, and how well the confidences tell right from wrong among others.
 
-    The others are up to 64 examples kept apart from the tuning; without any there is no such number.
+    Confidences are expected ones: they move from step to step, where the spoken ones jump. The others are up to 64
+    examples kept apart from the tuning; without any there is no such number.
     """
     probes = probe_examples(distilled)
     watched = [e.question for e in distilled.dev if e.question.references][:N_WATCHED]
     texts = [example.question.text for example in probes] + [question.text for question in watched]
     replies = answer_batch(lm, texts, settings.answer, batch_size=BATCH)
     said, others = replies[: len(probes)], replies[len(probes) :]
-    look: dict[str, Any] = {"confidences": [r.spoken for r in said], "answers": [r.text for r in said]}
+    look: dict[str, Any] = {"confidences": [r.expected for r in said], "answers": [r.text for r in said]}
     if watched:
-        found = _result("watched", others, [reply.spoken for reply in others], watched, settings)
+        found = _result("watched", others, [reply.expected for reply in others], watched, settings)
         interval = found.auroc_interval
         look |= {"auroc": found.auroc, "auroc_interval": interval, "n": found.n, "n_unscored": found.n_unscored}
     return look
