@@ -76,4 +76,4 @@ def test_present_mode_enlarges_the_type_hides_the_settings_and_turns_steps_by_cl
     expect(learn.locator("#step-1 h2")).to_be_visible()
     learn.get_by_role("tab", name="Tune", exact=True).click()
     expect(learn.get_by_role("button", name="Start tuning")).to_be_visible()
-    expect(learn.get_by_label("Learning rate")).to_be_hidden()
+    expect(learn.locator("input[aria-label='Learning rate']")).to_be_hidden()
