@@ -12,7 +12,7 @@ import time
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,7 @@ def _evaluate(options: Namespace, settings: Settings) -> Outcome:
     from uait import evaluation
 
     if options.run and not hasattr(options, "model.adapter") and (options.run / "adapter" / "card.json").is_file():
-        settings = replace(settings, model=replace(settings.model, adapter=str(options.run / "adapter")))
+        settings = settings.with_adapter(options.run / "adapter")
     splits = splits or evaluation.recorded_splits()
     with tempfile.TemporaryDirectory() as scratch:  # without a run everything is measured afresh, and nothing is kept
         folder = RunFolder(options.run or Path(scratch))

@@ -5,12 +5,11 @@ Also finds the evaluation that was recorded beforehand.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from random import Random
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from uait.answering import answer_batch, p_true_batch, verbalized_batch
-from uait.evaluation import evaluate_run, recorded_splits
+from uait.evaluation import evaluate_run, picked, recorded_splits
 from uait.opinions import Opinion, p_true_opinion, teacher_opinion, uait_opinion, verbalized_opinion
 from uait.pipeline import Engines
 from uait.prompts import p_true_prompt, sanitise
@@ -55,8 +54,7 @@ def evaluate_some(engines: Engines, split: str, n: int) -> Iterator[Event]:
 
     All of them when the split has fewer. Keeps nothing on disk.
     """
-    questions = recorded_splits()[split]
-    drawn = Random(engines.settings.evaluate.seed).sample(questions, min(n, len(questions)))
+    drawn = picked(recorded_splits()[split], n, engines.settings.evaluate.seed)
     with TemporaryDirectory(prefix="uait-") as folder:
         yield from evaluate_run(engines, {split: drawn}, RunFolder(Path(folder)))
 

@@ -12,9 +12,7 @@ from pathlib import Path
 from uait.answering import answer_batch
 from uait.distillation import distil
 from uait.errors import DataError
-from uait.evaluation import BATCH, EXPECTED, SPOKEN
-from uait.labelling import is_correct
-from uait.metrics import method_result
+from uait.evaluation import BATCH, EXPECTED, SPOKEN, answers_result
 from uait.models import LanguageModel, load_model
 from uait.records import Done, Event, Label, MethodResult, Progress, Question, SweepPoint
 from uait.settings import POCKET, Settings, to_dict
@@ -40,7 +38,7 @@ def sweep_run(
     A threshold may be chosen by these numbers only if `splits`, named in every result, holds no question that is
     reported on. Each threshold has a folder `tau-..` of its own; what is finished there is not made again.
     """
-    base = load_model(replace(settings, model=replace(settings.model, adapter="none")))
+    base = load_model(settings.with_adapter("none"))
     points: list[SweepPoint] = []
     for i, threshold in enumerate(thresholds):
         yield Progress("sweep", i, len(thresholds), _name(threshold))
@@ -88,7 +86,7 @@ def _point(
     saved = read_json(path) if path.exists() else {}
     if saved.get("key") == key:
         return from_json(SweepPoint, saved["point"])
-    tuned = load_model(replace(settings, model=replace(settings.model, adapter=str(place / "adapter"))))
+    tuned = load_model(settings.with_adapter(place / "adapter"))
     results: list[MethodResult] = []
     for i, (split, questions) in enumerate(splits.items()):
         yield Progress(f"{place.name}: asking", i, len(splits), split)
@@ -104,7 +102,5 @@ def _measured(
     """How well the spoken and the expected confidence tell this adapter's right answers from its wrong ones."""
     texts = [question.text for question in questions]
     replies = answer_batch(tuned, texts, settings.answer, batch_size=BATCH)
-    pairs = zip(replies, questions, strict=True)
-    right = [bool(is_correct(reply.text, question.references, settings.label.correctness)) for reply, question in pairs]
     for method, said in ((SPOKEN, [r.spoken for r in replies]), (EXPECTED, [r.expected for r in replies])):
-        yield method_result(method, split, said, right, settings.evaluate)
+        yield answers_result(method, split, replies, said, questions, settings)

@@ -7,6 +7,7 @@ their own.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from uait.records import (
 from uait.relevance import score_relevance
 from uait.retrieval import retrieve
 from uait.sar import sar_score
-from uait.settings import POCKET, to_dict
+from uait.settings import POCKET, Settings, to_dict
 from uait.store import RunFolder, read_jsonl, read_questions, to_json, write_json
 
 IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD = "in-domain", "out-of-domain", "out-of-world"
@@ -122,6 +123,25 @@ def _rows(engines: Engines, split: str, batch: Sequence[SampleSet]) -> list[Row]
             }
         )
     return rows
+
+
+def answers_result(
+    method: str,
+    split: str,
+    answers: Sequence[Answer],
+    confidences: Sequence[float | None],
+    questions: Sequence[Question],
+    settings: Settings,
+) -> MethodResult:
+    """How well the confidences, one per answer, tell the right ones of these answers from the wrong ones."""
+    pairs = zip(answers, questions, strict=True)
+    right = [bool(_right(question, settings.label.correctness)(answer.text)) for answer, question in pairs]
+    return method_result(method, split, confidences, right, settings.evaluate)
+
+
+def picked(questions: Sequence[Question], n: int, seed: int) -> list[Question]:
+    """`n` of the questions at random, or all of them where there are fewer; the same for the same seed."""
+    return Random(seed).sample(list(questions), min(n, len(questions)))
 
 
 def _right(question: Question, rule: str) -> Any:

@@ -68,8 +68,7 @@ def with_adapter(engines: Engines, adapter: Path | None) -> Engines:
 
     Asked in the words that the adapter was tuned with. Raises ModelError when it is missing or fits another model.
     """
-    model = replace(engines.settings.model, adapter="none" if adapter is None else str(adapter))
-    settings = replace(engines.settings, model=model)
+    settings = engines.settings.with_adapter("none" if adapter is None else adapter)
     if adapter is not None and (adapter / "card.json").is_file():
         settings = replace(settings, prompts=from_dict(read_card(adapter).settings).prompts)
     lm = load_model(settings)
@@ -227,7 +226,7 @@ def tune_run(settings: Settings, folder: RunFolder, out: Path | None = None) -> 
         raise DataError(f"{folder.path} holds no {DISTILLED}; distil its labels first.")
     distilled = read_distilled(folder)
     folder.save_settings(settings, ("prompts", "model"))
-    base = replace(settings, model=replace(settings.model, adapter="none"))
+    base = settings.with_adapter("none")
     yield from train_adapter(settings, load_model(base), distilled, out or folder.file("adapter"))
 
 

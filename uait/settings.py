@@ -192,6 +192,10 @@ class Settings:
     retrieval: RetrievalSettings = RetrievalSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
 
+    def with_adapter(self, adapter: Path | str) -> "Settings":
+        """These settings with the adapter in that folder, or "none" of them."""
+        return replace(self, model=replace(self.model, adapter=str(adapter)))
+
 
 # The pocket model is asked bare questions (it has 3 million parameters and knows no instructions), and samples at
 # temperature 1.0: at the paper's 0.5, chosen for 7B models, its samples hardly differ.

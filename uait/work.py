@@ -5,18 +5,15 @@ Knows nothing about processes, queues or pages.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from uait.answering import answer_batch, verbalized_batch
 from uait.errors import DataError
-from uait.evaluation import evaluate_run
-from uait.labelling import is_correct
-from uait.metrics import method_result
+from uait.evaluation import answers_result, evaluate_run
 from uait.models import LanguageModel, load_model
 from uait.pipeline import DEFAULT_THRESHOLD, DISTILLED, Engines, distil_run, label_run, load_engines, read_distilled
-from uait.records import Answer, DistilledSet, Done, Event, MethodResult, Progress, Question, TrainingExample
+from uait.records import DistilledSet, Done, Event, MethodResult, Progress, Question, TrainingExample
 from uait.relevance import load_similarity
 from uait.settings import Settings
 from uait.store import RunFolder, append_jsonl, read_questions, write_json
@@ -43,7 +40,7 @@ def run(verb: str, path: Path, settings: Settings) -> Generator[Event, None, Non
 
 
 def _untuned(settings: Settings) -> LanguageModel:
-    return load_model(replace(settings, model=replace(settings.model, adapter="none")))
+    return load_model(settings.with_adapter("none"))
 
 
 def _label(settings: Settings, folder: RunFolder) -> Generator[Event, None, None]:
@@ -96,7 +93,7 @@ def _look(settings: Settings, lm: LanguageModel, distilled: DistilledSet) -> dic
     said, others = replies[: len(probes)], replies[len(probes) :]
     look: dict[str, Any] = {"confidences": [r.expected for r in said], "answers": [r.text for r in said]}
     if watched:
-        found = _result("watched", others, [reply.expected for reply in others], watched, settings)
+        found = answers_result("watched", "held-out", others, [reply.expected for reply in others], watched, settings)
         interval = found.auroc_interval
         look |= {"auroc": found.auroc, "auroc_interval": interval, "n": found.n, "n_unscored": found.n_unscored}
     return look
@@ -126,25 +123,12 @@ def before_after(
     """The base asked for a confidence in words, the new adapter's spoken and its expected one, on unseen questions."""
     if not questions:
         return ()
-    tuned = load_model(replace(settings, model=replace(settings.model, adapter=str(folder.file("adapter")))))
+    tuned = load_model(settings.with_adapter(folder.file("adapter")))
     texts = [question.text for question in questions]
     before = verbalized_batch(base, texts, settings.answer, BATCH)
     after = answer_batch(tuned, texts, settings.answer, batch_size=BATCH)
     return (
-        _result("before", before, [reply.spoken for reply in before], questions, settings),
-        _result("after", after, [reply.spoken for reply in after], questions, settings),
-        _result("expected", after, [reply.expected for reply in after], questions, settings),
+        answers_result("before", "held-out", before, [reply.spoken for reply in before], questions, settings),
+        answers_result("after", "held-out", after, [reply.spoken for reply in after], questions, settings),
+        answers_result("expected", "held-out", after, [reply.expected for reply in after], questions, settings),
     )
-
-
-def _result(
-    method: str,
-    replies: Sequence[Answer],
-    confidences: Sequence[float | None],
-    questions: Sequence[Question],
-    settings: Settings,
-) -> MethodResult:
-    rule = settings.label.correctness
-    pairs = zip(replies, questions, strict=True)
-    right = [bool(is_correct(reply.text, question.references, rule)) for reply, question in pairs]
-    return method_result(method, "held-out", confidences, right, settings.evaluate)

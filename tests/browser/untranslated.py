@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,10 +85,18 @@ def _opened(tab: Page, name: str) -> Iterator[str]:
     yield name
 
 
-def english_left(tab: Page) -> list[str]:
-    """The visible texts without a Chinese word, but with one that is no name."""
-    texts = [text for text in tab.evaluate(_TEXTS) if not re.search(r"[\u4e00-\u9fff]", text)]
-    return sorted(text for text in texts if set(re.findall(r"[A-Za-z_]{2,}", text)) - ALLOWED)
+def english_left(tab: Page, patience: float = 5.0) -> list[str]:
+    """The visible texts without a Chinese word, but with one that is no name.
+
+    What goes within `patience` seconds is not left: a notice while something loads, a text about to be translated.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        texts = [text for text in tab.evaluate(_TEXTS) if not re.search(r"[\u4e00-\u9fff]", text)]
+        left = sorted(text for text in texts if set(re.findall(r"[A-Za-z_]{2,}", text)) - ALLOWED)
+        if not left or time.monotonic() > deadline:
+            return left
+        tab.wait_for_timeout(250)
 
 
 def main() -> int:

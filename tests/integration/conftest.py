@@ -1,7 +1,8 @@
 """Tiny models of our own: a Llama with random weights, the same taught a few answers, and a cross-encoder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
+from uait import pipeline
 from uait.models import LanguageModel, load_model
+from uait.records import Question, SampleSet
 from uait.settings import ModelSettings, PromptSettings, Settings
 
 CHAT_TEMPLATE = (
@@ -200,3 +203,18 @@ class WordOverlap:
 @pytest.fixture
 def word_overlap() -> WordOverlap:
     return WordOverlap()
+
+
+@pytest.fixture
+def sampled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the questions that were really sampled, in order."""
+    ids: list[str] = []
+    real = pipeline.sample_answers
+
+    def noted(lm: Any, questions: Sequence[Question], *args: Any, **named: Any) -> Iterator[SampleSet]:
+        for samples in real(lm, questions, *args, **named):
+            ids.append(samples.question.id)
+            yield samples
+
+    monkeypatch.setattr(pipeline, "sample_answers", noted)
+    return ids

@@ -1,6 +1,5 @@
 """An evaluation of six questions with a tiny model that knows its answers by heart."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import FakeSimilarity
-from uait import evaluation, pipeline
+from uait import evaluation
 from uait.answering import answer_batch
 from uait.errors import DataError
 from uait.evaluation import (
@@ -30,7 +29,7 @@ from uait.evaluation import (
 )
 from uait.models import LanguageModel
 from uait.pipeline import Engines
-from uait.records import Done, EvalReport, Event, MethodResult, Passage, Progress, Question, SampleSet
+from uait.records import Done, EvalReport, Event, MethodResult, Passage, Progress, Question
 from uait.settings import AnswerSettings, EvaluateSettings, ModelSettings, SamplingSettings, Settings
 from uait.store import RunFolder, from_json, read_json
 
@@ -236,17 +235,8 @@ def test_progress_tells_split_and_stage(run: tuple[list[Event], EvalReport, Path
 
 
 def test_a_stopped_evaluation_samples_no_question_twice_and_finds_the_same(
-    engines: Engines, report: EvalReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engines: Engines, report: EvalReport, tmp_path: Path, sampled: list[str]
 ) -> None:
-    sampled: list[str] = []
-    real = pipeline.sample_answers
-
-    def noted(lm: Any, questions: Sequence[Question], *args: Any, **named: Any) -> Iterator[SampleSet]:
-        for samples in real(lm, questions, *args, **named):
-            sampled.append(samples.question.id)
-            yield samples
-
-    monkeypatch.setattr(pipeline, "sample_answers", noted)
     events = evaluate_run(engines, SPLITS, RunFolder(tmp_path))
     next(event for event in events if isinstance(event, Progress) and event.done == 3)
     events.close()  # type: ignore[attr-defined]

@@ -8,7 +8,8 @@ from tests.pocket_world import small_world, world
 from uait.labelling import is_correct
 from uait.models import LanguageModel, load_model
 from uait.pocket.corpus import Corpus, Text
-from uait.pocket.marking import N_INVENTED, NOWHERE, mark, quiz
+from uait.pocket.marking import N_INVENTED, mark, quiz
+from uait.pocket.questions import NOWHERE
 from uait.records import Done, Progress
 from uait.settings import preset
 

@@ -1,7 +1,7 @@
 """The stages in order: a question through the gate, hostile ones too, and runs that are stopped and go on."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -207,21 +207,6 @@ def _questions(n: int = 10) -> list[Question]:
     """Asked of a model that says the same of equal texts: the even ones are right, the odd ones wrong."""
     right, wrong = Question("r", FRANCE, ("Paris; 93.1%",)), Question("w", FAUST, ("Schiller",))
     return [replace(wrong if i % 2 else right, id=f"q{i:02d}") for i in range(n)]
-
-
-@pytest.fixture
-def sampled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The ids of the questions that were really sampled, in order."""
-    ids: list[str] = []
-    real = pipeline.sample_answers
-
-    def noted(lm: Any, questions: Sequence[Question], *args: Any, **named: Any) -> Iterator[SampleSet]:
-        for samples in real(lm, questions, *args, **named):
-            ids.append(samples.question.id)
-            yield samples
-
-    monkeypatch.setattr(pipeline, "sample_answers", noted)
-    return ids
 
 
 def _labels(folder: RunFolder) -> list[Label]:

@@ -72,7 +72,7 @@ def _train_base(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event
 def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
     """The shipped adapter with its threshold, and what another choice of labels would have come to on dev questions."""
     folder, chosen = RunFolder(runs / "uait"), settings()
-    untuned = replace(chosen, model=replace(chosen.model, adapter="none"))
+    untuned = chosen.with_adapter("none")
     labels: tuple[Label, ...] = ()
     for event in label_run(load_engines(untuned), sets.to_tune_on(facts, corpus, SEED), folder):
         if isinstance(event, Done):
@@ -92,7 +92,8 @@ def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
 
 def _record(facts: list[Fact], runs: Path) -> Iterator[Event]:
     """The evaluation on held-out questions, the small preset's run, and the lesson."""
-    for event in evaluate_run(load_engines(settings()), recorded_splits(), RunFolder(runs / "evaluation")):
+    engines = load_engines(settings())
+    for event in evaluate_run(engines, recorded_splits(), RunFolder(runs / "evaluation")):
         if isinstance(event, Done):
             shutil.copy(runs / "evaluation" / "evaluation.json", POCKET / "evaluation.json")
             README.write_text(with_results(README.read_text(encoding="utf-8"), event.record), encoding="utf-8")
@@ -101,7 +102,7 @@ def _record(facts: list[Fact], runs: Path) -> Iterator[Event]:
     yield Progress("small run", 0, 1, "labelling and tuning as on the page")
     write_json(POCKET / small_run.FILE, small_run.record())
     yield Progress("lesson", 0, 1, "looking for questions to teach with")
-    write_json(lesson.LESSON, lesson.record(load_engines(settings()), facts))
+    write_json(lesson.LESSON, lesson.record(engines, facts))
 
 
 def write_world(facts: list[Fact]) -> None:

@@ -3,7 +3,6 @@
 Looks at `dev` questions only, which no tuning was shown; `uait.lessons` holds the rules that choose among them.
 """
 
-import random
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from uait import __version__
 from uait.answering import verbalized_batch
 from uait.comparison import recorded_report
 from uait.errors import DataError
-from uait.evaluation import IN_DOMAIN
+from uait.evaluation import IN_DOMAIN, picked
 from uait.labelling import is_correct, label_question
 from uait.lessons import CORRECTNESS, EXAMPLE_RULES, KNOWN_RULES, OVERCONFIDENT, Lesson, LessonExample, choose
 from uait.pipeline import Engines, ask, load_engines
@@ -45,7 +44,7 @@ def record(engines: Engines, facts: Sequence[Fact], seed: int = SEED) -> Lesson:
     wrong, right = _sides(questions, claims)
     example, rules = choose(_examples(engines, wrong, by_id), EXAMPLE_RULES)
     known, _ = choose(_examples(engines, right, by_id), KNOWN_RULES)
-    drawn = random.Random(seed).sample(questions, min(N_LABELS, len(questions)))
+    drawn = picked(questions, N_LABELS, seed)
     labels = _labels(engines, [q for q in drawn if q.id not in (example.question.id, known.question.id)])
     labels = (example.label, known.label, *labels)
     return Lesson(example, known, labels, probes(), rules, _provenance(engines, seed))

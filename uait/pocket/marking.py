@@ -15,6 +15,7 @@ from uait.models import LanguageModel, load_model
 from uait.pocket.corpus import Corpus, Text, verdict
 from uait.pocket.phrasings import RELATIONS, careless
 from uait.pocket.pretrain import Recipe, train_again
+from uait.pocket.questions import NOWHERE
 from uait.pocket.world import Fact
 from uait.prompts import question_prompt
 from uait.records import Done, Event, Progress, Question
@@ -24,7 +25,6 @@ from uait.store import read_jsonl, write_jsonl
 
 N_ASKED, N_INVENTED, N_SAMPLES = 6, 4_000, 4  # phrasings per fact, invented names, samples beside the greedy answer
 ASKED_ABOUT = 0.15  # share of the marks given as an answer to "is that right?"
-NOWHERE = "(there is none: the name is invented)"
 _BATCH = 64
 
 

@@ -7,7 +7,6 @@ chosen on the dev split; the held-out questions are asked once, here.
 
 import json
 import os
-import random
 import shutil
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 
 from uait import jobs, work
 from uait.errors import UaitError
+from uait.evaluation import picked
 from uait.jobs import JobState
 from uait.models import load_model
 from uait.pipeline import LABELS, read_distilled
@@ -90,11 +90,6 @@ def held_out_questions() -> tuple[Question, ...]:
     return tuple(read_questions(path)) if path.is_file() else ()
 
 
-def picked(questions: Sequence[Question], n: int, seed: int) -> list[Question]:
-    """`n` of the questions at random, or all of them where there are fewer; the same for the same seed."""
-    return random.Random(seed).sample(list(questions), min(n, len(questions)))
-
-
 @cache
 def recorded(path: Path = POCKET / FILE) -> SmallRun | None:
     """The run that ships with the embedded model, or None when none was recorded."""
@@ -121,7 +116,7 @@ def measure(folder: Path, held_out: Sequence[Question], n_questions: int = N_QUE
     seconds["distil"] = _job(folder, "distill", chosen)
     seconds["tune"] = _job(folder, "tune", chosen)
     start, run = time.perf_counter(), RunFolder(folder)
-    base = load_model(replace(chosen, model=replace(chosen.model, adapter="none")))
+    base = load_model(chosen.with_adapter("none"))
     results = work.before_after(chosen, base, run, held_out)
     seconds["ask the held-out questions"] = time.perf_counter() - start
     distilled = read_distilled(run)

@@ -3,6 +3,7 @@
 A template never holds data: Gradio runs templates as code. The scripts in assets/ set text with textContent only.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -10,15 +11,15 @@ import gradio as gr
 from uait.settings import ASSETS
 
 
-def _script(name: str) -> str:
-    return "\n".join((ASSETS / part).read_text(encoding="utf-8") for part in ("dom.js", name))
+def _script(names: Sequence[str]) -> str:
+    return "\n".join((ASSETS / part).read_text(encoding="utf-8") for part in ("dom.js", *names))
 
 
 class Drawn(gr.HTML):
-    """A component drawn by one script of assets/ from its JSON value."""
+    """A component drawn by scripts of assets/ from its JSON value."""
 
-    def __init__(self, value: Any, script: str, **options: Any) -> None:
-        constant = {"html_template": "<div></div>", "js_on_load": _script(script), "apply_default_css": False}
+    def __init__(self, value: Any, scripts: Sequence[str], **options: Any) -> None:
+        constant = {"html_template": "<div></div>", "js_on_load": _script(scripts), "apply_default_css": False}
         super().__init__(value, **constant, **options)
 
     def api_info(self) -> dict[str, Any]:
@@ -55,18 +56,18 @@ class AnswerCard(Drawn):
 
     # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
     def __init__(self, value: dict[str, Any] | None = None, **options: Any) -> None:
-        super().__init__(value, "answer.js", **options)
+        super().__init__(value, ("answer.js",), **options)
 
 
 class Heatmap(Drawn):
     """The explained answer, token by token, and the samples with their similarity."""
 
     def __init__(self, value: dict[str, Any], **options: Any) -> None:
-        super().__init__(value, "heatmap.js", **options)
+        super().__init__(value, ("heatmap.js",), **options)
 
 
 class Examples(Drawn):
     """Example questions in labelled groups. Event: pick, with the question in the root's data-picked."""
 
     def __init__(self, value: list[dict[str, Any]], **options: Any) -> None:
-        super().__init__(value, "examples.js", **options)
+        super().__init__(value, ("examples.js",), **options)

@@ -12,7 +12,7 @@ from uait.ui.present import Payload
 class _RunPart(Drawn):
     # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
     def __init__(self, value: Payload | None, script: str, **options: Any) -> None:
-        super().__init__(value, script, css_template=(ASSETS / "runs.css").read_text(encoding="utf-8"), **options)
+        super().__init__(value, (script,), css_template=(ASSETS / "runs.css").read_text(encoding="utf-8"), **options)
 
 
 class JobPanel(_RunPart):

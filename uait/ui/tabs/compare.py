@@ -13,7 +13,7 @@ from gradio.components import Component
 from uait.errors import UaitError
 from uait.opinions import Opinion
 from uait.records import Done, EvalReport, Event, Progress
-from uait.settings import ASSETS, POCKET
+from uait.settings import POCKET
 from uait.ui import present, present_compare
 from uait.ui.components import Drawn, Examples, question_row
 
@@ -36,16 +36,14 @@ class Columns(Drawn):
     """The opinions side by side."""
 
     def __init__(self, value: present.Payload, **options: Any) -> None:
-        super().__init__(value, "compare.js", **options)
+        super().__init__(value, ("compare.js",), **options)
 
 
 class ThresholdLab(Drawn):
     """The recorded evaluation under a threshold. Event: ask, with the question in the root's data-picked."""
 
     def __init__(self, value: present.Payload, **options: Any) -> None:
-        super().__init__(value, "threshold_lab.js", **options)
-        parts = ("dom.js", "lab_numbers.js", "lab_figures.js", "threshold_lab.js")
-        self.js_on_load = "\n".join((ASSETS / part).read_text(encoding="utf-8") for part in parts)
+        super().__init__(value, ("lab_numbers.js", "lab_figures.js", "threshold_lab.js"), **options)
 
 
 class CompareTab(NamedTuple):

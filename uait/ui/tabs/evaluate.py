@@ -3,9 +3,7 @@
 Knows the components and the jobs; the data on the page is made in `present_evaluate` and `present_export`.
 """
 
-import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from uait.adapters import SHIPPED, Shelf
 from uait.comparison import recorded_report
 from uait.distil_sweep import recorded_sweep
 from uait.errors import UaitError
-from uait.evaluation import recorded_splits
+from uait.evaluation import picked, recorded_splits
 from uait.jobs import JobState, JobStatus
 from uait.records import EvalReport, Question, SweepPoint
 from uait.settings import ASSETS
@@ -41,9 +39,7 @@ class Evaluation(Drawn):
     # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
     def __init__(self, value: present.Payload | None = None, **options: Any) -> None:
         css = (ASSETS / "evaluate.css").read_text(encoding="utf-8")
-        super().__init__(value, "evaluate.js", css_template=css, **options)
-        parts = ("dom.js", "evaluate_figures.js", "evaluate.js")
-        self.js_on_load = "\n".join((ASSETS / part).read_text(encoding="utf-8") for part in parts)
+        super().__init__(value, ("evaluate_figures.js", "evaluate.js"), css_template=css, **options)
 
 
 def build(
@@ -135,11 +131,10 @@ def _starter(root: Path, engines: pipeline.Engines, splits: Splits) -> Callable[
     def begin(n: float, adapter: str = SHIPPED, visitor: str = "") -> JobStatus:
         run_actions.check_allowed()
         key = Shelf(engines).key(adapter, visitors.runs_of(visitor))
-        chosen = base if key is None else replace(base, model=replace(base.model, adapter=key[0]))
+        chosen = base if key is None else base.with_adapter(key[0])
         folder = root / jobs.new_name(root, "evaluate")
         for name, questions in splits.items():
-            drawn = random.Random(base.evaluate.seed).sample(list(questions), min(int(n), len(questions)))
-            write_jsonl(folder / work.SPLITS / f"{name}.jsonl", drawn)
+            write_jsonl(folder / work.SPLITS / f"{name}.jsonl", picked(questions, int(n), base.evaluate.seed))
         return jobs.start(folder, "evaluate", chosen)
 
     def start(n: float, *who: str) -> tuple[Update, str, Update]:

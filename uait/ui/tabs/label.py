@@ -15,6 +15,7 @@ import gradio as gr
 
 from uait import jobs, pipeline, uploads, work
 from uait.errors import DataError, UaitError
+from uait.evaluation import picked
 from uait.jobs import JobState
 from uait.pocket import small_run
 from uait.pocket.small_run import DISTIL, SmallRun
@@ -227,7 +228,7 @@ def _starter(
         chosen = _settings(base, values)
         folder = root / jobs.new_name(root, "label")
         folder.mkdir(parents=True)
-        write_jsonl(folder / work.QUESTIONS, small_run.picked(own, int(values.n), base.sampling.seed))
+        write_jsonl(folder / work.QUESTIONS, picked(own, int(values.n), base.sampling.seed))
         if values.source == EMBEDDED and held_out:
             write_jsonl(folder / work.HELD_OUT, held_out)
         jobs.start(folder, "label", chosen)

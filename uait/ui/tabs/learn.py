@@ -35,7 +35,7 @@ class LessonPart(Drawn):
 
     # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
     def __init__(self, value: present.Payload | None = None, **options: Any) -> None:
-        super().__init__(value, "learn.js", **options)
+        super().__init__(value, ("learn.js",), **options)
 
 
 def build(

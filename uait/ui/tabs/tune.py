@@ -328,7 +328,7 @@ def _zip(folder: Path) -> str:
 @lru_cache(maxsize=1)
 def _loaded(folder: Path, base: Settings, made: float) -> LanguageModel:
     """The model with this adapter; `made` is when, so that a new one under the same name is loaded anew."""
-    return load_model(replace(base, model=replace(base.model, adapter=str(folder / "adapter"))))
+    return load_model(base.with_adapter(folder / "adapter"))
 
 
 def _asker(root: Path, base: Settings) -> Callable[[str | None, str], present_runs.Payload]:
