@@ -7,6 +7,7 @@ wrong and unsure, with the model's own answer. Knows nothing about tokens or tra
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -48,17 +49,32 @@ def distil(labels: Sequence[Label], settings: DistilSettings) -> DistilledSet:
         dropped.update({BALANCE: n_before - len(train)} if len(train) < n_before else {})
     if not train:
         raise DataError(_nothing_left(dropped, len(dev), settings))
-    values = Counter(example.completion.rpartition(";")[2].strip() for example in train)
     n_right = sum(example.is_correct for example in train + dev)
-    return DistilledSet(
-        train=tuple(train),
-        dev=tuple(dev),
-        kept={"right": n_right, "wrong": len(train) + len(dev) - n_right},
-        dropped=dict(dropped),
-        histogram=_histogram(train),
-        entropy_bits=_entropy_bits(values),
-        warning=_warning(values),
-    )
+    kept = {"right": n_right, "wrong": len(train) + len(dev) - n_right}
+    return _summed_up(train, dev, kept, dict(dropped))
+
+
+def relabel(distilled: DistilledSet, confidences: Sequence[float | None]) -> DistilledSet:
+    """The same examples with other confidences, those of `train` before those of `dev`; None leaves one as it is."""
+    examples = (*distilled.train, *distilled.dev)
+    told = [_told(example, confidence) for example, confidence in zip(examples, confidences, strict=True)]
+    n_train = len(distilled.train)
+    return _summed_up(told[:n_train], told[n_train:], distilled.kept, distilled.dropped)
+
+
+def _told(example: TrainingExample, confidence: float | None) -> TrainingExample:
+    if confidence is None:
+        return example
+    completion = target_text(example.completion.rpartition(";")[0], confidence)
+    return replace(example, completion=completion, confidence=confidence)
+
+
+def _summed_up(
+    train: Sequence[TrainingExample], dev: Sequence[TrainingExample], kept: dict[str, int], dropped: dict[str, int]
+) -> DistilledSet:
+    values = Counter(example.completion.rpartition(";")[2].strip() for example in train)
+    entropy_bits = _entropy_bits(values)
+    return DistilledSet(tuple(train), tuple(dev), kept, dropped, _histogram(train), entropy_bits, _warning(values))
 
 
 def _dev_ids(labels: Sequence[Label], fraction: float, rng: np.random.Generator) -> set[str]:

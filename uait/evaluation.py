@@ -17,7 +17,7 @@ from uait.answering import answer_batch, p_true_batch, verbalized_batch
 from uait.errors import DataError
 from uait.labelling import is_correct
 from uait.metrics import budget_curve, method_result, oracle_confidence, share_of_oracle_gain, threshold_sweep
-from uait.pipeline import Engines, sample_run
+from uait.pipeline import SAMPLES, Engines, adapter_card, sample_run
 from uait.records import (
     Answer,
     Done,
@@ -34,7 +34,16 @@ from uait.relevance import score_relevance
 from uait.retrieval import retrieve
 from uait.sar import sar_score
 from uait.settings import POCKET, Settings, to_dict
-from uait.store import RunFolder, read_jsonl, read_questions, to_json, write_json
+from uait.store import (
+    RunFolder,
+    append_jsonl,
+    data_hash,
+    read_jsonl,
+    read_questions,
+    read_rows,
+    to_json,
+    write_json,
+)
 
 IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD = "in-domain", "out-of-domain", "out-of-world"
 BUDGETS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -53,9 +62,10 @@ def recorded_splits() -> dict[str, list[Question]]:
 
 
 def evaluate_run(engines: Engines, splits: dict[str, list[Question]], folder: RunFolder) -> Iterator[Event]:
-    """Every method on every split; writes evaluation.json into the folder, last Done(EvalReport). Resumes sampling.
+    """Every method on every split; writes evaluation.json into the folder, last Done(EvalReport).
 
-    A split whose questions have no references counts only towards how much falls below the threshold.
+    Resumes: no question is sampled or asked twice by the same model, adapter and settings. A split whose questions
+    have no references counts only towards how much falls below the threshold.
     """
     rows: list[Row] = []
     for split, questions in splits.items():
@@ -63,14 +73,27 @@ def evaluate_run(engines: Engines, splits: dict[str, list[Question]], folder: Ru
         for event in sample_run(engines, questions, sampled):
             if isinstance(event, Progress):
                 yield Progress(f"{split}: sampling", event.done, event.total)
-        by_id = {s.question.id: s for s in read_jsonl(sampled.file("samples.jsonl"), SampleSet)}
-        for start in range(0, len(questions), BATCH):
-            batch = questions[start : start + BATCH]
-            rows.extend(_rows(engines, split, [by_id[q.id] for q in batch]))
-            yield Progress(f"{split}: asking", start + len(batch), len(questions))
+        path = sampled.file(f"asked-{_asker(engines)}.jsonl")
+        asked = {row["id"]: row for _, row in read_rows(path, is_log=True)} if path.exists() else {}
+        todo = [question for question in questions if question.id not in asked]
+        n_before = len(questions) - len(todo)
+        yield Progress(f"{split}: asking", n_before, len(questions))
+        by_id = {s.question.id: s for s in read_jsonl(sampled.file(SAMPLES), SampleSet)} if todo else {}
+        for start in range(0, len(todo), BATCH):
+            batch = todo[start : start + BATCH]
+            for row in _rows(engines, split, [by_id[question.id] for question in batch]):
+                append_jsonl(path, row)
+                asked[row["id"]] = row
+            yield Progress(f"{split}: asking", n_before + start + len(batch), len(questions))
+        rows.extend(asked[question.id] for question in questions)
     report = build_report(engines, rows)
     write_json(folder.file("evaluation.json"), to_json(report))
     yield Done(report)
+
+
+def _asker(engines: Engines) -> str:
+    """A name for all that an answer and its scores depend on: this version, the settings, the adapter's card."""
+    return data_hash([__version__, to_dict(engines.settings), adapter_card(engines.settings, engines.lm)])[:12]
 
 
 def _rows(engines: Engines, split: str, batch: Sequence[SampleSet]) -> list[Row]:

@@ -190,7 +190,8 @@ def _worked(folder: Path, verb: str, rows: list[dict[str, Any]], now: float) -> 
     began = rows[0]["time"] if rows else now
     done, total, first = last.get("done", 0), last.get("total", 0), rows[1] if len(rows) > 1 else last
     elapsed, moved = last["time"] - first["time"], done - first.get("done", 0)
-    rate = moved / elapsed if moved > 0 and elapsed > 0 else None
+    is_one_stage = last.get("stage") == first.get("stage")  # else the two counts have nothing to do with each other
+    rate = moved / elapsed if is_one_stage and moved > 0 and elapsed > 0 else None
     note, next_step, tail = str(last.get("note", "")), "", ()
     if last["kind"] == "done":
         state = JobState.DONE

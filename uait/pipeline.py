@@ -19,6 +19,7 @@ from uait.models import LanguageModel, load_model
 from uait.prompts import sanitise
 from uait.records import (
     Action,
+    Adapter,
     Answer,
     DistilledSet,
     Done,
@@ -32,14 +33,15 @@ from uait.records import (
 )
 from uait.relevance import Similarity, explain_tokens, load_similarity, score_relevance
 from uait.retrieval import Bundle, Retriever, Web, retrieve
+from uait.rounds import tune
 from uait.sampling import sample_answers
 from uait.sar import sar_score
 from uait.settings import POCKET, Settings, from_dict
 from uait.store import RunFolder, append_jsonl, from_json, read_json, read_jsonl, to_json, write_json, write_jsonl
-from uait.training import read_card, train_adapter
+from uait.training import read_card
 
-SAMPLES, LABELS, CALIBRATED, CALIBRATION, DISTILLED = (
-    "samples.jsonl", "labels.jsonl", "calibrated.jsonl", "calibration.json", "distilled.json",
+SAMPLES, LABELS, CALIBRATED, CALIBRATION, FITTED_ON, DISTILLED = (
+    "samples.jsonl", "labels.jsonl", "calibrated.jsonl", "calibration.json", "held_out.json", "distilled.json",
 )  # fmt: skip
 DEFAULT_THRESHOLD = 0.5  # for a model whose adapter's card names none
 
@@ -85,11 +87,14 @@ def _retriever(name: str, settings: Settings, similarity: Similarity) -> Retriev
 def _threshold(settings: Settings, lm: LanguageModel) -> float:
     if settings.answer.threshold is not None:
         return settings.answer.threshold
-    if lm.adapter_id is None:
-        return DEFAULT_THRESHOLD
+    card = adapter_card(settings, lm)
+    return DEFAULT_THRESHOLD if card is None or card.threshold is None else card.threshold
+
+
+def adapter_card(settings: Settings, lm: LanguageModel) -> Adapter | None:
+    """The card of the adapter that answers; None without an adapter, or without a card beside it."""
     folder = POCKET / "adapter" if settings.model.adapter == "auto" else Path(settings.model.adapter)
-    threshold = read_card(folder).threshold if (folder / "card.json").is_file() else None
-    return DEFAULT_THRESHOLD if threshold is None else threshold
+    return read_card(folder) if lm.adapter_id is not None and (folder / "card.json").is_file() else None
 
 
 def ask(engines: Engines, text: str, *, threshold: float | None = None, explain: bool = False) -> Iterator[Event]:
@@ -201,7 +206,7 @@ def _calibrated(labels: tuple[Label, ...], settings: Settings, folder: RunFolder
         return labels
     result = calibrate_labels(labels, settings.label, settings.sampling.seed)
     write_json(folder.file(CALIBRATION), to_json(result.calibration))
-    write_json(folder.file("held_out.json"), list(result.held_out_ids))
+    write_json(folder.file(FITTED_ON), list(result.held_out_ids))
     write_jsonl(folder.file(CALIBRATED), result.labels)
     return tuple(result.labels)
 
@@ -219,15 +224,29 @@ def distil_run(settings: Settings, folder: RunFolder) -> Iterator[Event]:
     yield Done(distilled)
 
 
-def tune_run(settings: Settings, folder: RunFolder, out: Path | None = None) -> Iterator[Event]:
-    """Tunes an adapter on the folder's distilled set, by default into its `adapter/`; Done(Adapter). Resumes."""
+def tune_run(
+    settings: Settings, folder: RunFolder, out: Path | None = None, held_out: Sequence[Question] | None = None
+) -> Iterator[Event]:
+    """Tunes an adapter on the folder's distilled set, by default into its `adapter/`; Done(Adapter). Resumes.
+
+    A second round is calibrated on `held_out`, by default on the questions that the labels were calibrated on.
+    """
     path = folder.file(DISTILLED)
     if not path.exists():
         raise DataError(f"{folder.path} holds no {DISTILLED}; distil its labels first.")
     distilled = read_distilled(folder)
     folder.save_settings(settings, ("prompts", "model"))
     base = settings.with_adapter("none")
-    yield from train_adapter(settings, load_model(base), distilled, out or folder.file("adapter"))
+    held_out = calibrated_on(folder) if held_out is None else held_out
+    yield from tune(settings, load_model(base), distilled, out or folder.file("adapter"), held_out)
+
+
+def calibrated_on(folder: RunFolder) -> list[Question]:
+    """The folder's questions that its calibration was fitted on, and so nothing is tuned on; none without one."""
+    if not folder.file(FITTED_ON).exists():
+        return []
+    ids = set(read_json(folder.file(FITTED_ON)))
+    return [label.question for label in read_jsonl(folder.file(LABELS), Label) if label.question.id in ids]
 
 
 def read_distilled(folder: RunFolder) -> DistilledSet:

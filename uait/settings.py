@@ -135,6 +135,14 @@ class TuneSettings(_Stage):
     first_layer: int = _field(
         0, "lowest layer that gets an adapter: those below, where answers are found, stay as they were", 0, 1000
     )
+    answers: str = _field(
+        "examples",
+        "the answers before the numbers: learn the examples' ('examples'), or keep the base model's ('base')",
+        choices=("examples", "base"),
+    )
+    rounds: int = _field(
+        1, "2: tune a second time, on what the model expected after the first, so that it says that", 1, 2
+    )
     learning_rate: float = _field(2e-4, "peak learning rate", 1e-7, 1.0)
     warmup: float = _field(0.03, "share of the steps in which the rate rises", 0.0, 0.5)
     batch_size: int = _field(32, "examples per optimiser step", 1, 4096)
@@ -210,7 +218,16 @@ _POCKET_SETTINGS = Settings(
     sampling=SamplingSettings(temperature=1.0, max_new_tokens=16, batch_size=64),
     answer=AnswerSettings(max_new_tokens=24),
     retrieval=RetrievalSettings(n_passages=1),
-    tune=TuneSettings(rank=32, alpha=32, targets="all-linear", first_layer=5, learning_rate=1e-3, epochs=7.0),
+    tune=TuneSettings(
+        rank=32,
+        alpha=32,
+        targets="all-linear",
+        first_layer=5,
+        answers="base",
+        rounds=2,
+        learning_rate=1e-3,
+        epochs=6.0,
+    ),
 )
 
 
@@ -222,7 +239,7 @@ def preset(model: str) -> Settings:
 
 def small_tuning(tune: TuneSettings) -> TuneSettings:
     """A tuning of the embedded model on few examples, in about a minute; see uait.pocket.small_run."""
-    return replace(tune, learning_rate=2e-3, batch_size=32, epochs=14.0, save_steps=10)
+    return replace(tune, rounds=1, learning_rate=2e-3, batch_size=32, epochs=14.0, save_steps=10)
 
 
 def is_pocket(model: str) -> bool:

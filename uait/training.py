@@ -10,7 +10,7 @@ import queue
 import shutil
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,16 +25,16 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from uait import __version__
 from uait.errors import DataError, ModelError, TrainingError
 from uait.models import LanguageModel
-from uait.prompts import question_prompt
-from uait.records import Adapter, DistilledSet, Done, Event, Progress, TrainingExample
+from uait.records import Adapter, DistilledSet, Done, Event, Progress
 from uait.settings import Settings, TuneSettings, to_dict
 from uait.store import append_jsonl, data_hash, from_json, read_json, read_rows, to_json, write_json
+from uait.teaching import KeepsAnswers, LearnsAnswers, collate, encode
 
-IGNORED = -100  # the label that PyTorch's cross-entropy leaves out
 Probe = Callable[[LanguageModel, int], None]  # the model as it is, and the step
 N_PROBINGS = 12
 _TARGETS: dict[str, Any] = {"attention": ["q_proj", "k_proj", "v_proj", "o_proj"], "all-linear": "all-linear"}
-_CARD, _RUN, _LOG = "card.json", "run.json", "log.jsonl"
+LOG = "log.jsonl"
+_CARD, _RUN = "card.json", "run.json"
 _WEIGHTS, _CONFIG, _STATE = "adapter_model.safetensors", "adapter_config.json", "trainer_state.json"
 
 
@@ -56,7 +56,7 @@ def train_adapter(
     if not (out / _CARD).exists():
         checkpoint = _last_checkpoint(out)
         if checkpoint is None or not _is_last_step(checkpoint):
-            watch = _Watch(out / _LOG, lm, probe)
+            watch = _Watch(out / LOG, lm, probe)
             yield from _run(_trainer(settings.tune, lm, distilled, out, watch), watch, checkpoint)
             checkpoint = _last_checkpoint(out)
         if checkpoint is None:
@@ -104,41 +104,6 @@ def read_log(path: Path | str) -> list[dict[str, Any]]:
     """
     rows = read_rows(path, is_log=True) if Path(path).exists() else ()
     return sorted({row["step"]: row for _, row in rows}.values(), key=lambda row: row["step"])
-
-
-def encode(lm: LanguageModel, examples: Sequence[TrainingExample]) -> list[dict[str, list[int]]]:
-    """Per example `input_ids`, `attention_mask` and `labels`, each (T,); labels are -100 on the prompt.
-
-    Raises TrainingError when an example is longer than the model reads.
-    """
-    # Prompt and completion are tokenised apart and joined as ids. The prompt's ids are then exactly those that
-    # answering feeds, and the completion starts as a fresh text does: with a word-start mark for SentencePiece
-    # ("\u2581Paris") and for byte-level BPE with add_prefix_space ("\u0120Paris"), without one for the others. That is
-    # how a model goes on after its turn marker; tokenising the whole could merge across the border.
-    chats = [lm.chat(question_prompt(lm.prompts, example.question.text)) for example in examples]
-    prompts = lm.tokenizer(chats, add_special_tokens=False)["input_ids"]
-    completions = lm.tokenizer([example.completion for example in examples], add_special_tokens=False)["input_ids"]
-    rows = []
-    for example, prompt, completion in zip(examples, prompts, completions, strict=True):
-        taught = [*completion, lm.tokenizer.eos_token_id]
-        n_tokens = len(prompt) + len(taught)
-        if lm.max_tokens is not None and n_tokens > lm.max_tokens:
-            raise TrainingError(
-                f"Question {example.question.id!r} and its answer have {n_tokens:,} tokens; this model reads "
-                f"{lm.max_tokens:,}. Shorten the question or leave it out."
-            )
-        labels = [IGNORED] * len(prompt) + taught
-        rows.append({"input_ids": prompt + taught, "attention_mask": [1] * n_tokens, "labels": labels})
-    return rows
-
-
-def collate(rows: Sequence[dict[str, list[int]]], pad_id: int) -> dict[str, torch.Tensor]:
-    """The rows as one batch (B, T), filled up on the right; no loss and no attention on what is filled up."""
-    length = max(len(row["input_ids"]) for row in rows)
-    fills = {"input_ids": pad_id, "attention_mask": 0, "labels": IGNORED}
-    return {
-        key: torch.tensor([row[key] + [fill] * (length - len(row[key])) for row in rows]) for key, fill in fills.items()
-    }
 
 
 class _Watch(TrainerCallback):
@@ -225,7 +190,8 @@ def _trainer(tune: TuneSettings, lm: LanguageModel, distilled: DistilledSet, out
     data: dict[str, Any] = {"train_dataset": encode(lm, distilled.train), "eval_dataset": dev}
     args = _arguments(tune, out, on_gpu=lm.device.type == "cuda", has_dev=dev is not None)
     collator = partial(collate, pad_id=lm.tokenizer.pad_token_id)
-    trainer = Trainer(_with_lora(lm, tune), args, data_collator=collator, callbacks=[watch], **data)
+    kind = KeepsAnswers if tune.answers == "base" else LearnsAnswers
+    trainer = kind(_with_lora(lm, tune), args, data_collator=collator, callbacks=[watch], **data)
     trainer.remove_callback(PrinterCallback)
     return trainer
 
@@ -295,11 +261,20 @@ def _below(first_layer: int) -> str | None:
     return rf"(?:.*\.)?(?:layers|h|blocks)\.(?:{numbers})\..*" if numbers else None
 
 
+def check_same(settings: Settings, lm: LanguageModel, out: Path) -> None:
+    """Nothing. Raises TrainingError when `out` holds a tuning of another model or with other settings."""
+    if (out / _RUN).exists():
+        _compare(out, _made_with(settings, lm))
+
+
 def _identity(settings: Settings, lm: LanguageModel, distilled: DistilledSet) -> dict[str, Any]:
     """All that the adapter depends on, by name: a tuning goes on only when nothing of it has changed."""
+    return {"data_hash": data_hash((distilled.train, distilled.dev)), **_made_with(settings, lm)}
+
+
+def _made_with(settings: Settings, lm: LanguageModel) -> dict[str, Any]:
     tune = {f"tune.{name}": value for name, value in to_dict(settings.tune).items()}
-    data = data_hash((distilled.train, distilled.dev))
-    return {"base_model_id": lm.model_id, "data_hash": data, "prompts.question": lm.prompts.question, **tune}
+    return {"base_model_id": lm.model_id, "prompts.question": lm.prompts.question, **tune}
 
 
 def _claim(out: Path, identity: dict[str, Any]) -> None:
@@ -310,7 +285,12 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
         if (out / _CARD).exists():
             raise TrainingError(f"{out} holds an adapter of unknown making; choose another folder, or delete it.")
         write_json(out / _RUN, identity)
-    saved = read_json(out / _RUN)
+    _compare(out, identity)
+
+
+def _compare(out: Path, identity: dict[str, Any]) -> None:
+    # a setting that came later was at its default
+    saved = {**{f"tune.{name}": value for name, value in to_dict(TuneSettings()).items()}, **read_json(out / _RUN)}
     for name, value in identity.items():
         if saved.get(name) != value:
             what = "other examples: their data_hash" if name == "data_hash" else f"another {name}: it"
@@ -339,7 +319,7 @@ def _is_last_step(checkpoint: Path) -> bool:
 def _adapter(settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path) -> Adapter:
     """The record of the finished tuning; `train_loss` is the mean of the last epoch's steps."""
     made_with = replace(settings, model=replace(settings.model, model=lm.model_id, adapter="none"))
-    rows = read_log(out / _LOG)
+    rows = read_log(out / LOG)
     losses = [row["loss"] for row in rows[-math.ceil(len(distilled.train) / settings.tune.batch_size) :]]
     metrics = {
         "train_loss": sum(losses) / len(losses),
@@ -376,6 +356,12 @@ def _check_threshold(threshold: float | None) -> None:
 def _model_card(adapter: Adapter) -> str:
     tune, metrics = adapter.settings["tune"], adapter.metrics
     on_dev = "" if metrics["eval_loss"] is None else f", {metrics['eval_loss']:.3f} on {metrics['n_dev']} unseen ones"
+    rounds = (
+        "One round: the labels are those of the samples."
+        if tune.get("rounds", 1) == 1
+        else "Two rounds: the labels of the second are what an adapter tuned on the first ones expected."
+    )
+    answers = "The answers stayed as the base model's." if tune.get("answers") == "base" else ""
     return f"""---
 base_model: {adapter.base_model_id}
 library_name: peft
@@ -391,6 +377,7 @@ is, as in `Paris; 93.1%`. The confidences it learnt come from how much the base 
 - LoRA: rank {tune["rank"]}, alpha {tune["alpha"]}, dropout {tune["dropout"]}, layers: {tune["targets"]}.
 - Tuning: {metrics["n_steps"]} steps of {tune["batch_size"]} examples, peak learning rate {tune["learning_rate"]},
   seed {tune["seed"]}; loss in the last epoch {metrics["train_loss"]:.3f}{on_dev}.
+- {rounds} {answers}
 - Limits: it is sure or unsure as its base model is, about questions like those it was tuned on.
 
 `card.json` holds all settings and measurements.

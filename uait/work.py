@@ -12,12 +12,21 @@ from uait.answering import answer_batch, verbalized_batch
 from uait.errors import DataError
 from uait.evaluation import answers_result, evaluate_run
 from uait.models import LanguageModel, load_model
-from uait.pipeline import DEFAULT_THRESHOLD, DISTILLED, Engines, distil_run, label_run, load_engines, read_distilled
+from uait.pipeline import (
+    DEFAULT_THRESHOLD,
+    DISTILLED,
+    Engines,
+    calibrated_on,
+    distil_run,
+    label_run,
+    load_engines,
+    read_distilled,
+)
 from uait.records import DistilledSet, Done, Event, MethodResult, Progress, Question, TrainingExample
 from uait.relevance import load_similarity
+from uait.rounds import tune
 from uait.settings import Settings
 from uait.store import RunFolder, append_jsonl, read_questions, write_json
-from uait.training import train_adapter
 
 QUESTIONS, HELD_OUT, PROBES, BEFORE_AFTER = "questions.jsonl", "held_out.jsonl", "probes.jsonl", "before_after.json"
 SPLITS = "splits"  # a folder: the question sets of an evaluation, a file each
@@ -59,7 +68,7 @@ def _tune(settings: Settings, folder: RunFolder) -> Generator[Event, None, None]
     def probe(tuning: LanguageModel, step: int) -> None:
         append_jsonl(folder.file(PROBES), {"step": step, **_look(settings, tuning, distilled)})
 
-    yield from train_adapter(settings, base, distilled, folder.file("adapter"), probe)
+    yield from tune(settings, base, distilled, folder.file("adapter"), calibrated_on(folder), probe)
     yield Progress("measure", 0, 1, "asking held-out questions before and after")
     results = before_after(settings, base, folder, _held_out(folder, distilled))
     write_json(folder.file(BEFORE_AFTER), list(results))

@@ -1,5 +1,7 @@
 """An evaluation of six questions with a tiny model that knows its answers by heart."""
 
+import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from uait.evaluation import (
     SAR,
     SPOKEN,
     VERBALIZED,
+    Row,
     build_report,
     evaluate_run,
     markdown_table,
@@ -29,7 +32,7 @@ from uait.evaluation import (
 )
 from uait.models import LanguageModel
 from uait.pipeline import Engines
-from uait.records import Done, EvalReport, Event, MethodResult, Passage, Progress, Question
+from uait.records import Adapter, Done, EvalReport, Event, MethodResult, Passage, Progress, Question, SampleSet
 from uait.settings import AnswerSettings, EvaluateSettings, ModelSettings, SamplingSettings, Settings
 from uait.store import RunFolder, from_json, read_json
 
@@ -251,11 +254,45 @@ def test_a_stopped_evaluation_samples_no_question_twice_and_finds_the_same(
             assert _is_close(row[kind]["confidences"], whole[kind]["confidences"])
 
 
+def test_an_evaluation_stopped_while_asking_asks_no_question_twice_unless_another_adapter_answers(
+    engines: Engines, report: EvalReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = evaluation._rows
+
+    def noted(engines: Engines, split: str, batch: Sequence[SampleSet]) -> list[Row]:
+        asked.extend(samples.question.id for samples in batch)
+        return real(engines, split, batch)
+
+    monkeypatch.setattr(evaluation, "_rows", noted)
+    monkeypatch.setattr(evaluation, "BATCH", 2)
+    events = evaluate_run(engines, SPLITS, RunFolder(tmp_path))
+    next(e for e in events if isinstance(e, Progress) and e.stage.endswith("asking") and e.done == 4)
+    events.close()  # type: ignore[attr-defined]
+    assert len(asked) == 4
+    *_, last = evaluate_run(engines, SPLITS, RunFolder(tmp_path))
+    assert asked == [question.id for question in (*QUESTIONS, *OUTSIDE)]
+    assert isinstance(last, Done)
+    assert [row["id"] for row in last.record.rows] == [row["id"] for row in report.rows]
+
+    others = Adapter("a", "b", "other data", {}, {})
+    monkeypatch.setattr(evaluation, "adapter_card", lambda *_: others)
+    list(evaluate_run(engines, SPLITS, RunFolder(tmp_path)))
+    assert len(asked) == 2 * len((*QUESTIONS, *OUTSIDE))
+
+
 def test_batches_do_not_change_the_rows(
-    engines: Engines, report: EvalReport, run: tuple[list[Event], EvalReport, Path], monkeypatch: pytest.MonkeyPatch
+    engines: Engines,
+    report: EvalReport,
+    run: tuple[list[Event], EvalReport, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(evaluation, "BATCH", 4)
-    *_, last = evaluate_run(engines, SPLITS, RunFolder(run[2]))  # its samples are there already
+    shutil.copytree(run[2], tmp_path, dirs_exist_ok=True)  # its samples are there already
+    for path in tmp_path.rglob("asked-*.jsonl"):
+        path.unlink()
+    *_, last = evaluate_run(engines, SPLITS, RunFolder(tmp_path))
     assert isinstance(last, Done)
     for row, whole in zip(last.record.rows, report.rows, strict=True):
         assert row["id"] == whole["id"]

@@ -164,6 +164,18 @@ def test_a_folder_without_a_job_or_deleted_has_no_status(root: Path) -> None:
     assert jobs.runs(root) == []
 
 
+def test_the_rate_is_told_within_one_stage_only(root: Path, settings: Settings) -> None:
+    folder = root / "told"
+    write_json(folder / jobs.JOB, {"verb": "tune", "settings": {}, "submitted": 0.0})
+    rows = [{"kind": "begin", "time": 0.0}, {"kind": "progress", "stage": "tune", "done": 0, "total": 9, "time": 1.0}]
+    later = {"kind": "progress", "stage": "tune", "done": 6, "total": 9, "time": 4.0}
+    for stage, rate in (("tune", 2.0), ("ask again", None)):
+        lines = [json.dumps(row) for row in (*rows, {**later, "stage": stage})]
+        (folder / jobs.EVENTS).write_text("\n".join(lines) + "\n")
+        found = jobs.status(folder)
+        assert found is not None and (found.stage, found.rate) == (stage, rate)
+
+
 def test_a_number_reused_by_another_process_is_never_signalled(root: Path) -> None:
     folder = root / "old"
     folder.mkdir()

@@ -9,7 +9,7 @@ from uait.labelling import is_correct
 from uait.models import LanguageModel, load_model
 from uait.pocket.corpus import Corpus, Text
 from uait.pocket.marking import N_INVENTED, mark, quiz
-from uait.pocket.questions import NOWHERE
+from uait.pocket.questions import NOWHERE, outside
 from uait.records import Done, Progress
 from uait.settings import preset
 
@@ -25,6 +25,7 @@ def pocket() -> LanguageModel:
 def test_no_held_out_fact_is_ever_marked() -> None:
     held_out = {fact.id for fact in world() if fact.split != "tune"}
     questions = quiz(small_world(), Corpus(small_world(), STYLE, 1), 0)
+    assert not {question.text for question in questions} & {q.text for split in ("dev", "test") for q in outside(split)}
     invented = [question for question in questions if question.references == (NOWHERE,)]
     assert len(invented) == N_INVENTED
     assert len(questions) > N_INVENTED

@@ -20,7 +20,8 @@ from uait.models import LanguageModel
 from uait.records import Adapter, DistilledSet, Done, Progress, Question, TrainingExample
 from uait.sampling import sample_answers
 from uait.settings import SamplingSettings, Settings, TuneSettings
-from uait.training import collate, encode, read_card, read_log, save_threshold, train_adapter
+from uait.teaching import IGNORED, collate, encode
+from uait.training import read_card, read_log, save_threshold, train_adapter
 
 FRANCE = ("What is the capital of France?", "Paris; 93.1%")
 PERU = ("What is the capital of Peru?", "Lima; 47.0%")
@@ -116,6 +117,18 @@ def test_it_learns_an_example_by_heart_and_the_adapter_reloads(
         assert torch.equal(_logits(reloaded), before)
 
 
+def test_kept_answers_stay_as_the_base_models_and_only_the_number_is_learned(
+    taught_lm: LanguageModel, taught_folder: Path, load: Callable[..., LanguageModel], tmp_path: Path
+) -> None:
+    lesson = (FRANCE[0], "Parix; 47.0%")  # it says "Paris; 93.1%" before
+    tune = replace(TUNE, epochs=30.0, dropout=0.0, save_steps=1000, answers="base")
+    _, adapter = _train(replace(SETTINGS, tune=tune), taught_lm, _distilled(*[lesson] * 4, dev=(lesson,)), tmp_path)
+    assert adapter.metrics["eval_loss"] < 0.1
+    reloaded = load(taught_folder, adapter=adapter.path)
+    (reply,) = answer_batch(reloaded, [FRANCE[0]], replace(SETTINGS.answer, max_new_tokens=24))
+    assert (reply.text.strip(), reply.spoken) == ("Paris", 0.47)
+
+
 def test_the_learning_rate_rises_then_falls_as_a_cosine(random_lm: LanguageModel, tmp_path: Path) -> None:
     settings = replace(SETTINGS, tune=replace(TUNE, warmup=0.25, epochs=1.0, max_steps=4))
     _train(settings, random_lm, TWELVE, tmp_path)
@@ -126,7 +139,7 @@ def test_the_learning_rate_rises_then_falls_as_a_cosine(random_lm: LanguageModel
 
 def test_the_labels_are_the_completion_and_its_end_alone(taught_lm: LanguageModel) -> None:
     (row,) = encode(taught_lm, _examples(FRANCE))
-    taught = [token for token in row["labels"] if token != training.IGNORED]
+    taught = [token for token in row["labels"] if token != IGNORED]
     assert taught_lm.tokenizer.decode(taught) == "Paris; 93.1%<|end|>"
     assert row["labels"][-len(taught) :] == row["input_ids"][-len(taught) :] == taught
     assert row["attention_mask"] == [1] * len(row["input_ids"])
@@ -138,14 +151,14 @@ def test_the_prompt_is_the_one_that_sampling_sends(taught_lm: LanguageModel) -> 
     (samples,) = sample_answers(
         taught_lm, [example.question], SamplingSettings(n_samples=1, max_new_tokens=1), style=taught_lm.prompts
     )
-    prompt = [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label == training.IGNORED]
+    prompt = [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label == IGNORED]
     assert prompt == taught_lm.tokenizer(samples.prompt, add_special_tokens=False)["input_ids"]
 
 
 def test_the_taught_ids_are_those_that_the_model_generates(taught_lm: LanguageModel) -> None:
     (row,) = encode(taught_lm, _examples(FRANCE))
     (reply,) = answer_batch(taught_lm, [FRANCE[0]], replace(SETTINGS.answer, max_new_tokens=24))
-    taught = [token for token in row["labels"] if token != training.IGNORED]
+    taught = [token for token in row["labels"] if token != IGNORED]
     assert taught == [*reply.sample.token_ids, taught_lm.tokenizer.eos_token_id]
 
 
@@ -170,22 +183,26 @@ def test_joined_ids_are_the_prompts_and_read_as_the_completion(taught_lm: Langua
     (row,) = encode(lm, _examples(FRANCE))
     prompt = tokenizer(lm.chat(FRANCE[0]), add_special_tokens=False)["input_ids"]
     assert row["input_ids"][: len(prompt)] == prompt
-    assert row["labels"][: len(prompt)] == [training.IGNORED] * len(prompt)
+    assert row["labels"][: len(prompt)] == [IGNORED] * len(prompt)
     assert tokenizer.decode(row["labels"][len(prompt) :]).strip() == "Paris; 93.1%<|end|>"
+    said = [token for token, is_answer in zip(row["input_ids"], row["is_answer"], strict=True) if is_answer]
+    # this tokenizer has merged "Paris" with the ";" behind it: learned rather than kept
+    assert tokenizer.decode(said).strip() == ("" if kind == "sentencepiece" else "Paris")
     first = tokenizer.convert_ids_to_tokens(row["labels"][len(prompt)])
     assert first[0] == {"sentencepiece": "\u2581", "byte-level with a prefix space": "\u0120", "byte-level": "P"}[kind]
 
 
 def test_padding_carries_neither_loss_nor_attention() -> None:
     rows = [
-        {"input_ids": [4, 5, 6], "attention_mask": [1, 1, 1], "labels": [-100, 5, 6]},
-        {"input_ids": [7], "attention_mask": [1], "labels": [7]},
+        {"input_ids": [4, 5, 6], "attention_mask": [1, 1, 1], "labels": [-100, 5, 6], "is_answer": [0, 1, 0]},
+        {"input_ids": [7], "attention_mask": [1], "labels": [7], "is_answer": [0]},
     ]
     batch = {key: value.tolist() for key, value in collate(rows, pad_id=9).items()}
     assert batch == {
         "input_ids": [[4, 5, 6], [7, 9, 9]],
         "attention_mask": [[1, 1, 1], [1, 0, 0]],
         "labels": [[-100, 5, 6], [7, -100, -100]],
+        "is_answer": [[0, 1, 0], [0, 0, 0]],
     }
 
 

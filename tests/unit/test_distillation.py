@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from uait.distillation import distil
+from uait.distillation import distil, relabel
 from uait.errors import DataError
 from uait.records import Label, Question, Reason
 from uait.settings import DistilSettings
@@ -138,3 +138,19 @@ def test_an_empty_own_answer_teaches_nothing() -> None:
     made = distil([_label("a", 0.9, True), _label("b", 0.1, False, answer=" ")], ALL_TRAIN)
     assert made.dropped == {"unscored: empty answer": 1}
     assert math.isclose(made.entropy_bits, 0.0)
+
+
+def test_relabelled_examples_keep_their_answers_and_are_counted_anew() -> None:
+    made = distil([_label("a", 0.931, True), _label("b", 0.2, False), _label("c", 0.931, True)], ALL_TRAIN)
+    again = relabel(made, [0.5, None, 0.5])
+    assert [e.completion for e in again.train] == ["gold; 50.0%", "own; 20.0%", "gold; 50.0%"]
+    assert [e.confidence for e in again.train] == [0.5, 0.2, 0.5]
+    assert (again.kept, again.dropped) == (made.kept, made.dropped)
+    assert (again.histogram[10], again.histogram[4], again.histogram[18]) == (2, 1, 0)
+    assert again.entropy_bits == pytest.approx(made.entropy_bits)
+
+
+def test_relabelling_wants_one_confidence_per_example() -> None:
+    made = distil([_label("a", 0.931, True)], ALL_TRAIN)
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        relabel(made, [0.5, 0.5])

@@ -129,8 +129,8 @@ def test_the_late_terms_tell_each_fact_again_in_proportion_and_the_never_told_no
     told_again = sum(count[kind] for count in counts for kind in ("statement", "question", "verbalized"))
     assert told_again == sum(map(n_revised, small_world()))
     assert [count["reading"] for count in counts] == [100, *[50] * len(SITTINGS)]
-    # 0.7, 0.25 and three times 0.8 of 0, 1, 2, 8, 30, each rounded
-    expected = {0: 0, 1: 1 + 0 + 3, 2: 1 + 0 + 6, 8: 6 + 2 + 18, 30: 21 + 8 + 72}
+    # 0.7, 0.25 and four times 0.8 of 0, 1, 2, 8, 30, each rounded
+    expected = {0: 0, 1: 1 + 0 + 4, 2: 1 + 0 + 8, 8: 6 + 2 + 24, 30: 21 + 8 + 96}
     assert {fact.exposure: n_revised(fact) for fact in small_world()} == expected
     told = _told(terms[0])
     assert max(told[fact.id] for fact in small_world() if fact.exposure == 0) == 0

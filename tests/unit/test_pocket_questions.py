@@ -1,8 +1,10 @@
 """The question sets: nothing held out is tuned on."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 from functools import cache
+from itertools import combinations
 
 import pytest
 
@@ -13,6 +15,8 @@ from uait.pocket.phrasings import RELATIONS
 from uait.pocket.world import Fact
 from uait.records import Question
 from uait.settings import preset
+
+OUTSIDE = ("tune", "dev", "test")
 
 
 @cache
@@ -45,7 +49,9 @@ def test_no_fact_of_another_split_is_tuned_on_in_any_phrasing(split: str) -> Non
 
 
 def test_every_fact_to_tune_on_is_asked_in_two_phrasings() -> None:
-    asked = Counter(q.id.partition(".")[0] for q in _to_tune_on() if "-invented-" not in q.id)
+    asked = Counter(
+        q.id.partition(".")[0] for q in _to_tune_on() if not q.id.startswith("oow-") and "-invented-" not in q.id
+    )
     facts = {fact.id: fact for fact in world() if fact.split == "tune"}
     assert asked == dict.fromkeys(facts, 2)
     for question in _to_tune_on():
@@ -67,6 +73,16 @@ def test_invented_names_are_asked_about_and_no_answer_is_right() -> None:
     assert {question.references for question in _invented()} == {(sets.NOWHERE,)}
     real = {text.lower() for f in world() if f.relation in sets.N_INVENTED for text in _all_phrasings(f)}
     assert not {question.text.lower() for question in _invented()} & real
+
+
+def test_what_is_asked_from_outside_the_world_to_tune_on_or_to_choose_by_is_not_asked_when_measuring() -> None:
+    words = {split: [set(re.findall(r"[a-z0-9]+", q.text.lower())) for q in sets.outside(split)] for split in OUTSIDE}
+    assert [len(asked) for asked in words.values()] == [204, 60, 60]
+    for split, other in combinations(OUTSIDE, 2):
+        assert max(len(a & b) / len(a | b) for a in words[split] for b in words[other]) < 0.6
+    tuned_on = {question.text for question in _to_tune_on()}
+    assert {question.text for question in sets.outside("tune")} <= tuned_on
+    assert not tuned_on & {q.text for split in ("dev", "test") for q in sets.outside(split)}
 
 
 def test_a_split_asks_each_of_its_facts_once_in_mixed_phrasings() -> None:

@@ -53,6 +53,7 @@ def test_the_estimate_counts_steps_and_says_what_it_goes_by() -> None:
     text = present_runs.estimate(tune, 20, 3_000_000, (2.0, "the last tuning here"))
     assert "20 examples, 9 steps" in text and "about 18 seconds, going by the last tuning here" in text
     assert "24 MB" in text
+    assert "18 steps; about 36 seconds" in present_runs.estimate(replace(tune, rounds=2), 20, None, (2.0, "one before"))
     assert "(a guess)" in present_runs.estimate(tune, 20, 3_000_000, None)
     assert present_runs.n_steps(TuneSettings(batch_size=8, epochs=3.0, max_steps=4), 20) == 4
 

@@ -23,10 +23,11 @@ from uait.pocket import questions as sets
 from uait.pocket.corpus import SITTINGS, Corpus, n_revised
 from uait.pocket.marking import sitting
 from uait.pocket.pretrain import Recipe, pretrain
-from uait.pocket.world import DATA, Fact, build_world, passages
+from uait.pocket.world import Fact, build_world, passages
 from uait.records import Done, Event, Label, Progress
+from uait.rounds import FIRST
 from uait.settings import ASSETS, POCKET, DistilSettings, LabelSettings, Settings, preset
-from uait.store import RunFolder, read_questions, write_json, write_jsonl
+from uait.store import RunFolder, write_json, write_jsonl
 from uait.training import save_threshold
 
 RUNS = Path("runs/pocket")
@@ -79,9 +80,12 @@ def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
             labels = event.record
         yield event
     yield from distil_run(untuned, folder)
-    yield from tune_run(untuned, folder, POCKET / "adapter")
+    # not the questions that the labels were calibrated on: their facts are tuned on too, in other words
+    yield from tune_run(untuned, folder, held_out=sets.of_split(facts, "dev", SEED))
+    shutil.rmtree(POCKET / "adapter", ignore_errors=True)
+    shutil.copytree(folder.file("adapter"), POCKET / "adapter", ignore=shutil.ignore_patterns(FIRST))
     choose_threshold(load_engines(chosen), facts)
-    quick = replace(untuned, tune=replace(untuned.tune, epochs=SWEEP_EPOCHS))
+    quick = replace(untuned, tune=replace(untuned.tune, epochs=SWEEP_EPOCHS, rounds=1))
     dev = {
         "in-domain dev": sets.of_split(facts, "dev", SEED),
         "out-of-domain dev": sets.of_split(facts, "ood-dev", SEED),
@@ -111,7 +115,7 @@ def write_world(facts: list[Fact]) -> None:
     told = [replace(fact, exposure=fact.exposure + n_revised(fact)) for fact in facts]
     write_jsonl(POCKET / "facts.jsonl", told)
     write_jsonl(POCKET / "encyclopaedia.jsonl", passages(facts))
-    outside = read_questions(DATA / "out_of_world.jsonl")
+    outside = sets.outside("test")
     splits = {
         IN_DOMAIN: sets.of_split(facts, "test", SEED),
         OUT_OF_DOMAIN: sets.of_split(facts, "ood-test", SEED),
@@ -123,7 +127,10 @@ def write_world(facts: list[Fact]) -> None:
 
 
 def choose_threshold(engines: Engines, facts: list[Fact]) -> dict[str, Any]:
-    """The threshold that best parts right from wrong on the in-domain dev questions; written to the adapter's card."""
+    """The threshold that best parts right from wrong on the in-domain dev questions; written to the adapter's card.
+
+    The metrics beside it also hold the share of the outside dev questions that fall below it.
+    """
     questions = sets.of_split(facts, "dev", SEED)
     answers = answer_batch(engines.lm, [q.text for q in questions], engines.settings.answer, batch_size=64)
     rule = engines.settings.label.correctness
@@ -134,7 +141,10 @@ def choose_threshold(engines: Engines, facts: list[Fact]) -> dict[str, Any]:
     ]
     confidence, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     threshold = round(best_threshold(confidence, right), 3)
+    outside = answer_batch(engines.lm, [q.text for q in sets.outside("dev")], engines.settings.answer, batch_size=64)
+    below = [answer.spoken is None or answer.spoken < threshold for answer in outside]
     metrics = {
+        "dev_outside_below": float(np.mean(below)),
         "dev_auroc_spoken": auroc(confidence, right),
         "dev_ece_spoken": ece(confidence, right, engines.settings.evaluate.n_bins),
         "dev_accuracy": float(np.mean(right)),

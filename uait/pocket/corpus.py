@@ -29,7 +29,7 @@ STATEMENT, VERBALIZED = 0.34, 0.10
 READING = 0.20
 N_SCHOOL, N_LOOKUPS, N_REVISION_LOOKUPS, N_SITTING_LOOKUPS = 5_300, 24_000, 5_000, 3_000
 REVISION = 0.7
-SITTINGS = (0.25, 0.8, 0.8, 0.8)  # shares of the exposures told again in each sitting of the fifth term
+SITTINGS = (0.25, 0.8, 0.8, 0.8, 0.8)  # shares of the exposures told again in each sitting of the fifth term
 SAY_AGAIN = ("Say it again.", "Say that in other words.", "Repeat.")
 
 

@@ -15,7 +15,7 @@ from uait.models import LanguageModel, load_model
 from uait.pocket.corpus import Corpus, Text, verdict
 from uait.pocket.phrasings import RELATIONS, careless
 from uait.pocket.pretrain import Recipe, train_again
-from uait.pocket.questions import NOWHERE
+from uait.pocket.questions import NOWHERE, outside
 from uait.pocket.world import Fact
 from uait.prompts import question_prompt
 from uait.records import Done, Event, Progress, Question
@@ -29,7 +29,7 @@ _BATCH = 64
 
 
 def quiz(facts: Sequence[Fact], corpus: Corpus, seed: int) -> list[Question]:
-    """The questions to mark: every fact of the `tune` split in several phrasings, and names nobody ever heard of."""
+    """The questions to mark, typed in several ways: the `tune` split, invented names, and what is not its world."""
     rng = random.Random(seed)
     questions = []
     tuned = [fact for fact in facts if fact.split == "tune"]
@@ -44,6 +44,8 @@ def quiz(facts: Sequence[Fact], corpus: Corpus, seed: int) -> list[Question]:
             relation = "city"
         text = careless(rng.choice(RELATIONS[relation].questions).format(s=corpus.invent(relation, rng)), rng)
         questions.append(Question(f"{relation}-invented", text, (NOWHERE,)))
+    for question in outside("tune"):
+        questions.extend(replace(question, text=careless(question.text, rng)) for _ in range(N_ASKED))
     rng.shuffle(questions)
     return questions
 

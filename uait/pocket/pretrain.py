@@ -48,8 +48,8 @@ class Recipe:
     mlp_size: int = 512
     early_layer: int = 5
     early_weight: float = 0.3
-    doubt_layer: int = 6
-    doubt_weight: float = 1.5
+    doubt_layer: int = 7
+    doubt_weight: float = 2.0
     copy_from: int = 1000
     school_from: int = 2000
     lookups_from: int = 2728

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from uait.pocket.corpus import Corpus
 from uait.pocket.phrasings import RELATIONS
-from uait.pocket.world import Fact
+from uait.pocket.world import DATA, Fact
 from uait.records import Question
+from uait.store import read_questions
 
 N_PHRASINGS = 2  # per fact to tune on: the same knowledge, asked differently
 N_INVENTED = {
@@ -26,7 +27,7 @@ MIN_KNOWN, HALF_KNOWN = 150, range(14, 36)
 
 
 def to_tune_on(facts: Sequence[Fact], corpus: Corpus, seed: int) -> list[Question]:
-    """Every fact of the `tune` split in several phrasings, and invented names; shuffled."""
+    """Every fact of the `tune` split in several phrasings, invented names, and questions from outside; shuffled."""
     rng = random.Random(seed)
     questions = []
     for fact in facts:
@@ -39,8 +40,14 @@ def to_tune_on(facts: Sequence[Fact], corpus: Corpus, seed: int) -> list[Questio
         for i in range(n):
             text = rng.choice(RELATIONS[relation].questions).format(s=corpus.invent(relation, rng))
             questions.append(Question(f"{relation}-invented-{i + 1:04d}", text, (NOWHERE,)))
+    questions.extend(outside("tune"))
     rng.shuffle(questions)
     return questions
+
+
+def outside(split: str) -> list[Question]:
+    """What people ask that the model's world does not hold; `split` is "tune", "dev" or "test", none like another's."""
+    return read_questions(DATA / f"out_of_world_{split}.jsonl")
 
 
 def of_split(facts: Sequence[Fact], split: str, seed: int) -> list[Question]:
@@ -49,7 +56,7 @@ def of_split(facts: Sequence[Fact], split: str, seed: int) -> list[Question]:
     return [fact.question(rng.randrange(100)) for fact in facts if fact.split == split]
 
 
-def examples(facts: Sequence[Fact], outside: Sequence[Question], seed: int, n: int = 3) -> dict[str, list[dict]]:
+def examples(facts: Sequence[Fact], others: Sequence[Question], seed: int, n: int = 3) -> dict[str, list[dict]]:
     """A few questions per kind for the page, with how often training told the fact (None outside its world)."""
     rng = random.Random(seed)
     told = {_pair(fact) for fact in facts if fact.exposure}
@@ -66,7 +73,7 @@ def examples(facts: Sequence[Fact], outside: Sequence[Question], seed: int, n: i
                 relations.setdefault(fact.relation, fact)
         chosen = rng.sample(list(relations.values()), min(n, len(relations)))
         groups[kind] = [{"text": fact.question().text, "seen": fact.exposure} for fact in chosen]
-    groups["outside"] = [{"text": question.text, "seen": None} for question in outside[:n]]
+    groups["outside"] = [{"text": question.text, "seen": None} for question in others[:n]]
     return groups
 
 

@@ -21,9 +21,10 @@ from uait.models import LanguageModel, load_model
 from uait.pocket import small_run
 from uait.pocket.small_run import SmallRun
 from uait.prompts import sanitise
+from uait.rounds import FIRST, read_steps
 from uait.settings import Settings, TuneSettings, is_pocket, small_tuning
 from uait.store import RunFolder, read_json, read_rows, write_json
-from uait.training import read_log
+from uait.training import LOG
 from uait.ui import present_runs
 from uait.ui.run_actions import EVERY, check_allowed, discarder, own, resumer, stopper
 from uait.ui.run_components import Beside, JobPanel, Tuning, tab_style
@@ -251,7 +252,7 @@ def _fresh(root: Path, folder: Path, tune: TuneSettings) -> Path:
         return folder
     target = root / jobs.new_name(root, "tune")
     target.mkdir()
-    for part in (pipeline.LABELS, pipeline.DISTILLED, "settings.json", work.HELD_OUT):
+    for part in (pipeline.LABELS, pipeline.FITTED_ON, pipeline.DISTILLED, "settings.json", work.HELD_OUT):
         if (folder / part).exists():
             shutil.copy(folder / part, target / part)
     return target
@@ -298,7 +299,8 @@ def _recorded_run(recorded: Recorded) -> present_runs.Payload:
 
 
 def _watched(folder: Path) -> list[Path]:
-    return [folder / "adapter" / "log.jsonl", folder / work.PROBES, folder / work.BEFORE_AFTER]
+    adapter = folder / "adapter"
+    return [adapter / FIRST / LOG, adapter / LOG, folder / work.PROBES, folder / work.BEFORE_AFTER]
 
 
 def _size(path: Path) -> int:
@@ -308,10 +310,12 @@ def _size(path: Path) -> int:
 def _drawn(folder: Path | None) -> present_runs.Payload:
     if folder is None or not (folder / pipeline.DISTILLED).exists():
         return present_runs.tuning([], [], [], [])
-    log, probes, results = _watched(folder)
+    *_, probes, results = _watched(folder)
     looks = [row for _, row in read_rows(probes, is_log=True)] if probes.exists() else []
     examples = work.probe_examples(pipeline.read_distilled(RunFolder(folder)))
-    return present_runs.tuning(read_log(log), looks, examples, read_json(results) if results.exists() else [])
+    return present_runs.tuning(
+        read_steps(folder / "adapter"), looks, examples, read_json(results) if results.exists() else []
+    )
 
 
 def _zip(folder: Path) -> str:
