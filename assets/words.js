@@ -103,12 +103,16 @@
   const atText = (node, how) => node.parentElement?.localName !== "textarea" && how(node, "text", node.nodeValue, (text) => (node.nodeValue = text));
   const atLabels = (node, how) => LABELS.forEach((name) => how(node, name, node.getAttribute(name), (text) => node.setAttribute(name, text)));
 
+  const MENU = "input[readonly]"; // shows the chosen entry; one to type into holds the visitor's own words
+  const atMenu = (node, how) => node.matches(MENU) && how(node, "value", node.value, (text) => (node.value = text));
+  const atElement = (node, how) => (atLabels(node, how), atMenu(node, how));
+
   const walk = (root, how) => {
     if ((root.nodeType === Node.TEXT_NODE ? root.parentElement : root)?.closest?.(DATA) !== null) return;
     if (root.nodeType === Node.TEXT_NODE) return atText(root, how);
     const allowed = (node) => (node.nodeType === Node.ELEMENT_NODE && node.matches(DATA) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
     const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, allowed);
-    for (let node = root; node; node = walker.nextNode()) (node.nodeType === Node.TEXT_NODE ? atText : atLabels)(node, how);
+    for (let node = root; node; node = walker.nextNode()) (node.nodeType === Node.TEXT_NODE ? atText : atElement)(node, how);
   };
 
   const observer = new MutationObserver((records) => {
@@ -116,6 +120,7 @@
       if (type === "childList") addedNodes.forEach((node) => node.isConnected && walk(node, turn));
       else if (!(target.parentElement && type === "characterData" ? target.parentElement : target).closest?.(DATA)) (type === "characterData" ? atText : atLabels)(target, turn);
     }
+    document.querySelectorAll(MENU).forEach((menu) => menu.closest(DATA) || atMenu(menu, turn)); // a new value is no mutation
   });
 
   // -- which language ------------------------------------------------------------------------------------

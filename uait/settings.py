@@ -238,7 +238,7 @@ def preset(model: str) -> Settings:
 
 
 def small_tuning(tune: TuneSettings) -> TuneSettings:
-    """A tuning of the embedded model on few examples, in about a minute; see uait.pocket.small_run."""
+    """A tuning of the embedded model on few examples, in a minute or two; see uait.pocket.small_run."""
     return replace(tune, rounds=1, learning_rate=2e-3, batch_size=32, epochs=14.0, save_steps=10)
 
 

@@ -14,7 +14,7 @@ from uait.settings import ASSETS, preset
 from uait.ui import page
 
 OUT = ASSETS / "screenshots"
-QUESTION = "What is the chemical symbol of iridium?"
+QUESTION = "Who wrote Hamlet?"
 TABS = ("Ask", "Compare", "Label", "Tune", "Evaluate", "Learn")
 
 

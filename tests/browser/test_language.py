@@ -46,7 +46,10 @@ def test_the_switch_turns_the_page_and_back_and_leaves_the_models_words(tab: Pag
     expect(tab.locator("p.big")).to_have_text("Ngerulmud")
     expect(tab.locator(".asked").first).to_have_text(PALAU)
     expect(tab.locator("html")).to_have_attribute("lang", "zh-CN")
+    menu = tab.locator("input[readonly]").first
+    expect(menu).to_have_value("自带的适配器")
     _button(tab, "English")
+    expect(menu).to_have_value("the one it came with")
     expect(tab.locator("html")).to_have_attribute("lang", "en")
     assert card.inner_text() == english
     tab.locator("#answer input[type=range]").fill("41")

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,9 @@ def test_a_killed_tuning_is_failed_within_five_seconds_resumes_stops_and_is_disc
     expect(tab.locator("#command textarea")).to_have_value(re.compile("--epochs 400"))
     tab.get_by_role("button", name="Start tuning").click()
     expect(tab.get_by_role("img", name="Loss")).to_be_visible(timeout=SLOW)
+    deadline = time.monotonic() + SLOW / 1000
+    while " loss " not in (folder / jobs.LOG).read_text() and time.monotonic() < deadline:
+        tab.wait_for_timeout(100)  # the log is written four times a second, a step may come between
     os.kill(int((folder / jobs.PID).read_text()), signal.SIGKILL)
     _title(tab).to_have_text("Tuning failed.", timeout=5_000)
     expect(tab.get_by_text("it was killed, or the machine ran out of memory")).to_be_visible()

@@ -34,7 +34,7 @@ _INTRO = (
     "LoRA puts a few small matrices beside the model’s own and trains only these: the adapter. It learns from examples "
     "such as “Paris; 93.1 %”, and the model itself stays as it was."
 )
-SMALL, FULL = "Small: about a minute", "Full: longer, for many examples"
+SMALL, FULL = "Small: a minute or two", "Full: longer, for many examples"
 _ABOUT_SIZE = "Fills in the settings below; each can still be changed."
 _ABOUT_RUN = "What was kept in the Label tab; the newest is chosen."
 _FOCUS = "() => requestAnimationFrame(() => document.querySelector('#keep-tuning')?.focus())"
