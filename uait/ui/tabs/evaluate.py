@@ -118,6 +118,7 @@ def _choices(most: int) -> tuple[gr.Slider, gr.Dropdown]:
     about: dict[str, Any] = {
         "label": "How many questions of each kind",
         "info": "never taught; picked at random, always the same",
+        "elem_classes": "settings",
     }
     shown: dict[str, Any] = {"label": "Shown", "allow_custom_value": True, "elem_id": "evaluate-run", "min_width": 280}
     with gr.Row():
