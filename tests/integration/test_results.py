@@ -1,6 +1,8 @@
 """What README reports is what the recorded evaluation holds, and what the shipped model says."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from uait.labelling import is_correct
 from uait.pipeline import Engines, ask, load_engines
 from uait.records import Action, Done, EvalReport, Reply
 from uait.settings import POCKET, preset
-from uait.store import from_json, read_json
+from uait.store import from_json, read_json, to_json
 
 ROOT = Path(__file__).resolve().parents[2]
 N_AGAIN = 40
@@ -33,9 +35,14 @@ def test_readme_shows_the_recorded_evaluation(report: EvalReport) -> None:
 
 def test_the_recorded_numbers_follow_from_the_recorded_rows(report: EvalReport, pocket: Engines) -> None:
     again = build_report(pocket, report.rows)
-    assert again.results == report.results
-    assert again.budget_curve == report.budget_curve
-    assert again.extras == report.extras
+    assert _to_nine_digits(again.results) == _to_nine_digits(report.results)
+    assert _to_nine_digits(again.budget_curve) == _to_nine_digits(report.budget_curve)
+    assert _to_nine_digits(again.extras) == _to_nine_digits(report.extras)
+
+
+def _to_nine_digits(record: Any) -> Any:
+    """The record as plain data: from Python 3.12 on a sum of floats differs in its last digit."""
+    return json.loads(json.dumps(to_json(record)), parse_float=lambda number: round(float(number), 9))
 
 
 def test_the_shipped_model_gives_the_recorded_answers(report: EvalReport, pocket: Engines) -> None:
