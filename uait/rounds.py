@@ -51,7 +51,7 @@ def tune(
             if isinstance(event, Progress):
                 yield replace(event, total=2 * event.total)
     again = yield from _asked_again(once, distilled, out / FIRST, held_out)
-    n_before = _n_steps(out / FIRST)
+    n_before = _last_step(read_log(out / FIRST / LOG))
 
     def later(tuning: LanguageModel, step: int) -> None:
         if probe is not None and step > 0:  # the untuned model was asked before the first round
@@ -66,12 +66,12 @@ def tune(
 
 def read_steps(out: Path) -> list[dict[str, Any]]:
     """The logged steps (`read_log`) of the rounds in a row, counted through."""
-    n_before = _n_steps(out / FIRST)
-    return read_log(out / FIRST / LOG) + [{**row, "step": n_before + row["step"]} for row in read_log(out / LOG)]
+    first = read_log(out / FIRST / LOG)
+    return first + [{**row, "step": _last_step(first) + row["step"]} for row in read_log(out / LOG)]
 
 
-def _n_steps(out: Path) -> int:
-    return max((row["step"] for row in read_log(out / LOG)), default=0)
+def _last_step(log: Sequence[dict[str, Any]]) -> int:
+    return log[-1]["step"] if log else 0
 
 
 def _asked_again(
