@@ -39,7 +39,7 @@ test: $(TESTS)  ## unit, integration and browser tests
 	$(BIN)/python -m pytest tests/unit tests/integration tests/browser
 
 pocket: $(TESTS)  ## rebuild the embedded model from its seed; resumes where it was stopped
-	$(BIN)/python -m uait.pocket
+	$(BIN)/python -m uait.embedded.pocket
 
 bench: $(RUNTIME)  ## measure again what README reports
 	$(BIN)/python -m uait evaluate

@@ -8,11 +8,12 @@ try:
 except ImportError:
     GPU = None
 
-from uait import errors, settings
-from uait.ui import page
+from uait import settings
+from uait.page import app
+from uait.records import errors
 
 if __name__ == "__main__":
     try:
-        page.serve(settings.preset(settings.default_model()), **({"gpu": GPU} if GPU else {}))
+        app.serve(settings.preset(settings.default_model()), **({"gpu": GPU} if GPU else {}))
     except errors.UaitError as err:
         sys.exit(str(err))

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from uait.gate import decide
-from uait.labelling import label_question
-from uait.lessons import CORRECTNESS, Lesson, LessonExample
+from uait.method.correctness import label_question
+from uait.method.gate import decide
+from uait.method.sar import sar_score
+from uait.page.lesson.record import CORRECTNESS, Lesson, LessonExample
 from uait.records import (
     Answer,
     Finish,
@@ -21,7 +22,6 @@ from uait.records import (
     SarScore,
     TokenExplanation,
 )
-from uait.sar import sar_score
 
 T = 0.001
 

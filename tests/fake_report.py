@@ -1,10 +1,10 @@
-"""A recorded evaluation as `uait.evaluation` writes it, without a model: with ties, gaps and an unjudged split."""
+"""A recorded evaluation as `uait.stages.evaluate` writes it, without a model: with ties, gaps and an unjudged split."""
 
 from typing import Any
 
 import numpy as np
 
-from uait.metrics import method_result
+from uait.method.metrics import method_result
 from uait.records import EvalReport, MethodResult, Provenance
 from uait.settings import EvaluateSettings, preset, to_dict
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from uait.errors import RetrievalError
 from uait.records import Passage
+from uait.records.errors import RetrievalError
 
 
 class FakeSimilarity:

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from functools import cache
 
-from uait.pocket.phrasings import RELATIONS
-from uait.pocket.world import Fact, build_world
+from uait.embedded.pocket.phrasings import RELATIONS
+from uait.embedded.pocket.world import Fact, build_world
 
 SEED = 0  # the shipped model's
 EXPOSURES = (0, 1, 2, 8, 30)

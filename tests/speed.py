@@ -6,11 +6,11 @@ from time import perf_counter
 
 import torch
 
-from uait import pipeline
-from uait.answering import answer
+from uait.data.questions import read_questions
+from uait.models.confidence import answer
 from uait.records import Partial, Question
 from uait.settings import POCKET, preset
-from uait.store import read_questions
+from uait.stages import pipeline
 
 N = 20
 

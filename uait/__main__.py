@@ -2,7 +2,7 @@
 
 import sys
 
-from uait.cli import main
+from uait.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from uait.errors import SettingsError
+from uait.records.errors import SettingsError
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 POCKET = ASSETS / "pocket"
@@ -238,7 +238,7 @@ def preset(model: str) -> Settings:
 
 
 def small_tuning(tune: TuneSettings) -> TuneSettings:
-    """A tuning of the embedded model on few examples, in a minute or two; see uait.pocket.small_run."""
+    """A tuning of the embedded model on few examples, in a minute or two; see uait.embedded.pocket.small_run."""
     return replace(tune, rounds=1, learning_rate=2e-3, batch_size=32, epochs=14.0, save_steps=10)
 
 

@@ -30,12 +30,12 @@ def chromium_path() -> str | None:
 def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the page, served from this process on a free port."""
     os.environ.setdefault("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
-    from uait.ui import page  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
+    from uait.page import app  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
 
     demo = fake_app.build()
     port = free_port()
     place = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
-    demo.launch(**{**page.launch_arguments(), **place})
+    demo.launch(**{**app.launch_arguments(), **place})
     yield f"http://127.0.0.1:{port}"
     demo.close()
 

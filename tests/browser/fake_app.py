@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tests import fake_report
-from uait import prompts
-from uait.errors import DataError, ModelError, RetrievalError
-from uait.gate import decide
-from uait.opinions import Exchange, Opinion
+from uait.method import prompts
+from uait.method.answers import Exchange, Opinion
+from uait.method.gate import decide
 from uait.records import (
     Action,
     Answer,
@@ -34,6 +33,7 @@ from uait.records import (
     SarScore,
     TokenExplanation,
 )
+from uait.records.errors import DataError, ModelError, RetrievalError
 from uait.settings import Settings, preset
 
 if TYPE_CHECKING:
@@ -180,13 +180,13 @@ def load(engines: FakeEngines, adapter: Path | None) -> FakeEngines:
 def build(pause: float = 0.0) -> "gr.Blocks":
     """The whole page around the fakes."""
     verbs: dict[str, Any] = {"ask": ask, "explain": explain, "compare": compare, "evaluate": evaluate, "load": load}
-    from uait.ui import page  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
+    from uait.page import app  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
 
-    return page.build(FakeEngines(pause=pause), **verbs, facts=FakeFacts())
+    return app.build(FakeEngines(pause=pause), **verbs, facts=FakeFacts())
 
 
 if __name__ == "__main__":
-    from uait.ui import page
+    from uait.page import app
 
     demo = build(pause=0.04)
-    demo.launch(**page.launch_arguments())
+    demo.launch(**app.launch_arguments())

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from uait import pipeline
-from uait.pocket.familiarity import KnownFacts
+from uait.embedded.pocket.familiarity import KnownFacts
+from uait.page import app
 from uait.settings import ASSETS, preset
-from uait.ui import page
+from uait.stages import pipeline
 
 OUT = ASSETS / "screenshots"
 QUESTION = "Who wrote Hamlet?"
@@ -37,8 +37,8 @@ def photograph(tab: Page, url: str, theme: str, width: int, out: Path) -> None:
 def main() -> None:
     """Serves the page on a free port and photographs it."""
     OUT.mkdir(parents=True, exist_ok=True)
-    demo = page.build(pipeline.load_engines(preset("pocket")), facts=KnownFacts())
-    arguments = page.launch_arguments() | {"server_port": None, "prevent_thread_lock": True, "quiet": True}
+    demo = app.build(pipeline.load_engines(preset("pocket")), facts=KnownFacts())
+    arguments = app.launch_arguments() | {"server_port": None, "prevent_thread_lock": True, "quiet": True}
     _, url, _ = demo.launch(**arguments)
     try:
         with sync_playwright() as playwright:

@@ -1,4 +1,4 @@
-"""The Compare tab: four columns for one question, and a threshold lab whose numbers are those of uait.metrics."""
+"""The Compare tab: four columns for one question, and a threshold lab with the numbers of uait.method.metrics."""
 
 import json
 import os
@@ -15,9 +15,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests import fake_report
 from tests.browser import fake_app
-from uait import metrics
-from uait.errors import DataError
-from uait.prompts import sanitise
+from uait.method import metrics
+from uait.method.prompts import sanitise
+from uait.records.errors import DataError
 from uait.settings import ASSETS
 
 PALAU = "What is the capital of Palau?"
@@ -33,8 +33,8 @@ evaluate = partial(fake_app.evaluate, None)
 
 def serve(report: Any) -> tuple[gr.Blocks, str]:
     """A page with this tab, and another that stands for the Ask tab."""
-    from uait.ui import page  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
-    from uait.ui.tabs import compare as compare_tab  # noqa: PLC0415
+    from uait.page import app  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
+    from uait.page.tabs import compare as compare_tab  # noqa: PLC0415
 
     with gr.Blocks(analytics_enabled=False) as demo:
         with gr.Tabs():
@@ -46,9 +46,9 @@ def serve(report: Any) -> tuple[gr.Blocks, str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    styles = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.css", "compare.css"))
+    styles = "\n".join((ASSETS / "page" / name).read_text(encoding="utf-8") for name in ("page.css", "compare.css"))
     place = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
-    demo.queue().launch(**{**page.launch_arguments(), **place, "head": f"<style>\n{styles}\n</style>"})
+    demo.queue().launch(**{**app.launch_arguments(), **place, "head": f"<style>\n{styles}\n</style>"})
     return demo, f"http://127.0.0.1:{port}"
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests import fake_report
 from tests.fake_report import IN_DOMAIN
-from uait import metrics
+from uait.method import metrics
 from uait.records import EvalReport, Question, SweepPoint
 from uait.settings import RetrievalSettings
 
@@ -43,9 +43,9 @@ def _seen(question: str) -> int | None:
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A page with this tab around a tiny model; its jobs are ended with it."""
     from tests.browser import tiny_lab  # noqa: PLC0415 - torch and gradio take seconds; other tiers must not pay for it
-    from uait import jobs  # noqa: PLC0415 - as above
-    from uait.ui import page  # noqa: PLC0415 - as above
-    from uait.ui.tabs import evaluate  # noqa: PLC0415 - as above
+    from uait.page import app  # noqa: PLC0415 - as above
+    from uait.page.tabs import evaluate  # noqa: PLC0415 - as above
+    from uait.runs import jobs  # noqa: PLC0415 - as above
 
     folder = tmp_path_factory.mktemp("evaluate")
     asked = {IN_DOMAIN: tiny_lab.questions(N), "out-of-world": [Question("o", "Who am I?")]}
@@ -57,7 +57,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with gr.Blocks(analytics_enabled=False) as demo, gr.Tabs(), gr.Tab("Evaluate"):
         evaluate.build(around, REPORT, _seen, lambda: SWEEP, lambda: asked, folder / "runs")
     place = {"server_name": "127.0.0.1", "server_port": None, "prevent_thread_lock": True, "quiet": True}
-    _, address, _ = demo.queue().launch(**{**page.launch_arguments(), **place})
+    _, address, _ = demo.queue().launch(**{**app.launch_arguments(), **place})
     yield address
     demo.close()
     for run in jobs.runs(folder / "runs"):

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from uait.distillation import distil
-from uait.pocket import small_run
-from uait.pocket.small_run import DISTIL
+from uait.data.files import read_jsonl
+from uait.embedded.pocket import small_run
+from uait.embedded.pocket.small_run import DISTIL
+from uait.method.distillation import distil
 from uait.records import Label
-from uait.store import read_jsonl
 
 SLOW = 120_000  # ms; a job first has to load its libraries
 HOSTILE = "<img src=x onerror=window.pwned=1> ${window.pwned=1} {{value}}"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from uait.distillation import distil
-from uait.pipeline import read_distilled
-from uait.pocket.small_run import DISTIL
-from uait.store import RunFolder
+from uait.embedded.pocket.small_run import DISTIL
+from uait.method.distillation import distil
+from uait.runs.folder import RunFolder
+from uait.stages.pipeline import read_distilled
 
 
 @pytest.fixture(scope="module")

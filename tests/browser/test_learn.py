@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from uait.ui import telling
+from uait.page.lesson import words
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def _next(tab: Page) -> None:
 
 def test_all_eight_steps_show_text_a_figure_and_a_task_and_three_ask_the_live_model(learn: Page) -> None:
     live = {1: "Koror", 2: "3 different answers", 8: "Ngerulmud"}
-    for number, title in enumerate(telling.TITLES, start=1):
+    for number, title in enumerate(words.TITLES, start=1):
         step = learn.locator(f"#step-{number}")
         expect(step.get_by_role("heading", name=title)).to_be_visible()
         assert 2 <= step.locator(".learn-says p").count() <= 4
@@ -38,7 +38,7 @@ def test_all_eight_steps_show_text_a_figure_and_a_task_and_three_ask_the_live_mo
             box.get_by_label("Try it on the live model").fill("What is the capital of Palau?")
             box.get_by_role("button", name=re.compile("^Ask")).first.click()
             expect(learn.locator(f"#live-{number}")).to_contain_text(live[number])
-        if number < len(telling.TITLES):
+        if number < len(words.TITLES):
             _next(learn)
     learn.locator(".learn-back:visible").click()
     expect(learn.locator("#step-7 h2")).to_be_visible()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from uait import jobs
+from uait.runs import jobs
 
 SLOW = 120_000  # ms; a job first has to load its libraries
 
@@ -111,7 +111,7 @@ def test_before_any_tuning_a_recorded_one_is_shown_with_its_command_and_replayed
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
     with tiny_lab.served(around, tmp_path / "none", tiny_lab.recorded_run) as url:
         tab.goto(f"{url}?__theme=light")
-        expect(tab.locator("#labels .recorded")).to_contain_text("Made with: python -m uait.pocket.small_run")
+        expect(tab.locator("#labels .recorded")).to_contain_text("Made with: python -m uait.embedded.pocket.small_run")
         expect(tab.locator("#distil .dot")).to_have_count(23)
         expect(tab.get_by_role("button", name="Label questions of your own to keep them")).to_be_disabled()
         tab.get_by_role("tab", name="Tune").click()

@@ -13,14 +13,15 @@ from pathlib import Path
 import gradio as gr
 
 from tests.integration.conftest import _make_llm
-from uait import jobs
-from uait.pipeline import distil_run
-from uait.pocket.small_run import COMMAND, SmallRun
+from uait.data.files import write_jsonl
+from uait.embedded.pocket.small_run import COMMAND, SmallRun
+from uait.page import app
+from uait.page.tabs import label, tune
 from uait.records import Label, Question, Reason, TrainingExample
+from uait.runs import jobs
+from uait.runs.folder import RunFolder
 from uait.settings import ModelSettings, PromptSettings, SamplingSettings, Settings, TuneSettings, to_dict
-from uait.store import RunFolder, write_jsonl
-from uait.ui import page
-from uait.ui.tabs import label, tune
+from uait.stages.pipeline import distil_run
 
 ANSWERS = {"France": "Paris", "Peru": "Lima", "Italy": "Rome", "Spain": "Madrid", "Japan": "Tokyo", "Chad": "Lima"}
 TRUE = {**ANSWERS, "Chad": "N'Djamena"}
@@ -77,7 +78,7 @@ def served(around: TinyEngines, root: Path, recorded: Callable[[], SmallRun | No
     """The page's address; its jobs are ended with it."""
     demo = build(around, root, recorded=recorded)
     place = {"server_name": "127.0.0.1", "server_port": None, "prevent_thread_lock": True, "quiet": True}
-    _, url, _ = demo.launch(**{**page.launch_arguments(), **place})
+    _, url, _ = demo.launch(**{**app.launch_arguments(), **place})
     try:
         yield url
     finally:
@@ -140,4 +141,4 @@ def recorded_run() -> SmallRun:
 
 if __name__ == "__main__":
     place = Path(sys.argv[1])
-    build(engines(place / "model"), place / "runs").launch(**page.launch_arguments())
+    build(engines(place / "model"), place / "runs").launch(**app.launch_arguments())

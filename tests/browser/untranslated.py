@@ -1,7 +1,7 @@
 """Lists what is still English on the Chinese page: python -m tests.browser.untranslated
 
 Every tab around the fake engines, with an answer, an explanation, a comparison and a few runs to look at. Missing
-words go into assets/words.zh-CN.json; text that comes from a model, a visitor or the web gets translate="no" instead.
+words go into words.zh-CN.json; text that comes from a model, a visitor or the web gets translate="no" instead.
 """
 
 import os
@@ -43,14 +43,14 @@ _TEXTS = """() => {
 def served(root: Path) -> Iterator[str]:
     """The address of the whole page around the fake engines; its runs lie below `root`."""
     from tests.browser import tiny_lab  # noqa: PLC0415 - torch and gradio take seconds
-    from uait.ui import page  # noqa: PLC0415 - as above
+    from uait.page import app  # noqa: PLC0415 - as above
 
     before = os.environ.get("UAIT_RUNS")
     os.environ["UAIT_RUNS"] = str(root)
     tiny_lab.tunable_run(fake_app.FakeEngines(), root)
     demo = fake_app.build()
     place = {"server_name": "127.0.0.1", "server_port": free_port(), "prevent_thread_lock": True, "quiet": True}
-    _, url, _ = demo.launch(**{**page.launch_arguments(), **place})
+    _, url, _ = demo.launch(**{**app.launch_arguments(), **place})
     try:
         yield url
     finally:

@@ -16,10 +16,10 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
-from uait import pipeline
-from uait.models import LanguageModel, load_model
+from uait.models.loading import LanguageModel, load_model
 from uait.records import Question, SampleSet
 from uait.settings import ModelSettings, PromptSettings, Settings
+from uait.stages import pipeline
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}{% endfor %}"

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from uait import answering
-from uait.answering import answer, answer_batch, p_true_batch, verbalized_batch
-from uait.errors import DataError
-from uait.models import LanguageModel
+from uait.models import confidence
+from uait.models.confidence import answer, answer_batch, p_true_batch, verbalized_batch
+from uait.models.loading import LanguageModel
 from uait.records import Answer, Done, Finish, Partial, Passage
+from uait.records.errors import DataError
 from uait.settings import AnswerSettings
 
 SETTINGS = AnswerSettings(max_new_tokens=20)
@@ -78,7 +78,7 @@ def test_the_expected_confidence_is_the_mean_over_the_number_tokens(
     name: str, question: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lm = request.getfixturevalue(name)
-    monkeypatch.setattr(answering, "_MIN_NUMERIC_MASS", 0.05)
+    monkeypatch.setattr(confidence, "_MIN_NUMERIC_MASS", 0.05)
     # a taught model is all but certain: softer logits spread the mean over many numbers
     with _softer(lm, 2.5):
         found = _answer(lm, question)

@@ -8,10 +8,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from uait.calibration import Calibration, apply, calibrate_labels, fit_calibration
-from uait.errors import DataError, SettingsError
-from uait.metrics import ece
+from uait.method.calibration import Calibration, apply, calibrate_labels, fit_calibration
+from uait.method.metrics import ece
 from uait.records import Label, Question, Reason
+from uait.records.errors import DataError, SettingsError
 from uait.settings import LabelSettings
 
 KINDS = ["isotonic", "platt"]

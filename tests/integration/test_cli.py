@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import LESSONS
-from uait import pipeline
-from uait.cli import main
+from uait.cli.main import main
+from uait.stages import pipeline
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = ("ask", "sample", "label", "distill", "tune", "evaluate", "serve")

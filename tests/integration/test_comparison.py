@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from tests import fake_report
-from uait.comparison import compare, evaluate_some, recorded_report
-from uait.errors import DataError
-from uait.models import LanguageModel
-from uait.opinions import Opinion
-from uait.pipeline import Engines
+from uait.data.files import write_json
+from uait.data.json import to_json
+from uait.method.answers import Opinion
+from uait.models.loading import LanguageModel
 from uait.records import Progress, Question
+from uait.records.errors import DataError
 from uait.settings import AnswerSettings, SamplingSettings, Settings
-from uait.store import to_json, write_json
+from uait.stages.compare import compare, evaluate_some, recorded_report
+from uait.stages.pipeline import Engines
 
 FRANCE = "What is the capital of France?"
 
@@ -98,7 +99,7 @@ def test_some_questions_of_a_split_are_evaluated_and_nothing_is_kept(
 ) -> None:
     asked = (("France", "Paris"), ("Peru", "Lima"), ("Palau", "Ngerulmud"), ("Chad", "N'Djamena"))
     questions = [Question(place, f"What is the capital of {place}?", (city,)) for place, city in asked]
-    monkeypatch.setattr("uait.comparison.recorded_splits", lambda: {"in-domain": questions})
+    monkeypatch.setattr("uait.stages.compare.recorded_splits", lambda: {"in-domain": questions})
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     *progress, done = evaluate_some(engines, "in-domain", 3)
     assert all(isinstance(event, Progress) for event in progress)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from uait.distil_sweep import SWEEP, recorded_sweep, sweep_run
-from uait.errors import DataError
 from uait.records import Done, Event, Label, Progress, Question, SweepPoint
+from uait.records.errors import DataError
+from uait.runs.folder import RunFolder
 from uait.settings import AnswerSettings, DistilSettings, ModelSettings, PromptSettings, Settings, TuneSettings
-from uait.store import RunFolder
-from uait.training import read_card
+from uait.stages.sweep import SWEEP, recorded_sweep, sweep_run
+from uait.tuning.card import read_card
 
 FRANCE, PERU, FAUST = "What is the capital of France?", "What is the capital of Peru?", "Who wrote Faust?"
 DEV = {

@@ -10,10 +10,16 @@ import numpy as np
 import pytest
 
 from tests.fakes import FakeSimilarity
-from uait import evaluation
-from uait.answering import answer_batch
-from uait.errors import DataError
-from uait.evaluation import (
+from uait.data.files import read_json
+from uait.data.json import from_json
+from uait.models.confidence import answer_batch
+from uait.models.loading import LanguageModel
+from uait.records import Adapter, Done, EvalReport, Event, MethodResult, Passage, Progress, Question, SampleSet
+from uait.records.errors import DataError
+from uait.runs.folder import RunFolder
+from uait.settings import AnswerSettings, EvaluateSettings, ModelSettings, SamplingSettings, Settings
+from uait.stages import evaluate
+from uait.stages.evaluate import (
     EXPECTED,
     IN_DOMAIN,
     OUT_OF_WORLD,
@@ -30,11 +36,7 @@ from uait.evaluation import (
     results_markdown,
     with_results,
 )
-from uait.models import LanguageModel
-from uait.pipeline import Engines
-from uait.records import Adapter, Done, EvalReport, Event, MethodResult, Passage, Progress, Question, SampleSet
-from uait.settings import AnswerSettings, EvaluateSettings, ModelSettings, SamplingSettings, Settings
-from uait.store import RunFolder, from_json, read_json
+from uait.stages.pipeline import Engines
 
 FRANCE = "What is the capital of France?"
 # The untuned reply holds its number too, so that "Paris; 93.1%" is what the samples' methods are judged on.
@@ -258,14 +260,14 @@ def test_an_evaluation_stopped_while_asking_asks_no_question_twice_unless_anothe
     engines: Engines, report: EvalReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    real = evaluation._rows
+    real = evaluate._rows
 
     def noted(engines: Engines, split: str, batch: Sequence[SampleSet]) -> list[Row]:
         asked.extend(samples.question.id for samples in batch)
         return real(engines, split, batch)
 
-    monkeypatch.setattr(evaluation, "_rows", noted)
-    monkeypatch.setattr(evaluation, "BATCH", 2)
+    monkeypatch.setattr(evaluate, "_rows", noted)
+    monkeypatch.setattr(evaluate, "BATCH", 2)
     events = evaluate_run(engines, SPLITS, RunFolder(tmp_path))
     next(e for e in events if isinstance(e, Progress) and e.stage.endswith("asking") and e.done == 4)
     events.close()  # type: ignore[attr-defined]
@@ -276,7 +278,7 @@ def test_an_evaluation_stopped_while_asking_asks_no_question_twice_unless_anothe
     assert [row["id"] for row in last.record.rows] == [row["id"] for row in report.rows]
 
     others = Adapter("a", "b", "other data", {}, {})
-    monkeypatch.setattr(evaluation, "adapter_card", lambda *_: others)
+    monkeypatch.setattr(evaluate, "adapter_card", lambda *_: others)
     list(evaluate_run(engines, SPLITS, RunFolder(tmp_path)))
     assert len(asked) == 2 * len((*QUESTIONS, *OUTSIDE))
 
@@ -288,7 +290,7 @@ def test_batches_do_not_change_the_rows(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(evaluation, "BATCH", 4)
+    monkeypatch.setattr(evaluate, "BATCH", 4)
     shutil.copytree(run[2], tmp_path, dirs_exist_ok=True)  # its samples are there already
     for path in tmp_path.rglob("asked-*.jsonl"):
         path.unlink()

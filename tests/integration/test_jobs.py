@@ -14,18 +14,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from uait import jobs
-from uait.answering import answer_batch
-from uait.errors import DataError
-from uait.jobs import JobState, JobStatus
-from uait.models import LanguageModel
-from uait.pipeline import distil_run, read_distilled
+from uait.data.files import append_jsonl, read_jsonl, write_json
+from uait.models.confidence import answer_batch
+from uait.models.loading import LanguageModel
+from uait.page.run_actions import discarder
 from uait.records import Label, Question, TrainingExample
+from uait.records.errors import DataError
+from uait.runs import jobs
+from uait.runs.folder import RunFolder
+from uait.runs.jobs import JobState, JobStatus
 from uait.settings import DistilSettings, ModelSettings, PromptSettings, SamplingSettings, Settings, TuneSettings
-from uait.store import RunFolder, append_jsonl, read_jsonl, write_json
-from uait.training import train_adapter
-from uait.ui.run_actions import discarder
-from uait.work import BEFORE_AFTER, PROBES, QUESTIONS, probe_examples
+from uait.stages.pipeline import distil_run, read_distilled
+from uait.stages.work import BEFORE_AFTER, PROBES, QUESTIONS, probe_examples
+from uait.tuning.trainer import train_adapter
 
 PROMPTS = PromptSettings(
     question="{question}", verbalized="{question} How sure?", p_true="{question} {answer}", reading="{question}"
@@ -115,7 +116,7 @@ def test_stop_keeps_what_is_done_and_another_process_sees_the_same(root: Path, s
     stopped = _until(folder, _ended)
     assert stopped.state is JobState.STOPPED
     assert len(_ids(folder)) >= 2
-    code = f"from uait import jobs; s = jobs.status({str(folder)!r}); print(s.state, s.done, s.total)"
+    code = f"from uait.runs import jobs; s = jobs.status({str(folder)!r}); print(s.state, s.done, s.total)"
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert seen.split() == ["stopped", str(stopped.done), "60"]
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from uait.metrics import auprc, auroc, auroc_interval, brier, ece, reliability
+from uait.method.metrics import auprc, auroc, auroc_interval, brier, ece, reliability
 
 
 @pytest.fixture(params=[None, 1, 2], ids=["no ties", "ten values", "hundred values"])

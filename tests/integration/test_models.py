@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from uait.errors import ModelError
-from uait.models import LanguageModel, choose_device, load_model
+from uait.models.loading import LanguageModel, choose_device, load_model
+from uait.records.errors import ModelError
 from uait.settings import ModelSettings, Settings
 
 

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from tests.fakes import FakeRetriever, FakeSimilarity
-from uait import pipeline
-from uait.calibration import Calibration, apply
-from uait.errors import DataError
-from uait.models import LanguageModel
-from uait.pipeline import Engines, ask, distil_run, explain, label_run, read_distilled, sample_run, tune_run
+from uait.data.files import read_json, read_jsonl
+from uait.data.json import from_json
+from uait.method.calibration import Calibration, apply
+from uait.models.loading import LanguageModel
 from uait.records import (
     Action,
     Adapter,
@@ -30,6 +29,8 @@ from uait.records import (
     SarScore,
     Unscored,
 )
+from uait.records.errors import DataError
+from uait.runs.folder import RunFolder
 from uait.settings import (
     AnswerSettings,
     DistilSettings,
@@ -39,7 +40,8 @@ from uait.settings import (
     Settings,
     TuneSettings,
 )
-from uait.store import RunFolder, from_json, read_json, read_jsonl
+from uait.stages import pipeline
+from uait.stages.pipeline import Engines, ask, distil_run, explain, label_run, read_distilled, sample_run, tune_run
 
 FRANCE, PERU, FAUST = "What is the capital of France?", "What is the capital of Peru?", "Who wrote Faust?"
 PLANET = "Which is the largest of all the planets in the solar system?"  # answered without a confidence

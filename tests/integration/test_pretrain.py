@@ -12,11 +12,9 @@ import torch
 from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast
 
-from uait.answering import answer_batch
-from uait.models import LanguageModel, load_model
-from uait.pocket import pretrain as module
-from uait.pocket.corpus import Curriculum, Text
-from uait.pocket.pretrain import (
+from uait.embedded.pocket import pretrain as module
+from uait.embedded.pocket.corpus import Curriculum, Text
+from uait.embedded.pocket.pretrain import (
     END,
     Plan,
     Recipe,
@@ -31,7 +29,9 @@ from uait.pocket.pretrain import (
     train_again,
     train_tokenizer,
 )
-from uait.prompts import question_prompt
+from uait.method.prompts import question_prompt
+from uait.models.confidence import answer_batch
+from uait.models.loading import LanguageModel, load_model
 from uait.records import Done, Event, Progress
 from uait.settings import ModelSettings, PromptSettings, Settings, preset
 

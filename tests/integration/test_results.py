@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from uait.answering import answer_batch
-from uait.evaluation import EXPECTED, IN_DOMAIN, OUT_OF_WORLD, SPOKEN, build_report, recorded_splits, with_results
-from uait.labelling import is_correct
-from uait.pipeline import Engines, ask, load_engines
+from uait.data.files import read_json
+from uait.data.json import from_json, to_json
+from uait.method.correctness import is_correct
+from uait.models.confidence import answer_batch
 from uait.records import Action, Done, EvalReport, Reply
 from uait.settings import POCKET, preset
-from uait.store import from_json, read_json, to_json
+from uait.stages.evaluate import EXPECTED, IN_DOMAIN, OUT_OF_WORLD, SPOKEN, build_report, recorded_splits, with_results
+from uait.stages.pipeline import Engines, ask, load_engines
 
 ROOT = Path(__file__).resolve().parents[2]
 N_AGAIN = 40

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from ddgs.engines import ENGINES
 
-from uait.errors import RetrievalError
-from uait.retrieval import WEB_BACKENDS, Bundle, Web, retrieve
+from uait.records.errors import RetrievalError
+from uait.retrieval.encyclopaedia import Bundle
+from uait.retrieval.search import retrieve
+from uait.retrieval.web import WEB_BACKENDS, Web
 from uait.settings import RetrievalSettings
 
 QUESTION = "Which country is Montreal in?"

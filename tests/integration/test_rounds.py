@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from uait import rounds
-from uait.answering import answer_batch
-from uait.errors import TrainingError
-from uait.models import LanguageModel
+from uait.data.files import read_json
+from uait.data.json import from_json
+from uait.models.confidence import answer_batch
+from uait.models.loading import LanguageModel
 from uait.records import Answer, DistilledSet, Done, Progress, Question, TrainingExample
-from uait.rounds import AGAIN, FIRST, read_steps, tune
+from uait.records.errors import TrainingError
 from uait.settings import AnswerSettings, LabelSettings, ModelSettings, Settings, TuneSettings
-from uait.store import from_json, read_json
+from uait.tuning import rounds
+from uait.tuning.rounds import AGAIN, FIRST, read_steps, tune
 
 FRANCE = "What is the capital of France?"
 TWO_WAYS = (0.1, 0.1, 0.1, 0.9, 0.9)  # three times of five unsure, twice sure: 42 % on average

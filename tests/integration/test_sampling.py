@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from uait.errors import DataError
-from uait.models import LanguageModel
+from uait.models.decoding import decode, generate, prefill, sample_answers, token_texts
+from uait.models.loading import LanguageModel
 from uait.records import Finish, Question, Sample
-from uait.sampling import decode, generate, prefill, sample_answers, token_texts
+from uait.records.errors import DataError
 from uait.settings import SamplingSettings
 
 CHATS = ["<|user|>Hi<|assistant|>", "<|user|>What is the capital of France?<|assistant|>", "<|user|>é?<|assistant|>"]

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.browser import tiny_lab
-from uait.errors import DataError
-from uait.pocket import small_run
+from uait.data.files import write_json
+from uait.embedded.pocket import small_run
 from uait.records import Question
+from uait.records.errors import DataError
 from uait.settings import POCKET, preset, small_tuning
-from uait.store import write_json
 
 
 def test_a_recorded_run_is_read_back_as_it_was_written_and_none_is_made_up(tmp_path: Path) -> None:

@@ -13,15 +13,16 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from uait import training
-from uait.answering import answer_batch
-from uait.errors import DataError, ModelError, TrainingError
-from uait.models import LanguageModel
+from uait.models.confidence import answer_batch
+from uait.models.decoding import sample_answers
+from uait.models.loading import LanguageModel
 from uait.records import Adapter, DistilledSet, Done, Progress, Question, TrainingExample
-from uait.sampling import sample_answers
+from uait.records.errors import DataError, ModelError, TrainingError
 from uait.settings import SamplingSettings, Settings, TuneSettings
-from uait.teaching import IGNORED, collate, encode
-from uait.training import read_card, read_log, save_threshold, train_adapter
+from uait.tuning import trainer as training
+from uait.tuning.card import read_card, save_threshold
+from uait.tuning.examples import IGNORED, collate, encode
+from uait.tuning.trainer import read_log, train_adapter
 
 FRANCE = ("What is the capital of France?", "Paris; 93.1%")
 PERU = ("What is the capital of Peru?", "Lima; 47.0%")

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tests.browser import tiny_lab
-from uait import jobs, visitors
-from uait.adapters import NONE, SHIPPED, Shelf
-from uait.errors import DataError, ModelError
-from uait.models import load_model
-from uait.pipeline import Engines, with_adapter
+from uait.models.loading import load_model
+from uait.page.calls import Calls, Verbs
 from uait.records import Done, Reply
-from uait.ui.calls import Calls, Verbs
+from uait.records.errors import DataError, ModelError
+from uait.runs import jobs, visitors
+from uait.stages.adapters import NONE, SHIPPED, Shelf
+from uait.stages.pipeline import Engines, with_adapter
 
 QUESTIONS = ("What is the capital of Peru?", "Spain's capital?", "Who are you?")
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from uait.arguments import Parser, add_flags, starting_settings, with_flags
-from uait.errors import DataError, SettingsError
+from uait.cli.arguments import Parser, add_flags, starting_settings, with_flags
+from uait.records.errors import DataError, SettingsError
+from uait.runs.folder import RunFolder
 from uait.settings import DistilSettings, LabelSettings, ModelSettings, SamplingSettings, Settings, preset
-from uait.store import RunFolder
 
 STAGES = ("model", "sampling", "label", "distil", "tune", "answer", "retrieval", "evaluate")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from uait.baselines import (
+from uait.method.baselines import (
     greedy_probability,
     length_normalised_entropy_confidence,
     lexical_similarity_confidence,

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from uait.distillation import distil, relabel
-from uait.errors import DataError
+from uait.method.distillation import distil, relabel
 from uait.records import Label, Question, Reason
+from uait.records.errors import DataError
 from uait.settings import DistilSettings
 
 ALL_TRAIN = DistilSettings(dev_fraction=0.0)

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from uait.errors import DataError
-from uait.gate import decide
+from uait.method.gate import decide
 from uait.records import Action
+from uait.records.errors import DataError
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uait.errors import DataError, SettingsError
-from uait.labelling import is_correct, label_question, normalise_answer, rouge_l
+from uait.method.correctness import is_correct, label_question, normalise_answer, rouge_l
 from uait.records import Finish, Question, Reason, Sample, SampleSet, SarScore, Unscored
+from uait.records.errors import DataError, SettingsError
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=6).map(tuple)
 

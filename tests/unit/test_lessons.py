@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tests import fake_lesson
-from uait.errors import DataError
-from uait.lessons import EXAMPLE_RULES, Lesson, choose, geometric_mean, sample_scores
+from uait.data.json import from_json, to_json
+from uait.method.sar import bounded_confidence, sentence_shift
+from uait.page.lesson.record import EXAMPLE_RULES, Lesson, choose, geometric_mean, sample_scores
 from uait.records import Question
-from uait.sar import bounded_confidence, sentence_shift
-from uait.store import from_json, to_json
+from uait.records.errors import DataError
 
 PALAU = Question("p", "What is the capital of Palau?", ("Ngerulmud",))
 WAVERING = ("Saint Mary Town", "New Port", "Old Port", "Bay City", "Koror")

@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uait.errors import DataError
-from uait.metrics import (
+from uait.method.metrics import (
     auprc,
     auroc,
     auroc_interval,
@@ -19,6 +18,7 @@ from uait.metrics import (
     share_of_oracle_gain,
     threshold_sweep,
 )
+from uait.records.errors import DataError
 from uait.settings import EvaluateSettings
 
 ROWS = st.lists(st.tuples(st.sampled_from([0.0, 0.1, 0.5, 0.75, 1.0]), st.booleans()), min_size=2, max_size=12)

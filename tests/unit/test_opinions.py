@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from uait.opinions import p_true_opinion, teacher_opinion, uait_opinion, verbalized_opinion
+from uait.method.answers import p_true_opinion, teacher_opinion, uait_opinion, verbalized_opinion
 from uait.records import Answer, Finish, Question, Reason, Sample, SampleSet, SarScore, Unscored
 
 QUESTION = Question("q", "What is the capital of Palau?", ("Ngerulmud",))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.pocket_world import world
-from uait.pocket.familiarity import KnownFacts
-from uait.pocket.phrasings import RELATIONS
-from uait.pocket.world import Fact
+from uait.embedded.pocket.familiarity import KnownFacts
+from uait.embedded.pocket.phrasings import RELATIONS
+from uait.embedded.pocket.world import Fact
 
 FACTS = (
     Fact("city-1", "city", "Lyon", "France", (), 0.9, 57, "tune"),

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from uait.pocket.phrasings import NOTABILITY, RELATIONS, careless, notability, title_case, typo, with_article
+from uait.embedded.pocket.phrasings import NOTABILITY, RELATIONS, careless, notability, title_case, typo, with_article
 
 QUESTION = "Which country is Copenhagen in?"
 

@@ -9,10 +9,10 @@ from itertools import combinations
 import pytest
 
 from tests.pocket_world import SEED, world
-from uait.pocket import questions as sets
-from uait.pocket.corpus import Corpus, n_revised
-from uait.pocket.phrasings import RELATIONS
-from uait.pocket.world import Fact
+from uait.embedded.pocket import questions as sets
+from uait.embedded.pocket.corpus import Corpus, n_revised
+from uait.embedded.pocket.phrasings import RELATIONS
+from uait.embedded.pocket.world import Fact
 from uait.records import Question
 from uait.settings import preset
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.pocket_world import world
-from uait.pocket import world as world_module
-from uait.pocket.corpus import n_revised
-from uait.pocket.phrasings import RELATIONS
-from uait.pocket.world import (
+from uait.embedded.pocket import world as world_module
+from uait.embedded.pocket.corpus import n_revised
+from uait.embedded.pocket.phrasings import RELATIONS
+from uait.embedded.pocket.world import (
     IN_DOMAIN,
     MAX_EXPOSURE,
     OUT_OF_DOMAIN,

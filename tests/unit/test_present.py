@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uait.errors import DataError
+from uait.page.views import answer as answer_view
 from uait.records import (
     Action,
     Answer,
@@ -25,8 +25,8 @@ from uait.records import (
     TokenExplanation,
     Unscored,
 )
+from uait.records.errors import DataError
 from uait.settings import ASSETS
-from uait.ui import present
 
 HOSTILE = "<script>window.pwned=1</script> ${alert(1)} {{value}} <|user|> `x` C:\\new \u202eabc"
 
@@ -68,12 +68,12 @@ def _words(text: str) -> str:
     ("value", "text"), [(0.497, "49.7 %"), (0.7, "70 %"), (0.0, "0 %"), (1.0, "100 %"), (None, "no number")]
 )
 def test_percent_keeps_one_decimal_only_where_it_says_something(value: float | None, text: str) -> None:
-    assert _words(present.percent(value)) == text
+    assert _words(answer_view.percent(value)) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.043, "0.04 s"), (0.31, "0.3 s"), (9.96, "10 s"), (12.2, "12 s")])
 def test_seconds_lose_digits_as_they_grow(value: float, text: str) -> None:
-    assert _words(present.seconds(value)) == text
+    assert _words(answer_view.seconds(value)) == text
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_seconds_lose_digits_as_they_grow(value: float, text: str) -> None:
     ],
 )
 def test_familiarity_is_said_in_words(n_seen: int | None, text: str | None) -> None:
-    assert present.familiarity_text(n_seen) == text
+    assert answer_view.familiarity_text(n_seen) == text
 
 
 @pytest.mark.parametrize(
@@ -103,32 +103,32 @@ def test_familiarity_is_said_in_words(n_seen: int | None, text: str | None) -> N
     ],
 )
 def test_only_web_addresses_become_links(url: str | None) -> None:
-    assert present.safe_url(url) is None
+    assert answer_view.safe_url(url) is None
 
 
 def test_a_web_address_is_kept_as_it_is() -> None:
-    assert present.safe_url("https://example.org/a?b=1") == "https://example.org/a?b=1"
+    assert answer_view.safe_url("https://example.org/a?b=1") == "https://example.org/a?b=1"
 
 
 @pytest.mark.parametrize(
     ("text", "shown"), [(" Paris", "␣Paris"), ("a\n", "a↵"), ("", "∅"), ("\u200b", "·"), ("é🙂", "é🙂")]
 )
 def test_tokens_show_their_spaces_and_hidden_characters(text: str, shown: str) -> None:
-    assert present.visible_token(text) == shown
+    assert answer_view.visible_token(text) == shown
 
 
 def test_a_half_said_number_is_not_shown_while_the_model_speaks() -> None:
-    assert present.working_card("Where?", 0.7, "Paris; 9")["text"] == "Paris"
+    assert answer_view.working_card("Where?", 0.7, "Paris; 9")["text"] == "Paris"
 
 
 def test_a_progress_event_without_a_note_is_named_by_its_stage() -> None:
-    assert present.progress_note(Progress("retrieve", 0, 1)) == "Retrieve …"
-    assert present.progress_note(Progress("retrieve", 0, 1, "Reading …")) == "Reading …"
+    assert answer_view.progress_note(Progress("retrieve", 0, 1)) == "Retrieve …"
+    assert answer_view.progress_note(Progress("retrieve", 0, 1, "Reading …")) == "Reading …"
 
 
 def test_a_sure_reply_has_no_final_answer_and_no_sources() -> None:
     first = _answer("Paris", 0.931)
-    card = present.reply_card(_reply(first, first, None), 3)
+    card = answer_view.reply_card(_reply(first, first, None), 3)
     assert (card["confidence"], card["looked_up"], card["final"], card["sources"]) == (0.931, False, None, [])
     assert card["seen"] == "seen 3 times in training"
     assert card["decision"] == "the gate's sentence"
@@ -136,7 +136,7 @@ def test_a_sure_reply_has_no_final_answer_and_no_sources() -> None:
 
 def test_a_reply_that_was_looked_up_numbers_its_sources() -> None:
     retrieved = Retrieved("Where?", (PASSAGE, PASSAGE), ("The web search failed.",))
-    card = present.reply_card(_reply(_answer("Koror", 0.41), _answer("Ngerulmud", 0.96), retrieved))
+    card = answer_view.reply_card(_reply(_answer("Koror", 0.41), _answer("Ngerulmud", 0.96), retrieved))
     assert card["final"]["text"] == "Ngerulmud"
     assert [source["number"] for source in card["sources"]] == [1, 2]
     assert card["notes"] == ["The web search failed."]
@@ -145,27 +145,27 @@ def test_a_reply_that_was_looked_up_numbers_its_sources() -> None:
 
 def test_the_same_answer_after_reading_is_no_correction() -> None:
     retrieved = Retrieved("Where?", (PASSAGE,))
-    card = present.reply_card(_reply(_answer("ngerulmud", 0.41), _answer("Ngerulmud.", 0.96), retrieved))
+    card = answer_view.reply_card(_reply(_answer("ngerulmud", 0.41), _answer("Ngerulmud.", 0.96), retrieved))
     assert card["is_same"]
 
 
 def test_a_search_that_found_nothing_brings_no_final_answer() -> None:
     first = _answer("Koror", 0.41)
-    card = present.reply_card(_reply(first, first, Retrieved("Where?", (), ("Nothing found.",))))
+    card = answer_view.reply_card(_reply(first, first, Retrieved("Where?", (), ("Nothing found.",))))
     assert card["looked_up"]
     assert card["final"] is None
 
 
 def test_a_missing_number_stays_missing() -> None:
     first = _answer("Koror", None)
-    card = present.reply_card(_reply(first, first, Retrieved("Where?", ())))
+    card = answer_view.reply_card(_reply(first, first, Retrieved("Where?", ())))
     assert card["confidence"] is None
     assert card["first"]["spoken"] is None
 
 
 def test_shades_are_rescaled_to_the_most_doubtful_token() -> None:
     tokens = (_token("a", 0.2), _token("b", 0.6), _token("c", 0.2))
-    heat = present.heatmap(_explanation(tokens, ("x",), SCORE), "Where?")
+    heat = answer_view.heatmap(_explanation(tokens, ("x",), SCORE), "Where?")
     # 0.2 / 0.6 of the full strength 0.8 is 0.267.
     assert [token["shade"] for token in heat["tokens"]] == [0.267, 0.8, 0.267]
     assert heat["top"] == 1
@@ -174,26 +174,26 @@ def test_shades_are_rescaled_to_the_most_doubtful_token() -> None:
 
 def test_underlines_thicken_with_surprise_and_stop_at_the_cap() -> None:
     tokens = (_token("a", 0.5, nll=0.0), _token("b", 0.5, nll=2.0), _token("c", 0.0, nll=90.0))
-    heat = present.heatmap(_explanation(tokens, ("x",), SCORE), "Where?")
+    heat = answer_view.heatmap(_explanation(tokens, ("x",), SCORE), "Where?")
     # 2 px + 6 px * min(nll, 4) / 4: 2, 5 and 8.
     assert [token["underline"] for token in heat["tokens"]] == [2.0, 5.0, 8.0]
 
 
 def test_no_doubt_shades_nothing() -> None:
-    heat = present.heatmap(_explanation((_token("a", 0.0, nll=0.0),), ("x",), SCORE), "Where?")
+    heat = answer_view.heatmap(_explanation((_token("a", 0.0, nll=0.0),), ("x",), SCORE), "Where?")
     assert heat["tokens"][0]["shade"] == 0.0
     assert heat["summary"].startswith("No token carries doubt")
 
 
 def test_an_empty_answer_is_explained_without_tokens() -> None:
-    heat = present.heatmap(_explanation((), ("",), Unscored("1", Reason.EMPTY)), "Where?")
+    heat = answer_view.heatmap(_explanation((), ("",), Unscored("1", Reason.EMPTY)), "Where?")
     assert heat["tokens"] == []
     assert heat["sar"] is None
     assert heat["verdict"] == "No score: empty answer."
 
 
 def test_sar_is_shown_beside_the_confidence_made_of_it() -> None:
-    heat = present.heatmap(_explanation((_token("a", 1.0),), ("x",), SCORE), "Where?")
+    heat = answer_view.heatmap(_explanation((_token("a", 1.0),), ("x",), SCORE), "Where?")
     assert _words(heat["verdict"]) == "SAR −6.94 nats: as a confidence, 26 %."
 
 
@@ -207,27 +207,27 @@ def test_sar_is_shown_beside_the_confidence_made_of_it() -> None:
     ],
 )
 def test_agreement_is_said_in_words(answers: tuple[str, ...], sentence: str) -> None:
-    assert present.heatmap(_explanation((_token("a", 1.0),), answers, SCORE), "Where?")["agreement"] == sentence
+    assert answer_view.heatmap(_explanation((_token("a", 1.0),), answers, SCORE), "Where?")["agreement"] == sentence
 
 
 def test_the_cost_of_speaking_stands_beside_the_cost_of_sampling() -> None:
     explanation = _explanation((_token("a", 1.0),), ("x",), SCORE)
-    heat = present.heatmap(explanation, "Where?", spoken_seconds=0.31)
+    heat = answer_view.heatmap(explanation, "Where?", spoken_seconds=0.31)
     assert [_words(cost["text"]) for cost in heat["costs"]] == ["0.3 s spoken", "2.1 s sampled"]
-    assert len(present.heatmap(explanation, "Where?")["costs"]) == 1
+    assert len(answer_view.heatmap(explanation, "Where?")["costs"]) == 1
 
 
 def test_a_sample_shows_the_probability_of_its_whole_text() -> None:
     sample = _sample("ab", (math.log(0.5), math.log(0.4)))
     explanation = Explanation((_token("a", 1.0),), (sample,), np.eye(1), SCORE, 1.0)
-    assert present.heatmap(explanation, "Where?")["samples"][0]["p"] == pytest.approx(0.2)
+    assert answer_view.heatmap(explanation, "Where?")["samples"][0]["p"] == pytest.approx(0.2)
 
 
 def test_hostile_text_stays_text_and_everything_is_json() -> None:
     passage = Passage("d", HOSTILE, HOSTILE, 1.0, "web", "javascript:alert(1)")
     reply = _reply(_answer(HOSTILE, 0.2), _answer(HOSTILE, 0.9), Retrieved(HOSTILE, (passage,), (HOSTILE,)))
-    heat = present.heatmap(_explanation((_token(HOSTILE, 1.0),), (HOSTILE,), SCORE), HOSTILE, 0.3)
-    card = json.loads(json.dumps(present.reply_card(reply), allow_nan=False))
+    heat = answer_view.heatmap(_explanation((_token(HOSTILE, 1.0),), (HOSTILE,), SCORE), HOSTILE, 0.3)
+    card = json.loads(json.dumps(answer_view.reply_card(reply), allow_nan=False))
     assert card["first"]["text"] == HOSTILE
     assert card["sources"][0] == {"number": 1, "title": HOSTILE, "text": HOSTILE, "url": None, "source": "web"}
     assert json.loads(json.dumps(heat, allow_nan=False))["samples"][0]["text"] == HOSTILE
@@ -237,13 +237,13 @@ def test_examples_come_from_the_file(tmp_path: Path) -> None:
     path = tmp_path / "examples.json"
     content = {"known": [{"text": "A?", "seen": 3}], "half": [], "outside": [{"text": "B?", "seen": None}]}
     path.write_text(json.dumps(content))
-    groups = present.examples(path)
+    groups = answer_view.examples(path)
     assert {group["kind"]: group["questions"][0]["text"] for group in groups} == {"known": "A?", "outside": "B?"}
     assert groups[0]["questions"][0]["title"] == "seen 3 times in training"
 
 
 def test_every_kind_has_an_example_without_a_file(tmp_path: Path) -> None:
-    assert [group["kind"] for group in present.examples(tmp_path / "none.json")] == list(present.EXAMPLE_KINDS)
+    assert [group["kind"] for group in answer_view.examples(tmp_path / "none.json")] == list(answer_view.EXAMPLE_KINDS)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"known": [{"seen": 3}]}', '{"known": 3}'])
@@ -251,11 +251,11 @@ def test_a_broken_example_file_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "examples.json"
     path.write_text(content)
     with pytest.raises(DataError, match=r"examples\.json does not hold example questions"):
-        present.examples(path)
+        answer_view.examples(path)
 
 
 def test_no_script_of_the_page_parses_data_as_html() -> None:
-    scripts = sorted(ASSETS.glob("*.js"))
+    scripts = sorted((ASSETS / "page").glob("*.js"))
     assert scripts
     for script in scripts:
         source = script.read_text(encoding="utf-8")

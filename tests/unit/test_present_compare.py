@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from tests import fake_report
-from uait.opinions import Exchange, Opinion
-from uait.ui import present_compare
-from uait.ui.present_compare import BY_CONSTRUCTION, comparison, lab, marked, no_lab
+from uait.method.answers import Exchange, Opinion
+from uait.page.views import compare as compare_view
+from uait.page.views.compare import BY_CONSTRUCTION, comparison, lab, marked, no_lab
 
 PLAIN = "What is the capital of Palau?"
 
@@ -121,4 +121,4 @@ def test_a_report_without_rows_is_no_lab() -> None:
 
 
 def test_every_method_has_a_title() -> None:
-    assert set(present_compare.TITLES) == {"verbalized", "teacher", "p_true", "uait"}
+    assert set(compare_view.TITLES) == {"verbalized", "teacher", "p_true", "uait"}

@@ -10,11 +10,11 @@ import pytest
 
 from tests import fake_report
 from tests.fake_report import IN_DOMAIN
-from uait import metrics
+from uait.method import metrics
+from uait.page.views.evaluate import EXPOSURES, evaluation, no_evaluation, undefined, wilson
+from uait.page.views.export import csv_text, markdown
 from uait.records import EvalReport, MethodResult, SweepPoint
 from uait.settings import EvaluateSettings
-from uait.ui.present_evaluate import EXPOSURES, evaluation, no_evaluation, undefined, wilson
-from uait.ui.present_export import csv_text, markdown
 
 BUDGETS = [0.0, 0.25, 0.5, 0.75, 1.0]
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from uait.distillation import distil
+from uait.method.distillation import distil
+from uait.page.views import labels as labels_view
 from uait.records import Label, Question, Reason
 from uait.settings import DistilSettings
-from uait.ui import present_labels
 
 
 def _label(name: str, confidence: float | None, is_right: bool | None, reference: str | None = "x") -> Label:
@@ -29,7 +29,7 @@ LABELS = (
 
 
 def test_labels_are_counted_by_confidence_and_correctness() -> None:
-    panel = present_labels.labelled(LABELS)
+    panel = labels_view.labelled(LABELS)
     assert (panel["n"], panel["n_right"], panel["n_wrong"], panel["n_unjudged"], panel["n_unscored"]) == (8, 4, 3, 1, 1)
     # 0.9 in the last bin, 0.2 in the third, 0.5 in the sixth
     assert panel["right"] == [0, 0, 1, 0, 0, 1, 0, 0, 0, 1]
@@ -42,7 +42,7 @@ def test_labels_are_counted_by_confidence_and_correctness() -> None:
 @pytest.mark.parametrize("wrong", [0.11, 0.5, 0.51, 1.0])
 def test_the_points_sorted_by_two_thresholds_are_what_distil_keeps(right: float, wrong: float) -> None:
     settings = DistilSettings(keep_right_from=right, keep_wrong_below=None if wrong == 1.0 else wrong, dev_fraction=0.2)
-    drawn = present_labels.distilling(LABELS, settings)
+    drawn = labels_view.distilling(LABELS, settings)
     kept = [
         p
         for p in drawn["points"]
@@ -58,6 +58,6 @@ def test_the_points_sorted_by_two_thresholds_are_what_distil_keeps(right: float,
 
 
 def test_recorded_labels_say_where_they_come_from() -> None:
-    assert present_labels.labelled(LABELS, "Recorded.")["recorded"] == "Recorded."
-    assert present_labels.distilling(LABELS, DistilSettings(), "Recorded.")["recorded"] == "Recorded."
-    assert present_labels.labelled(LABELS)["recorded"] == ""
+    assert labels_view.labelled(LABELS, "Recorded.")["recorded"] == "Recorded."
+    assert labels_view.distilling(LABELS, DistilSettings(), "Recorded.")["recorded"] == "Recorded."
+    assert labels_view.labelled(LABELS)["recorded"] == ""

@@ -8,19 +8,20 @@ from typing import Any
 import pytest
 
 from tests import fake_lesson
-from uait.lessons import Lesson, geometric_mean, sample_scores
-from uait.opinions import Opinion
+from uait.data.files import read_json
+from uait.data.json import from_json
+from uait.method.answers import Opinion
+from uait.method.sar import sar_score
+from uait.page.lesson import figures, words
+from uait.page.lesson.record import Lesson, geometric_mean, sample_scores
 from uait.records import Explanation
-from uait.sar import sar_score
 from uait.settings import POCKET
-from uait.store import from_json, read_json
-from uait.ui import present_learn, telling
 
 SHIPPED = POCKET / "lesson.json"
 
 
 def _steps(lesson: Lesson) -> list[dict[str, Any]]:
-    told = telling.steps(lesson)
+    told = words.steps(lesson)
     json.dumps(told, allow_nan=False)
     return told
 
@@ -68,7 +69,7 @@ def test_the_sum_on_the_board_is_the_confidence() -> None:
 def test_every_label_with_a_confidence_falls_into_the_group_of_its_name() -> None:
     figure = _steps(fake_lesson.lesson())[5]["figure"]
     counts = {count["name"]: count["n"] for count in figure["counts"]}
-    drawn = Counter(present_learn.QUADRANTS[dot["right"], dot["kept"]] for dot in figure["dots"])
+    drawn = Counter(figures.QUADRANTS[dot["right"], dot["kept"]] for dot in figure["dots"])
     assert counts == drawn
     assert counts["dropped: a lucky guess"] == counts["dropped: a confident mistake"] == 1
     assert sum(counts.values()) == 5  # the one without a confidence has no place
@@ -77,26 +78,26 @@ def test_every_label_with_a_confidence_falls_into_the_group_of_its_name() -> Non
 
 def test_what_was_not_looked_up_has_no_second_answer() -> None:
     lesson = fake_lesson.lesson()
-    answered = present_learn.decision(lesson.known.reply, ("Paris",))
+    answered = figures.decision(lesson.known.reply, ("Paris",))
     assert (answered["final"], answered["final_right"], answered["first_right"]) == (None, None, True)
-    corrected = present_learn.decision(lesson.example.reply, ("Ngerulmud",))
+    corrected = figures.decision(lesson.example.reply, ("Ngerulmud",))
     assert (corrected["first_right"], corrected["final"], corrected["final_right"]) == (False, "Ngerulmud", True)
-    assert present_learn.decision(lesson.example.reply, None)["first_right"] is None
+    assert figures.decision(lesson.example.reply, None)["first_right"] is None
 
 
 def test_live_answers_are_drawn_as_their_step_is() -> None:
     lesson = fake_lesson.lesson()
     opinion = Opinion("verbalized", "Koror", {"stated": 0.9}, None, 3, 0.1, ())
-    claim = present_learn.live_claim("Who?", opinion, None)["figure"]
+    claim = figures.live_claim("Who?", opinion, None)["figure"]
     assert (
         claim["claims"][0] | {"question": "Who?", "confidence": 0.9, "right": None, "truth": None} == claim["claims"][0]
     )
     example = lesson.example
     explanation = Explanation((), example.samples.samples, example.relevance.sentence, example.score, 1.0)
-    (column,) = present_learn.live_attempts("Who?", explanation)["figure"]["columns"]
+    (column,) = figures.live_attempts("Who?", explanation)["figure"]["columns"]
     assert column["counted"] == "4 different answers"
     assert column["confidence"] == example.score.confidence
-    assert present_learn.live_decision(example.reply, None)["figure"]["kind"] == "decision"
+    assert figures.live_decision(example.reply, None)["figure"]["kind"] == "decision"
 
 
 def test_the_shipped_lesson_is_whole_and_its_numbers_follow_from_its_records() -> None:

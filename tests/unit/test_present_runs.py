@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uait.arguments import starting_settings, with_flags
-from uait.cli import _parser
-from uait.jobs import JobState, JobStatus
+from uait.cli.arguments import starting_settings, with_flags
+from uait.cli.main import _parser
+from uait.data.files import data_hash
+from uait.page.views import runs as runs_view
 from uait.records import Answer, Finish, Question, Sample, TrainingExample
+from uait.runs.folder import RunFolder
+from uait.runs.jobs import JobState, JobStatus
 from uait.settings import Settings, TuneSettings, preset, small_tuning, to_dict
-from uait.store import RunFolder, data_hash
-from uait.ui import present_runs
 
 
 def _status(state: JobState, **values: object) -> JobStatus:
@@ -22,7 +23,7 @@ def _status(state: JobState, **values: object) -> JobStatus:
 
 def test_a_running_job_tells_how_far_it_is_and_how_long_it_takes() -> None:
     running = _status(JobState.RUNNING, stage="label", done=12, total=64, rate=2.5, eta=20.8, seconds=5.0)
-    panel = present_runs.job_panel(running)
+    panel = runs_view.job_panel(running)
     assert panel["title"] == "Labelling is at work."
     assert panel["facts"] == "12 of 64 questions · 2.5 questions per second · about 21 seconds left"
 
@@ -39,23 +40,23 @@ def test_a_running_job_tells_how_far_it_is_and_how_long_it_takes() -> None:
     ],
 )
 def test_every_state_is_a_sentence(status: JobStatus, title: str) -> None:
-    assert present_runs.job_panel(status)["title"] == title
+    assert runs_view.job_panel(status)["title"] == title
 
 
 def test_a_deleted_run_says_so() -> None:
-    assert "was deleted" in present_runs.job_panel(None, is_chosen=True)["title"]
-    assert present_runs.job_panel(None)["title"] == ""
+    assert "was deleted" in runs_view.job_panel(None, is_chosen=True)["title"]
+    assert runs_view.job_panel(None)["title"] == ""
 
 
 def test_the_estimate_counts_steps_and_says_what_it_goes_by() -> None:
     tune = TuneSettings(batch_size=8, epochs=3.0)
     # 20 examples in batches of 8 are 3 steps an epoch, 9 in all; 9 * 2 s = 18 s; 8 bytes * 3 million = 24 MB
-    text = present_runs.estimate(tune, 20, 3_000_000, (2.0, "the last tuning here"))
+    text = runs_view.estimate(tune, 20, 3_000_000, (2.0, "the last tuning here"))
     assert "20 examples, 9 steps" in text and "about 18 seconds, going by the last tuning here" in text
     assert "24 MB" in text
-    assert "18 steps; about 36 seconds" in present_runs.estimate(replace(tune, rounds=2), 20, None, (2.0, "one before"))
-    assert "(a guess)" in present_runs.estimate(tune, 20, 3_000_000, None)
-    assert present_runs.n_steps(TuneSettings(batch_size=8, epochs=3.0, max_steps=4), 20) == 4
+    assert "18 steps; about 36 seconds" in runs_view.estimate(replace(tune, rounds=2), 20, None, (2.0, "one before"))
+    assert "(a guess)" in runs_view.estimate(tune, 20, 3_000_000, None)
+    assert runs_view.n_steps(TuneSettings(batch_size=8, epochs=3.0, max_steps=4), 20) == 4
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_the_estimate_counts_steps_and_says_what_it_goes_by() -> None:
 def test_the_command_shown_tunes_with_settings_of_the_same_hash(tmp_path: Path, tune: TuneSettings) -> None:
     made = replace(preset("pocket"), tune=tune)
     RunFolder(tmp_path / "a run").save_settings(made, ("prompts", "model", "sampling", "label", "distil"))
-    python, flag, module, *argv = shlex.split(present_runs.command(str(tmp_path / "a run"), tune))
+    python, flag, module, *argv = shlex.split(runs_view.command(str(tmp_path / "a run"), tune))
     assert (python, flag, module) == ("python", "-m", "uait")
     start = starting_settings(argv)
     found = with_flags(start, _parser(start).parse_args(argv))
@@ -83,7 +84,7 @@ def _hash(settings: Settings) -> str:
 def test_probes_are_lines_over_the_looks_and_a_repeated_step_counts_once() -> None:
     examples = [TrainingExample(Question("a", "A?"), "x; 9%", 0.09, False)]
     looks = [{"step": s, "confidences": [c], "answers": ["x"]} for s, c in ((0, None), (2, 0.4), (2, 0.3))]
-    drawn = present_runs.tuning([], looks, examples, [])
+    drawn = runs_view.tuning([], looks, examples, [])
     assert drawn["probe_steps"] == [0, 2]
     assert drawn["probes"][0]["said"] == [None, 0.3]
     assert len(drawn["watched"]) == 2
@@ -99,7 +100,7 @@ def test_each_look_tells_how_well_the_numbers_part_right_from_wrong_or_why_nobod
         {**found, "step": 3, "auroc": None, "auroc_interval": None, "n_unscored": 12},
         {"step": 4, "confidences": [], "answers": []},
     ]
-    drawn = present_runs.tuning([], rows, [], [])["watched"]
+    drawn = runs_view.tuning([], rows, [], [])["watched"]
     assert [w["auroc"] for w in drawn] == [0.75, 0.75, None, None, None]
     assert [w["text"] for w in drawn] == [
         "0.75 (9 of 12 answers with a number, 0.50 to 0.90)",
@@ -112,23 +113,23 @@ def test_each_look_tells_how_well_the_numbers_part_right_from_wrong_or_why_nobod
 
 def test_the_recorded_run_says_what_it_took_and_how_it_was_made() -> None:
     seconds = {"label the first 64": 12.0, "label the others": 29.0, "tune": 61.0}
-    text = present_runs.recorded_caption(384, 250, seconds, 2, "python -m uait.pocket.small_run")
+    text = runs_view.recorded_caption(384, 250, seconds, 2, "python -m uait.embedded.pocket.small_run")
     assert "answered 384 questions in 41 seconds" in text and "learnt from 250 of them in 61 seconds" in text
-    assert "on 2 CPU cores" in text and text.endswith("python -m uait.pocket.small_run")
+    assert "on 2 CPU cores" in text and text.endswith("python -m uait.embedded.pocket.small_run")
 
 
 def test_an_undefined_auroc_is_said_in_words() -> None:
     row = {"method": "after", "auroc": None, "auroc_interval": None, "ece": 0.25, "accuracy": 1.0}
     row |= {"n": 3, "n_unscored": 0}
-    (result,) = present_runs.tuning([], [], [], [row])["results"]
+    (result,) = runs_view.tuning([], [], [], [row])["results"]
     assert result["auroc"] == "undefined: all answers right, or all wrong"
-    (silent,) = present_runs.tuning([], [], [], [{**row, "n_unscored": 3}])["results"]
+    (silent,) = runs_view.tuning([], [], [], [{**row, "n_unscored": 3}])["results"]
     assert silent["auroc"] == "none: it never said a number"
     assert (result["ece"], result["accuracy"]) == ("0.25", "100 %")
 
 
 def test_durations_are_said_in_the_unit_that_fits() -> None:
-    found = [present_runs.duration(v) for v in (0.4, 1.2, 59, 95, 4000, 7200)]
+    found = [runs_view.duration(v) for v in (0.4, 1.2, 59, 95, 4000, 7200)]
     assert found == ["under a second", "1 second", "59 seconds", "2 minutes", "67 minutes", "2 hours"]
 
 
@@ -137,9 +138,9 @@ def test_both_answers_are_shown_with_their_numbers_or_the_reason_why_there_are_n
         sample = Sample(text, (1,), (text,), np.zeros(1), Finish.STOP)
         return Answer(text, spoken, None, sample, "?", 0.1, "tiny")
 
-    rows = present_runs.beside(answer("Paris", None), answer("", 0.4))["rows"]
+    rows = runs_view.beside(answer("Paris", None), answer("", 0.4))["rows"]
     assert [(row["answer"], row["spoken"]) for row in rows] == [("Paris", None), ("(no words)", 0.4)]
-    assert present_runs.beside(failure="There is no adapter yet.") == {
+    assert runs_view.beside(failure="There is no adapter yet.") == {
         "rows": [],
         "failure": "There is no adapter yet.",
     }

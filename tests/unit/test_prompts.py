@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uait.errors import DataError, SettingsError
-from uait.prompts import (
+from uait.method.prompts import (
     p_true_prompt,
     parse_reply,
     parse_yes_no,
@@ -14,6 +13,7 @@ from uait.prompts import (
     verbalized_prompt,
 )
 from uait.records import Passage
+from uait.records.errors import DataError, SettingsError
 from uait.settings import PromptSettings, preset
 
 STYLE = PromptSettings()

@@ -9,9 +9,11 @@ import pytest
 from ddgs.exceptions import DDGSException, TimeoutException
 
 from tests.fakes import FakeRetriever, FakeSimilarity
-from uait.errors import DataError, RetrievalError, SettingsError
 from uait.records import Passage
-from uait.retrieval import MAX_QUERY_CHARS, Bundle, Web, retrieve
+from uait.records.errors import DataError, RetrievalError, SettingsError
+from uait.retrieval.encyclopaedia import Bundle
+from uait.retrieval.search import retrieve
+from uait.retrieval.web import MAX_QUERY_CHARS, Web
 from uait.settings import RetrievalSettings
 
 ROWS = [

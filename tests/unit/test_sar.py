@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uait.errors import DataError
+from uait.method.sar import bounded_confidence, sar_score, token_sar
 from uait.records import Finish, Question, Reason, Relevance, Sample, SampleSet, SarScore, Unscored
-from uait.sar import bounded_confidence, sar_score, token_sar
+from uait.records.errors import DataError
 
 QUESTION = Question("q1", "Who?")
 LOGPROB = st.floats(-20.0, 0.0)

@@ -1,7 +1,7 @@
 import pytest
 
 from uait import settings
-from uait.errors import SettingsError
+from uait.records.errors import SettingsError
 from uait.settings import SamplingSettings, Settings, from_dict, preset, server_port, to_dict
 
 

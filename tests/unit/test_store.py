@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uait import store
-from uait.errors import DataError
+from uait.data import files as store
+from uait.data.json import from_json, to_json
+from uait.data.questions import read_questions
 from uait.records import (
     Action,
     Adapter,
@@ -35,6 +36,8 @@ from uait.records import (
     TrainingExample,
     Unscored,
 )
+from uait.records.errors import DataError
+from uait.runs.folder import RunFolder
 from uait.settings import LabelSettings, ModelSettings, Settings, TuneSettings
 
 QUESTION = Question("q1", "What is the capital of Österreich?", ("Wien", "Vienna"))
@@ -83,53 +86,53 @@ RECORDS = [
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda r: type(r).__name__)
 def test_every_record_survives_json(record: object) -> None:
-    text = json.dumps(store.to_json(record), allow_nan=False)
-    back = store.from_json(type(record), json.loads(text))
+    text = json.dumps(to_json(record), allow_nan=False)
+    back = from_json(type(record), json.loads(text))
     assert type(back) is type(record)
-    assert store.to_json(back) == json.loads(text)
+    assert to_json(back) == json.loads(text)
 
 
 def test_arrays_enums_and_tuples_get_their_types_back() -> None:
-    back = store.from_json(SampleSet, store.to_json(SAMPLES))
+    back = from_json(SampleSet, to_json(SAMPLES))
     assert isinstance(back.greedy.logprobs, np.ndarray)
     assert back.greedy.logprobs.tolist() == [-0.5, -1.25]
     assert back.samples[0].finish is Finish.STOP
     assert back.question == QUESTION
-    relevance = store.from_json(Relevance, store.to_json(RELEVANCE))
+    relevance = from_json(Relevance, to_json(RELEVANCE))
     assert relevance.sentence.shape == (2, 2)
     assert [len(r) for r in relevance.token_K] == [2, 1]
 
 
 def test_done_is_saved_with_its_record() -> None:
-    assert store.to_json(Done(QUESTION)) == {"record": store.to_json(QUESTION)}
+    assert to_json(Done(QUESTION)) == {"record": to_json(QUESTION)}
 
 
 def test_a_union_of_records_is_told_apart_by_its_keys() -> None:
-    unscored = store.from_json(Explanation, store.to_json(EXPLANATION)).score
+    unscored = from_json(Explanation, to_json(EXPLANATION)).score
     assert unscored == Unscored("q1", Reason.EMPTY)
 
 
 def test_an_impossible_logprob_survives_and_stays_impossible() -> None:
     sample = Sample("x", (1,), ("x",), np.array([-np.inf]), Finish.STOP)
-    data = store.to_json(sample)
+    data = to_json(sample)
     assert data["logprobs"] == ["-inf"]
-    assert store.from_json(Sample, data).logprobs.tolist() == [-np.inf]
+    assert from_json(Sample, data).logprobs.tolist() == [-np.inf]
 
 
 def test_a_number_that_is_none_is_refused_outside_arrays() -> None:
     with pytest.raises(DataError, match="nan"):
-        store.to_json({"auroc": float("nan")})
+        to_json({"auroc": float("nan")})
 
 
 def test_what_is_no_record_is_refused() -> None:
     with pytest.raises(DataError, match="set can't be saved"):
-        store.to_json({1, 2})
+        to_json({1, 2})
     with pytest.raises(DataError, match=r"key is 0\.5"):
-        store.to_json({0.5: "threshold"})
+        to_json({0.5: "threshold"})
 
 
 def test_a_key_that_is_an_enum_becomes_its_text() -> None:
-    assert json.dumps(store.to_json({Reason.EMPTY: 1})) == '{"empty answer": 1}'
+    assert json.dumps(to_json({Reason.EMPTY: 1})) == '{"empty answer": 1}'
 
 
 @pytest.mark.parametrize(
@@ -144,31 +147,31 @@ def test_a_key_that_is_an_enum_becomes_its_text() -> None:
 )
 def test_a_wrong_field_is_named(change: dict, named: str) -> None:
     with pytest.raises(DataError, match=named):
-        store.from_json(Question, {**store.to_json(QUESTION), **change})
+        from_json(Question, {**to_json(QUESTION), **change})
 
 
 def test_a_missing_field_is_named_unless_it_has_a_default() -> None:
     with pytest.raises(DataError, match=r"Question\.id is missing"):
-        store.from_json(Question, {"text": "Who?"})
-    assert store.from_json(Question, {"id": "a", "text": "Who?"}).references == ()
+        from_json(Question, {"text": "Who?"})
+    assert from_json(Question, {"id": "a", "text": "Who?"}).references == ()
 
 
 @pytest.mark.parametrize("logprobs", [[None], ["3"], [[-1.0], [-1.0, -2.0]], "-1", [True]])
 def test_an_array_holds_numbers_only(logprobs: object) -> None:
     with pytest.raises(DataError, match="logprobs"):
-        store.from_json(Sample, {**store.to_json(SAMPLE), "logprobs": logprobs})
+        from_json(Sample, {**to_json(SAMPLE), "logprobs": logprobs})
 
 
 def test_a_truth_value_is_no_number_and_a_whole_number_is_a_float() -> None:
-    data = store.to_json(DECISION)
+    data = to_json(DECISION)
     with pytest.raises(DataError, match="threshold is True"):
-        store.from_json(Decision, {**data, "threshold": True})
-    assert store.from_json(Decision, {**data, "threshold": 1}).threshold == 1.0
+        from_json(Decision, {**data, "threshold": True})
+    assert from_json(Decision, {**data, "threshold": 1}).threshold == 1.0
 
 
 def test_a_range_checked_by_the_record_is_checked_on_reading() -> None:
     with pytest.raises(DataError, match=r"confidence of 'q1' is 1\.5"):
-        store.from_json(Label, {**store.to_json(LABEL), "confidence": 1.5})
+        from_json(Label, {**to_json(LABEL), "confidence": 1.5})
 
 
 def test_write_json_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -243,7 +246,7 @@ def test_an_append_finds_the_cut_behind_a_long_line(tmp_path: Path) -> None:
     one, other = Question("long", "x" * 200_000), Question("short", "y")
     store.append_jsonl(path, other)
     with open(path, "ab") as file:
-        file.write(json.dumps(store.to_json(one)).encode()[:150_000])
+        file.write(json.dumps(to_json(one)).encode()[:150_000])
     store.append_jsonl(path, one)
     assert store.read_jsonl(path, Question) == [other, one]
 
@@ -288,17 +291,17 @@ def test_data_hash_depends_on_content_and_order_only() -> None:
 
 
 def test_a_run_folder_gives_its_settings_back(tmp_path: Path) -> None:
-    run = store.RunFolder(tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
     with pytest.raises(DataError, match=r"settings\.json"):
         run.settings()
     settings = Settings(label=LabelSettings(t=0.01))
     run.save_settings(settings)
     run.save_settings(settings)
-    assert store.RunFolder(tmp_path / "run").settings() == settings
+    assert RunFolder(tmp_path / "run").settings() == settings
 
 
 def test_a_run_folder_refuses_other_settings(tmp_path: Path) -> None:
-    run = store.RunFolder(tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
     run.save_settings(Settings())
     with pytest.raises(DataError, match=r"label\.t = 0\.001, not 0\.01; use the same value, or another folder"):
         run.save_settings(Settings(label=LabelSettings(t=0.01)))
@@ -306,13 +309,13 @@ def test_a_run_folder_refuses_other_settings(tmp_path: Path) -> None:
 
 
 def test_a_run_may_go_on_on_another_device(tmp_path: Path) -> None:
-    run = store.RunFolder(tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
     run.save_settings(Settings(model=ModelSettings(device="cuda")))
     run.save_settings(Settings(model=ModelSettings(device="cpu")))
 
 
 def test_a_stage_adds_its_settings_and_the_earlier_ones_stay(tmp_path: Path) -> None:
-    run = store.RunFolder(tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
     run.save_settings(Settings(), ("model", "label"))
     tuned = Settings(tune=TuneSettings(rank=8))
     run.save_settings(tuned, ("model", "tune"))
@@ -324,7 +327,7 @@ def test_a_stage_adds_its_settings_and_the_earlier_ones_stay(tmp_path: Path) -> 
 def test_a_run_folder_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
     with pytest.raises(DataError, match="is a file"):
-        store.RunFolder(tmp_path / "run")
+        RunFolder(tmp_path / "run")
 
 
 def test_questions_are_read_from_jsonl_and_csv_alike(tmp_path: Path) -> None:
@@ -335,14 +338,14 @@ def test_questions_are_read_from_jsonl_and_csv_alike(tmp_path: Path) -> None:
     table = tmp_path / "q.csv"
     table.write_text('\ufeffid,text,references\r\na,Capital of Peru?,Lima\r\nb,"Who, then?",\r\n', encoding="utf-8")
     wanted = [Question("a", "Capital of Peru?", ("Lima",)), Question("b", "Who, then?")]
-    assert store.read_questions(lines) == wanted
-    assert store.read_questions(table) == wanted
+    assert read_questions(lines) == wanted
+    assert read_questions(table) == wanted
 
 
 def test_csv_references_are_parted_by_a_bar(tmp_path: Path) -> None:
     path = tmp_path / "q.csv"
     path.write_text('id,text,references\na,"Two\nlines?",Lima| Ciudad de los Reyes |\n')
-    assert store.read_questions(path)[0].references == ("Lima", "Ciudad de los Reyes")
+    assert read_questions(path)[0].references == ("Lima", "Ciudad de los Reyes")
 
 
 @pytest.mark.parametrize(
@@ -373,13 +376,13 @@ def test_a_mistake_in_a_questions_file_is_named(tmp_path: Path, name: str, conte
     path = tmp_path / name
     path.write_text(content)
     with pytest.raises(DataError, match=named):
-        store.read_questions(path)
+        read_questions(path)
 
 
 def test_a_questions_file_in_another_encoding_is_named(tmp_path: Path) -> None:
     path = tmp_path / "q.csv"
     path.write_bytes("id,text\na,Où?\n".encode("latin-1"))
     with pytest.raises(DataError, match="not UTF-8"):
-        store.read_questions(path)
+        read_questions(path)
     with pytest.raises(DataError, match="can't be read"):
-        store.read_questions(tmp_path / "none.jsonl")
+        read_questions(tmp_path / "none.jsonl")

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 
-from uait import terminal
+from uait.cli import terminal
 from uait.records import (
     Action,
     Answer,

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from uait.errors import DataError
+from uait.data.files import write_jsonl
+from uait.data.questions import read_questions
+from uait.data.uploads import Table, preview, questions_of, read_table
 from uait.records import Question
-from uait.store import read_questions, write_jsonl
-from uait.uploads import Table, preview, questions_of, read_table
+from uait.records.errors import DataError
 
 
 def _file(folder: Path, name: str, text: str) -> Path:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from uait import jobs, visitors
-from uait.store import write_json
+from uait.data.files import write_json
+from uait.runs import jobs, visitors
 
 DAY = 24 * 3600.0
 

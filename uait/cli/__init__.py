@@ -1,0 +1,1 @@
+"""The command line: one verb per stage; reads flags and prints, decides nothing."""

@@ -1,0 +1,111 @@
+"""Command-line flags made from the settings dataclasses, and settings made from the flags that were given.
+
+Default, range, choices and help of a flag are its field's; where two stages share a name, the stage stands first.
+Knows nothing about verbs, models or printing.
+"""
+
+import argparse
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import Field, fields, replace
+from pathlib import Path
+from types import NoneType
+from typing import Any, NoReturn, get_args, get_type_hints
+
+from uait.data.files import read_json
+from uait.records.errors import SettingsError
+from uait.runs.folder import RunFolder
+from uait.settings import Settings, default_model, preset
+
+_KINDS: dict[type, tuple[str, str]] = {int: ("N", "whole number"), float: ("X", "number"), str: ("TEXT", "text")}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises SettingsError, one sentence, where argparse would print its usage and exit."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises SettingsError."""
+        raise SettingsError(f"{message}; see `{self.prog} --help`.")
+
+
+def starting_settings(argv: Sequence[str]) -> Settings:
+    """The defaults of the flags: the preset of `--model`, and what the folder named by `--run` was made with.
+
+    So a run goes on with its own settings when no flag is repeated. Raises DataError when the folder's are broken.
+    """
+    parser = Parser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--model", nargs="?")
+    parser.add_argument("--run", nargs="?")
+    known, _ = parser.parse_known_args(argv)
+    folder = RunFolder(Path(known.run)) if known.run else None
+    if folder is None or not folder.file("settings.json").exists():
+        return preset(known.model or default_model())
+    saved = folder.settings()
+    stages = read_json(folder.file("settings.json"))
+    return replace(preset(known.model or saved.model.model), **{stage: getattr(saved, stage) for stage in stages})
+
+
+def add_flags(parser: argparse.ArgumentParser, settings: Settings, stages: Sequence[str]) -> None:
+    """Nothing; the parser has a flag for every field of these stages, with the values in `settings` as defaults."""
+    n_uses = Counter(f.name for stage in stages for f in fields(getattr(settings, stage)))
+    for stage in stages:
+        values = getattr(settings, stage)
+        group = parser.add_argument_group(f"{stage} settings", (type(values).__doc__ or "").splitlines()[0])
+        hints = get_type_hints(type(values))
+        for f in fields(values):
+            name = f.name if n_uses[f.name] == 1 else f"{stage}_{f.name}"
+            group.add_argument(
+                f"--{name.replace('_', '-')}",
+                dest=f"{stage}.{f.name}",
+                default=argparse.SUPPRESS,
+                help=_help(f, getattr(values, f.name)),
+                **_kind(hints[f.name], f.metadata["choices"]),
+            )
+
+
+def with_flags(settings: Settings, options: argparse.Namespace) -> Settings:
+    """The settings with the flags that were given put in. Raises SettingsError when one is out of its range."""
+    given: dict[str, dict[str, Any]] = defaultdict(dict)
+    for dest, value in vars(options).items():
+        stage, dot, name = dest.partition(".")
+        if dot:
+            given[stage][name] = value
+    return replace(settings, **{stage: replace(getattr(settings, stage), **values) for stage, values in given.items()})
+
+
+def _help(f: Field[Any], value: Any) -> str:
+    low, high = f.metadata["low"], f.metadata["high"]
+    limits = "" if low is None else f"{_plain(low)} to {_plain(high)}, "
+    return f"{f.metadata['help']} ({limits}default {_plain(value)})".replace("%", "%%")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _kind(hint: Any, choices: tuple[str, ...]) -> dict[str, Any]:
+    """What argparse must know about a field's type."""
+    if hint is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if choices:
+        # argparse would part them by commas, which some of them hold
+        return {"choices": choices, "metavar": "|".join(choices)}
+    types = get_args(hint) or (hint,)
+    return {"type": _reader(types[0], NoneType in types), "metavar": _KINDS[types[0]][0]}
+
+
+def _reader(wanted: type, is_optional: bool) -> Callable[[str], Any]:
+    """Reads one value from its text; `none` is None where the field may be."""
+
+    def read(text: str) -> Any:
+        if is_optional and text.lower() == "none":
+            return None
+        try:
+            return wanted(text)
+        except ValueError:
+            or_none = ", nor 'none'" if is_optional else ""
+            raise argparse.ArgumentTypeError(f"{text!r} is no {_KINDS[wanted][1]}{or_none}") from None
+
+    return read

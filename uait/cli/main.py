@@ -1,0 +1,241 @@
+"""The command line: one verb per stage, each a reader of the pipeline's events.
+
+In: arguments and question files. Out: a few lines for people or one JSON object on stdout, progress on stderr.
+Engines are imported inside the verbs, so that --help answers at once.
+"""
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from uait.cli.arguments import Parser, add_flags, starting_settings, with_flags
+from uait.cli.terminal import (
+    distilled_data,
+    distilled_lines,
+    label_data,
+    label_lines,
+    printable,
+    reply_data,
+    reply_lines,
+)
+from uait.data.json import to_json
+from uait.data.questions import read_questions
+from uait.method.prompts import sanitise
+from uait.records import Adapter, DistilledSet, Done, EvalReport, Event, Label, Partial, Progress, Question, Reply
+from uait.records.errors import DataError, UaitError
+from uait.runs.folder import RunFolder
+from uait.settings import Settings, is_port
+
+PROG = "python -m uait"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a verb found: plain data for machines, lines for people."""
+
+    data: Any
+    lines: Sequence[str]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code: 0, 2 for a mistake that the user can mend, 130 when stopped by Ctrl-C."""
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        settings = starting_settings(argv)
+        options = _parser(settings).parse_args(argv)
+        with redirect_stdout(sys.stderr) if options.json else nullcontext():
+            outcome = options.work(options, with_flags(settings, options))
+    except UaitError as err:
+        return _fail(2, str(err))
+    except OSError as err:
+        if err.filename is None:
+            raise
+        return _fail(2, f"{err.filename} can't be read or written ({err.strerror}); check the name and the rights.")
+    except KeyboardInterrupt:
+        return _fail(130, "stopped. Give the same command again; with --run it goes on where it stopped.")
+    print(json.dumps(outcome.data, indent=2, allow_nan=False) if options.json else "\n".join(outcome.lines))
+    return 0
+
+
+def _fail(code: int, sentence: str) -> int:
+    print(f"uait: {printable(sentence)}", file=sys.stderr)
+    return code
+
+
+def _parser(settings: Settings) -> Parser:
+    parser = Parser(PROG, description="A language model that says how sure it is, and looks things up when it isn't.")
+    parser.set_defaults(json=False)
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+
+    def verb(work: Callable[[Namespace, Settings], Outcome], stages: Sequence[str], text: str) -> Parser:
+        made = verbs.add_parser(work.__name__.strip("_"), help=text, description=text, allow_abbrev=False)
+        made.set_defaults(work=work)
+        if work is not _serve:
+            made.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+        add_flags(made, settings, stages)
+        return made
+
+    ask = verb(_ask, ("model", "answer", "retrieval", "sampling"), "answer one question, looking it up if unsure")
+    ask.add_argument("question", help="the question, in quotes")
+    ask.add_argument("--explain", action="store_true", help="sample as well, and show where the doubt lies")
+    sample = verb(_sample, ("model", "sampling"), "ask every question several times, without scoring")
+    label = verb(_label, ("model", "sampling", "label"), "sample, score and label every question")
+    distill = verb(_distill, ("distil",), "choose the labels that teach")
+    tune = verb(_tune, ("model", "tune"), "tune a LoRA adapter on the chosen labels")
+    evaluate = verb(
+        _evaluate, ("model", "sampling", "label", "answer", "retrieval", "evaluate"), "measure every method"
+    )
+    serve = verb(_serve, ("model", "answer", "retrieval", "sampling"), "open the page")
+    for stage in (sample, label):
+        stage.add_argument("questions", metavar="QUESTIONS", type=Path, help=".jsonl or .csv: id, text, references")
+    for stage in (sample, label, distill, tune):
+        stage.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="the run; resumed if it was begun")
+    tune.add_argument("--out", type=Path, metavar="FOLDER", help="the adapter's folder (default: adapter in the run)")
+    evaluate.add_argument("--run", type=Path, metavar="FOLDER", help="keep the results here, and measure its adapter")
+    evaluate.add_argument(
+        "--questions", type=Path, nargs="+", metavar="FILE", help="one set each (default: the recorded ones)"
+    )
+    serve.add_argument("--host", help="the address to listen on (default: UAIT_HOST, else this machine only)")
+    serve.add_argument("--port", type=_port, metavar="N", help="the port to listen on (default: UAIT_PORT, else 7860)")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not is_port(text):
+        raise ArgumentTypeError(f"{text!r} is no port; choose a number from 1 to 65535")
+    return int(text)
+
+
+def _ask(options: Namespace, settings: Settings) -> Outcome:
+    question = sanitise(options.question)
+    pipeline = _pipeline()
+    is_live = sys.stdout.isatty() and not options.json
+    events = pipeline.ask(pipeline.load_engines(settings), question, explain=options.explain)
+    reply: Reply = _streamed(events, is_live)
+    return Outcome(reply_data(reply), reply_lines(reply))
+
+
+def _sample(options: Namespace, settings: Settings) -> Outcome:
+    start, questions, folder = time.perf_counter(), read_questions(options.questions), RunFolder(options.run)
+    pipeline = _pipeline()
+    n_questions: int = _followed(pipeline.sample_run(pipeline.load_engines(settings), questions, folder))
+    path, n_samples = str(folder.file(pipeline.SAMPLES)), settings.sampling.n_samples
+    seconds = time.perf_counter() - start
+    data = {"file": path, "n_questions": n_questions, "n_samples": n_samples, "seconds": seconds}
+    return Outcome(data, [f"{n_questions} questions, {n_samples} samples each: {path} ({seconds:.0f} s)"])
+
+
+def _label(options: Namespace, settings: Settings) -> Outcome:
+    questions, folder = read_questions(options.questions), RunFolder(options.run)
+    pipeline = _pipeline()
+    labels: tuple[Label, ...] = _followed(pipeline.label_run(pipeline.load_engines(settings), questions, folder))
+    path = str(folder.file(pipeline.LABELS if settings.label.calibrate == "none" else pipeline.CALIBRATED))
+    counts = label_data(labels)
+    return Outcome({"file": path, **counts}, [*label_lines(counts), path])
+
+
+def _distill(options: Namespace, settings: Settings) -> Outcome:
+    folder = RunFolder(options.run)
+    pipeline = _pipeline()
+    distilled: DistilledSet = _followed(pipeline.distil_run(settings, folder))
+    path = str(folder.file(pipeline.DISTILLED))
+    return Outcome({"file": path, **distilled_data(distilled)}, [*distilled_lines(distilled), path])
+
+
+def _tune(options: Namespace, settings: Settings) -> Outcome:
+    pipeline = _pipeline()
+    adapter: Adapter = _followed(pipeline.tune_run(settings, RunFolder(options.run), options.out))
+    metrics = [f"{name}: {value}" for name, value in adapter.metrics.items()]
+    return Outcome(to_json(adapter), [*metrics, f"adapter: {adapter.path}"])
+
+
+def _evaluate(options: Namespace, settings: Settings) -> Outcome:
+    splits, pipeline = _splits(options.questions or []), _pipeline()
+    from uait.stages import evaluate
+
+    if options.run and not hasattr(options, "model.adapter") and (options.run / "adapter" / "card.json").is_file():
+        settings = settings.with_adapter(options.run / "adapter")
+    splits = splits or evaluate.recorded_splits()
+    with tempfile.TemporaryDirectory() as scratch:  # without a run everything is measured afresh, and nothing is kept
+        folder = RunFolder(options.run or Path(scratch))
+        report: EvalReport = _followed(evaluate.evaluate_run(pipeline.load_engines(settings), splits, folder))
+    return Outcome(to_json(report), [evaluate.markdown_table(report)])
+
+
+def _splits(paths: Sequence[Path]) -> dict[str, list[Question]]:
+    """The questions of each file, by the file's name without its ending."""
+    splits: dict[str, list[Question]] = {}
+    for path in paths:
+        if path.stem in splits:
+            raise DataError(f"--questions names {path.stem!r} twice; each set needs a file name of its own.")
+        splits[path.stem] = read_questions(path)
+    return splits
+
+
+def _serve(options: Namespace, settings: Settings) -> Outcome:
+    from uait.page import app
+
+    given = {"server_name": options.host, "server_port": options.port}
+    app.serve(settings, **{name: value for name, value in given.items() if value is not None})
+    return Outcome(None, ["The page is closed."])
+
+
+def _pipeline() -> Any:
+    """The module of that name; it takes some seconds to import, so a person who waits is told."""
+    if sys.stderr.isatty():
+        print("loading ...", file=sys.stderr)
+    from uait.stages import pipeline
+
+    return pipeline
+
+
+def _streamed(events: Iterator[Event], is_live: bool) -> Any:
+    """The last event's record; meanwhile, when `is_live`, one line of the terminal shows the answer as it grows."""
+    for event in events:
+        if isinstance(event, Done):
+            _show_live("", is_live)
+            return event.record
+        _show_live(event.text if isinstance(event, Partial) else event.note, is_live)
+    raise AssertionError("the events ended without a result")
+
+
+def _show_live(text: str, is_live: bool) -> None:
+    if is_live:
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r\x1b[K{printable(text)[:width]}", end="", flush=True)
+
+
+def _followed(events: Iterator[Event]) -> Any:
+    """The last event's record; progress is a bar per stage on stderr, written rarely where nobody watches."""
+    bar: Any = None
+    try:
+        for event in events:
+            if isinstance(event, Done):
+                return event.record
+            if isinstance(event, Progress):
+                bar = _advanced(bar, event)
+    finally:
+        if bar is not None:
+            bar.close()
+    raise AssertionError("the events ended without a result")
+
+
+def _advanced(bar: Any, event: Progress) -> Any:
+    if bar is None or bar.desc != event.stage:
+        if bar is not None:
+            bar.close()
+        interval = 0.1 if sys.stderr.isatty() else 10.0
+        bar = tqdm(desc=event.stage, total=event.total, initial=event.done, mininterval=interval, file=sys.stderr)
+    bar.set_postfix_str(printable(event.note)[:60], refresh=False)
+    bar.update(event.done - bar.n)
+    return bar

@@ -1,0 +1,164 @@
+"""Records as the command line says them: plain data for machines, lines for people.
+
+Record in, dict or lines out. Text from models, the web and files loses the control characters a terminal would obey.
+Knows nothing about verbs, flags or streams.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from typing import Any
+
+from uait.data.json import to_json
+from uait.records import Action, Answer, DistilledSet, Explanation, Label, Reply, Unscored
+
+_BAR_WIDTH = 40
+_LABEL_WIDTH = 12
+
+
+def printable(text: str) -> str:
+    """The text on one line, with a space for everything that is no visible character."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def reply_data(reply: Reply) -> dict[str, Any]:
+    """The whole reply as plain data: `answer` and `confidence` before anything was read, `final` after it."""
+    retrieved, data = reply.retrieved, {"question": reply.question.text, **_answer_data(reply.first)}
+    data["decision"] = {"action": str(reply.decision.action), "reason": reply.decision.reason}
+    data["threshold"] = reply.decision.threshold
+    data["passages"] = to_json(retrieved.passages) if retrieved else []
+    data["notes"] = list(retrieved.notes) if retrieved else []
+    data["final"] = _answer_data(reply.final)
+    data["seconds"] = reply.seconds
+    return data | (explanation_data(reply.explanation) if reply.explanation else {})
+
+
+def _answer_data(answer: Answer) -> dict[str, Any]:
+    return {"answer": answer.text, "confidence": {"spoken": answer.spoken, "expected": answer.expected}}
+
+
+def explanation_data(explanation: Explanation) -> dict[str, Any]:
+    """The teacher's view as plain data: tokens, samples, their similarity, SAR or why there is none."""
+    score = explanation.score
+    is_scored = not isinstance(score, Unscored)
+    return {
+        "tokens": to_json(explanation.tokens),
+        "samples": [sample.text for sample in explanation.samples],
+        "sample_similarity": to_json(explanation.similarity),
+        "sar": score.sar if is_scored else None,
+        "sar_confidence": score.confidence if is_scored else None,
+        "unscored": None if is_scored else str(score.reason),
+        "explain_seconds": explanation.seconds,
+    }
+
+
+def reply_lines(reply: Reply) -> list[str]:
+    """The answer, its confidence, the decision, and what was read because of it."""
+    said = "none was stated" if reply.first.spoken is None else f"{percent(reply.first.spoken)} said"
+    expected = "" if reply.first.expected is None else f", {percent(reply.first.expected)} expected"
+    rows = [
+        ("answer", printable(reply.first.text) or "(none)"),
+        ("confidence", said + expected),
+        ("decision", reply.decision.reason),
+    ]
+    if reply.decision.action is Action.RETRIEVE:
+        passages = reply.retrieved.passages if reply.retrieved else ()
+        rows += [("note", printable(note)) for note in (reply.retrieved.notes if reply.retrieved else ())]
+        for n, passage in enumerate(passages, start=1):
+            source = printable(passage.url or passage.source)
+            rows.append((f"source {n}", f"{printable(passage.title)}: {printable(passage.text)} [{source}]"))
+        final = printable(reply.final.text) or "(none)"
+        rows.append(("final", final if passages else f"{final} (nothing was found, so it stands unchecked)"))
+    rows.append(("time", f"{reply.seconds:.1f} s"))
+    lines = [f"{name:<{_LABEL_WIDTH}}{text}" for name, text in rows]
+    return lines + (_explanation_lines(reply.explanation) if reply.explanation else [])
+
+
+def _explanation_lines(explanation: Explanation) -> list[str]:
+    """A row per token of the untuned model's answer, then its samples and SAR."""
+    score = explanation.score
+    head = ("token", "p", "-log p", "relevance", "share", "similarity", "without it")
+    rows = [
+        (
+            printable(t.text),
+            percent(t.p),
+            f"{t.nll:.2f}",
+            f"{t.relevance:.2f}",
+            percent(t.contribution),
+            f"{t.similarity:.2f}",
+            printable(t.without),
+        )
+        for t in explanation.tokens
+    ]
+    verdict = (
+        f"no score: {score.reason}"
+        if isinstance(score, Unscored)
+        else f"{score.sar:.2f} nats, confidence {percent(score.confidence)}"
+    )
+    samples = " | ".join(printable(sample.text) or "(none)" for sample in explanation.samples)
+    tail = [f"{'samples':<{_LABEL_WIDTH}}{samples}", f"{'SAR':<{_LABEL_WIDTH}}{verdict} ({explanation.seconds:.1f} s)"]
+    return ["", *table([head, *rows]), "", *tail]
+
+
+def label_data(labels: Sequence[Label]) -> dict[str, Any]:
+    """Counts of right, wrong and unjudged answers, accuracy, mean confidence of each side, unscored ones by reason."""
+    sides = {name: [x for x in labels if x.is_correct is side] for name, side in (("right", True), ("wrong", False))}
+    n_right, n_wrong = len(sides["right"]), len(sides["wrong"])
+    return {
+        "n": len(labels),
+        "right": n_right,
+        "wrong": n_wrong,
+        "unjudged": len(labels) - n_right - n_wrong,
+        "accuracy": n_right / (n_right + n_wrong) if n_right + n_wrong else None,
+        "mean_confidence": {name: _mean_confidence(side) for name, side in sides.items()},
+        "unscored": dict(Counter(str(label.unscored) for label in labels if label.unscored is not None).most_common()),
+    }
+
+
+def _mean_confidence(labels: Sequence[Label]) -> float | None:
+    known = [label.confidence for label in labels if label.confidence is not None]
+    return fmean(known) if known else None
+
+
+def label_lines(data: dict[str, Any]) -> list[str]:
+    """The counts of `label_data` as lines."""
+    means = data["mean_confidence"]
+    rows = [("", "questions", "mean confidence")]
+    rows += [(side, str(data[side]), percent(means[side])) for side in ("right", "wrong")]
+    rows += [("unjudged", str(data["unjudged"]), "")] if data["unjudged"] else []
+    rows += [(f"unscored: {reason}", str(n), "") for reason, n in data["unscored"].items()]
+    return [*table(rows), f"accuracy {percent(data['accuracy'])} of {data['right'] + data['wrong']} judged answers"]
+
+
+def distilled_data(distilled: DistilledSet) -> dict[str, Any]:
+    """What is kept and dropped, in numbers; the examples themselves stay in the run's folder."""
+    data = to_json(distilled)
+    return data | {"train": len(distilled.train), "dev": len(distilled.dev)}
+
+
+def distilled_lines(distilled: DistilledSet) -> Iterator[str]:
+    """The kept and the dropped by reason, the histogram of the confidences taught, its entropy, a warning if any."""
+    counts = [(f"kept, {side}", n) for side, n in distilled.kept.items()]
+    counts += [(f"dropped, {reason}", n) for reason, n in distilled.dropped.items()]
+    yield from table([(what, str(n)) for what, n in counts])
+    yield f"{len(distilled.train)} to train on, {len(distilled.dev)} to watch (dev)"
+    yield ""
+    n_bins, most = len(distilled.histogram), max(max(distilled.histogram), 1)
+    for i, n in enumerate(distilled.histogram):
+        low, high = 100 * i // n_bins, 100 * (i + 1) // n_bins
+        # rounded up: a bin that holds anything shows at least one mark
+        yield f"{low:>3}-{high:>3} % {n:>6} {'#' * -(-_BAR_WIDTH * n // most)}".rstrip()
+    yield f"entropy {distilled.entropy_bits:.2f} bits"
+    if distilled.warning:
+        yield f"warning: {printable(distilled.warning)}"
+
+
+def percent(share: float | None) -> str:
+    """A share of 1 in percent, or "none"."""
+    return "none" if share is None else f"{100 * share:.1f} %"
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as lines, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

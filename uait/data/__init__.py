@@ -1,0 +1,1 @@
+"""Files -> records: JSON, JSONL, question files; no model, no run."""

@@ -1,0 +1,117 @@
+"""A visitor's file of questions -> a table to preview -> questions, with the columns that the visitor named.
+
+Knows nothing about pages or models. Every error names the file's row and column.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from uait.data.files import read_rows
+from uait.records import Question
+from uait.records.errors import DataError
+
+_TEXT_NAMES = ("text", "question", "prompt", "query", "input")
+_REFERENCE_NAMES = ("references", "reference", "answers", "answer", "target", "output", "label")
+_ID_NAMES = ("id", "question_id", "qid", "uid")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a file holds: its columns, and its rows with the number that an editor shows for each."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, Mapping[str, Any]], ...]
+
+    def guess(self, names: tuple[str, ...]) -> str | None:
+        """The column that has one of these names, or None."""
+        by_name = {column.strip().lower(): column for column in self.columns}
+        return next((by_name[name] for name in names if name in by_name), None)
+
+    @property
+    def guesses(self) -> tuple[str | None, str | None, str | None]:
+        """The columns that look like the question, the accepted answers and the id."""
+        return self.guess(_TEXT_NAMES), self.guess(_REFERENCE_NAMES), self.guess(_ID_NAMES)
+
+
+def read_table(path: Path | str) -> Table:
+    """The table in a .csv or .jsonl file. Raises DataError naming the file, and the row where it is broken."""
+    path = Path(path)
+    readers = {".jsonl": _jsonl_rows, ".csv": _csv_rows}
+    if path.suffix.lower() not in readers:
+        raise DataError(f"{path.name} is neither .csv nor .jsonl; save the questions as one of the two.")
+    rows = tuple(readers[path.suffix.lower()](path))
+    if not rows:
+        raise DataError(f"{path.name} holds no rows; write at least one question below the column names.")
+    return Table(path.name, tuple(dict.fromkeys(str(column) for _, row in rows for column in row)), rows)
+
+
+def questions_of(table: Table, text: str | None, references: str | None, id: str | None) -> list[Question]:
+    """The table's questions; rows are numbered where no column holds ids, and answers may be missing altogether.
+
+    Several accepted answers of one row are parted by `|`, or a list. Raises DataError naming row and column.
+    """
+    if text is None:
+        raise DataError(f"{table.name}: choose the column that holds the questions ({', '.join(table.columns)}).")
+    questions: dict[str, Question] = {}
+    for number, row in table.rows:
+        where = f"{table.name}, row {number}, column"
+        name = f"row-{number}" if id is None else _word(row.get(id), f"{where} {id!r}")
+        if name in questions:
+            raise DataError(f"{where} {id!r}: {name!r} came before; give each question its own id.")
+        asked = _word(row.get(text), f"{where} {text!r}")
+        accepted = () if references is None else _references(row.get(references), f"{where} {references!r}")
+        questions[name] = Question(name, asked, accepted)
+    return list(questions.values())
+
+
+def _word(value: Any, where: str) -> str:
+    text = str(value).strip() if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
+    if not text:
+        raise DataError(f"{where}: {'nothing' if value in (None, '') else repr(value)[:60]} stands here; write a text.")
+    return text
+
+
+def _references(value: Any, where: str) -> tuple[str, ...]:
+    if value is None or value == "":
+        return ()
+    parts = value if isinstance(value, list) else str(_word(value, where)).split("|")
+    return tuple(dict.fromkeys(_word(part, where) for part in parts if part != ""))
+
+
+def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        yield from read_rows(path)
+    except DataError as err:
+        raise DataError(str(err).replace(str(path), path.name)) from err
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as err:
+        raise DataError(f"{path.name} is not UTF-8 text (byte {err.start}); save it as UTF-8.") from err
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for cells in reader:
+            if None in cells or None in cells.values():
+                what = "too many cells" if None in cells else "a cell is missing"
+                raise DataError(f"{path.name}, row {reader.line_num}: {what}; quote a text that holds a comma.")
+            yield reader.line_num, cells
+    except csv.Error as err:
+        raise DataError(f"{path.name}, row {reader.line_num}: {err}; mend the quotes of this row.") from err
+
+
+def preview(table: Table, n_rows: int = 5) -> list[list[str]]:
+    """The first rows as texts, for people to look at."""
+    return [[_shown(row.get(column)) for column in table.columns] for _, row in table.rows[:n_rows]]
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:79] + "…"

@@ -1,0 +1,1 @@
+"""The embedded model, built from nothing: its world, its training, its shipped files."""

@@ -1,0 +1,166 @@
+"""`make pocket`: the embedded model from nothing to its recorded evaluation, each stage resumed if it was stopped.
+
+Writes everything under runs/pocket and copies what the product needs to assets/pocket at the end of each stage.
+"""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from uait.data.files import write_json, write_jsonl
+from uait.embedded.pocket import lesson, small_run
+from uait.embedded.pocket import questions as sets
+from uait.embedded.pocket.corpus import SITTINGS, Corpus, n_revised
+from uait.embedded.pocket.marking import sitting
+from uait.embedded.pocket.pretrain import Recipe, pretrain
+from uait.embedded.pocket.world import Fact, build_world, passages
+from uait.method.correctness import is_correct
+from uait.method.metrics import auroc, best_threshold, ece
+from uait.models.confidence import answer_batch
+from uait.records import Done, Event, Label, Progress
+from uait.runs.folder import RunFolder
+from uait.settings import ASSETS, POCKET, DistilSettings, LabelSettings, Settings, preset
+from uait.stages.evaluate import IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD, evaluate_run, recorded_splits, with_results
+from uait.stages.pipeline import Engines, distil_run, label_run, load_engines, tune_run
+from uait.stages.sweep import SWEEP, sweep_run
+from uait.tuning.card import save_threshold
+from uait.tuning.rounds import FIRST
+
+RUNS = Path("runs/pocket")
+README = ASSETS.parent / "README.md"
+SEED = 0
+SWEEP_EPOCHS = 2.0  # enough to rank the thresholds
+
+
+def settings() -> Settings:
+    """The pocket model's settings for labelling, distilling and tuning; chosen on the dev splits (docs/LOG.md)."""
+    base = preset("pocket")
+    return replace(
+        base,
+        label=LabelSettings(calibrate="platt"),
+        distil=DistilSettings(keep_right_from=None, keep_wrong_below=None, dev_fraction=0.02),
+    )
+
+
+def build(runs: Path = RUNS) -> Iterator[Event]:
+    """All stages; yields progress, last Done(folder of the model)."""
+    facts = build_world(SEED)
+    corpus = Corpus(facts, preset("pocket").prompts, SEED + 1)
+    write_world(facts)
+    if not (POCKET / "model.safetensors").is_file():
+        yield from _train_base(facts, corpus, runs)
+    yield from _tune(facts, corpus, runs)
+    yield from _record(facts, runs)
+    yield Done(POCKET)
+
+
+def _train_base(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
+    base = runs / "base"
+    yield from pretrain(corpus.curriculum(), Recipe(), base)
+    for k in range(len(SITTINGS)):
+        yield from sitting(k, base, facts, corpus, runs / f"sitting-{k + 1}")
+        base = runs / f"sitting-{k + 1}"
+    for name in ("model.safetensors", "config.json", "generation_config.json", "chat_template.jinja",
+                 "tokenizer.json", "tokenizer_config.json"):  # fmt: skip
+        shutil.copy(base / name, POCKET / name)
+    write_json(POCKET / "pocket.json", {"seed": SEED, "recipe": asdict(Recipe())})
+
+
+def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
+    """The shipped adapter with its threshold, and what another choice of labels would have come to on dev questions."""
+    folder, chosen = RunFolder(runs / "uait"), settings()
+    untuned = chosen.with_adapter("none")
+    labels: tuple[Label, ...] = ()
+    for event in label_run(load_engines(untuned), sets.to_tune_on(facts, corpus, SEED), folder):
+        if isinstance(event, Done):
+            labels = event.record
+        yield event
+    yield from distil_run(untuned, folder)
+    # not the questions that the labels were calibrated on: their facts are tuned on too, in other words
+    yield from tune_run(untuned, folder, held_out=sets.of_split(facts, "dev", SEED))
+    shutil.rmtree(POCKET / "adapter", ignore_errors=True)
+    shutil.copytree(folder.file("adapter"), POCKET / "adapter", ignore=shutil.ignore_patterns(FIRST))
+    choose_threshold(load_engines(chosen), facts)
+    quick = replace(untuned, tune=replace(untuned.tune, epochs=SWEEP_EPOCHS, rounds=1))
+    dev = {
+        "in-domain dev": sets.of_split(facts, "dev", SEED),
+        "out-of-domain dev": sets.of_split(facts, "ood-dev", SEED),
+    }
+    yield from sweep_run(quick, labels, dev, RunFolder(runs / "sweep"))
+    shutil.copy(runs / "sweep" / SWEEP, POCKET / SWEEP)
+
+
+def _record(facts: list[Fact], runs: Path) -> Iterator[Event]:
+    """The evaluation on held-out questions, the small preset's run, and the lesson."""
+    engines = load_engines(settings())
+    for event in evaluate_run(engines, recorded_splits(), RunFolder(runs / "evaluation")):
+        if isinstance(event, Done):
+            shutil.copy(runs / "evaluation" / "evaluation.json", POCKET / "evaluation.json")
+            README.write_text(with_results(README.read_text(encoding="utf-8"), event.record), encoding="utf-8")
+        else:
+            yield event
+    yield Progress("small run", 0, 1, "labelling and tuning as on the page")
+    write_json(POCKET / small_run.FILE, small_run.record())
+    yield Progress("lesson", 0, 1, "looking for questions to teach with")
+    write_json(lesson.LESSON, lesson.record(engines, facts))
+
+
+def write_world(facts: list[Fact]) -> None:
+    """Facts, encyclopaedia, question sets and the page's examples into assets/pocket."""
+    (POCKET / "questions").mkdir(parents=True, exist_ok=True)
+    told = [replace(fact, exposure=fact.exposure + n_revised(fact)) for fact in facts]
+    write_jsonl(POCKET / "facts.jsonl", told)
+    write_jsonl(POCKET / "encyclopaedia.jsonl", passages(facts))
+    outside = sets.outside("test")
+    splits = {
+        IN_DOMAIN: sets.of_split(facts, "test", SEED),
+        OUT_OF_DOMAIN: sets.of_split(facts, "ood-test", SEED),
+        OUT_OF_WORLD: outside,
+    }
+    for name, questions in splits.items():
+        write_jsonl(POCKET / "questions" / f"{name}.jsonl", questions)
+    write_json(POCKET / "examples.json", sets.examples(told, outside, SEED))
+
+
+def choose_threshold(engines: Engines, facts: list[Fact]) -> dict[str, Any]:
+    """The threshold that best parts right from wrong on the in-domain dev questions; written to the adapter's card.
+
+    The metrics beside it also hold the share of the outside dev questions that fall below it.
+    """
+    questions = sets.of_split(facts, "dev", SEED)
+    answers = answer_batch(engines.lm, [q.text for q in questions], engines.settings.answer, batch_size=64)
+    rule = engines.settings.label.correctness
+    pairs = [
+        (answer.spoken, bool(is_correct(answer.text, question.references, rule)))
+        for question, answer in zip(questions, answers, strict=True)
+        if answer.spoken is not None
+    ]
+    confidence, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    threshold = round(best_threshold(confidence, right), 3)
+    outside = answer_batch(engines.lm, [q.text for q in sets.outside("dev")], engines.settings.answer, batch_size=64)
+    below = [answer.spoken is None or answer.spoken < threshold for answer in outside]
+    metrics = {
+        "dev_outside_below": float(np.mean(below)),
+        "dev_auroc_spoken": auroc(confidence, right),
+        "dev_ece_spoken": ece(confidence, right, engines.settings.evaluate.n_bins),
+        "dev_accuracy": float(np.mean(right)),
+        "n_dev": len(questions),
+    }
+    save_threshold(POCKET / "adapter", threshold, metrics)
+    return metrics | {"threshold": threshold}
+
+
+def main() -> None:
+    """Runs every stage, with a line of progress per event on stderr."""
+    for event in build():
+        if isinstance(event, Progress):
+            print(f"{event.stage}: {event.done}/{event.total} {event.note}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

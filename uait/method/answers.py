@@ -1,0 +1,111 @@
+"""What each method says of one question, ready to be laid side by side: records of the engines -> Opinion.
+
+Counts what an opinion cost and judges its answer. Knows neither how the records were made nor how they are shown.
+"""
+
+from dataclasses import dataclass
+
+from uait.method.correctness import is_correct
+from uait.records import Answer, Finish, Question, Sample, SampleSet, SarScore, Unscored
+
+VERBALIZED, TEACHER, P_TRUE, UAIT = METHODS = ("verbalized", "teacher", "p_true", "uait")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One prompt as the model saw it, and everything it replied, word for word."""
+
+    label: str
+    prompt: str
+    replies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """One method's answer with its confidences by name, in [0, 1] or None, and what they cost.
+
+    `n_passes` counts the forward passes of every answer generated, the reading of a prompt that answers share once.
+    `is_correct` is None without a reference. `note` is a sentence about this answer, or empty.
+    """
+
+    method: str
+    answer: str
+    confidences: dict[str, float | None]
+    is_correct: bool | None
+    n_passes: int
+    seconds: float
+    exchanges: tuple[Exchange, ...]
+    note: str = ""
+
+
+def verbalized_opinion(question: Question, answer: Answer, rule: str) -> Opinion:
+    """What the untuned model says when it is asked for a confidence in words."""
+    return _stated(VERBALIZED, question, answer, rule, {"stated": answer.spoken})
+
+
+def uait_opinion(question: Question, answer: Answer, rule: str) -> Opinion:
+    """What the tuned model says, spoken and expected."""
+    return _stated(UAIT, question, answer, rule, {"spoken": answer.spoken, "expected": answer.expected})
+
+
+def teacher_opinion(
+    question: Question, samples: SampleSet, score: SarScore | Unscored, rule: str, seconds: float
+) -> Opinion:
+    """What the untuned model's K samples say of its greedy answer: SAR as a confidence."""
+    is_scored = isinstance(score, SarScore)
+    made = (samples.greedy, *samples.samples)
+    return Opinion(
+        method=TEACHER,
+        answer=samples.greedy.text.strip(),
+        confidences={"SAR": score.confidence if is_scored else None},
+        is_correct=is_correct(samples.greedy.text, question.references, rule),
+        n_passes=1 + sum(_n_passes(sample) - 1 for sample in made),
+        seconds=seconds,
+        exchanges=(
+            Exchange("asked once, the likeliest word each time", samples.prompt, (samples.greedy.text,)),
+            Exchange(f"asked {len(samples.samples)} times, drawn by probability", samples.prompt, _texts(samples)),
+        ),
+        note="" if is_scored else f"No score: {score.reason}.",
+    )
+
+
+def p_true_opinion(
+    question: Question, samples: SampleSet, prompt: str, p_true: float | None, rule: str, seconds: float
+) -> Opinion:
+    """What the untuned model thinks of its own greedy answer: one pass, after those that gave the answer."""
+    reply = "no yes, no no" if p_true is None else f"yes {100 * p_true:.1f} %, no {100 * (1 - p_true):.1f} %"
+    return Opinion(
+        method=P_TRUE,
+        answer=samples.greedy.text.strip(),
+        confidences={"P(yes)": p_true},
+        is_correct=is_correct(samples.greedy.text, question.references, rule),
+        n_passes=1,
+        seconds=seconds,
+        exchanges=(Exchange("asked whether its own answer is right; the first word read off", prompt, (reply,)),),
+        note="This is the one pass that judges; the answer itself is the teacher’s.",
+    )
+
+
+def _stated(
+    method: str, question: Question, answer: Answer, rule: str, confidences: dict[str, float | None]
+) -> Opinion:
+    """An opinion that came with a number in its reply. One pass more looks at the number's second digits."""
+    return Opinion(
+        method=method,
+        answer=answer.text,
+        confidences=confidences,
+        is_correct=is_correct(answer.text, question.references, rule),
+        n_passes=_n_passes(answer.sample) + (answer.expected is not None),
+        seconds=answer.seconds,
+        exchanges=(Exchange("asked once", answer.prompt, (answer.sample.text,)),),
+        note="" if answer.spoken is not None else "It stated no number.",
+    )
+
+
+def _n_passes(sample: Sample) -> int:
+    """One pass reads the prompt and gives the first token, each further token takes one, the end token too."""
+    return len(sample.token_ids) + (sample.finish is Finish.STOP)
+
+
+def _texts(samples: SampleSet) -> tuple[str, ...]:
+    return tuple(sample.text for sample in samples.samples)

@@ -1,0 +1,150 @@
+"""Which labels teach, and what: labels -> examples to tune on, split by question, every drop counted.
+
+Source: UaIT (EMNLP 2024), distillation: keep what is right and sure, with the reference answer as target, and what is
+wrong and unsure, with the model's own answer. Knows nothing about tokens or training.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from uait.method.prompts import target_text
+from uait.records import DistilledSet, Label, Reason, TrainingExample
+from uait.records.errors import DataError
+from uait.settings import DistilSettings
+
+N_BINS = 20
+MODAL_SHARE = 0.25  # above this share of one value, tuned models tend to say that value always
+
+NO_REFERENCE = "no reference answer"
+RIGHT_BUT_UNSURE = "right but unsure"
+WRONG_BUT_SURE = "wrong but sure"
+BALANCE = "balance"
+
+
+def distil(labels: Sequence[Label], settings: DistilSettings) -> DistilledSet:
+    """The examples to learn from and to watch, kept and dropped counts by reason, and how varied the targets are.
+
+    Questions are split by id before anything else. `histogram` counts the training targets in 20 bins of 5 %, and
+    `entropy_bits` is the entropy of their values to one decimal of a per cent. Balancing thins out `train` only.
+    Raises DataError when nothing is left to train on.
+    """
+    rng = np.random.default_rng(settings.seed)
+    dev_ids = _dev_ids(labels, settings.dev_fraction, rng)
+    train: list[TrainingExample] = []
+    dev: list[TrainingExample] = []
+    dropped = Counter[str]()
+    for label in labels:
+        example = _example(label, settings)
+        if isinstance(example, str):
+            dropped[example] += 1
+        else:
+            (dev if label.question.id in dev_ids else train).append(example)
+    if settings.balance:
+        n_before = len(train)
+        train = _balanced(train, rng)
+        dropped.update({BALANCE: n_before - len(train)} if len(train) < n_before else {})
+    if not train:
+        raise DataError(_nothing_left(dropped, len(dev), settings))
+    n_right = sum(example.is_correct for example in train + dev)
+    kept = {"right": n_right, "wrong": len(train) + len(dev) - n_right}
+    return _summed_up(train, dev, kept, dict(dropped))
+
+
+def relabel(distilled: DistilledSet, confidences: Sequence[float | None]) -> DistilledSet:
+    """The same examples with other confidences, those of `train` before those of `dev`; None leaves one as it is."""
+    examples = (*distilled.train, *distilled.dev)
+    told = [_told(example, confidence) for example, confidence in zip(examples, confidences, strict=True)]
+    n_train = len(distilled.train)
+    return _summed_up(told[:n_train], told[n_train:], distilled.kept, distilled.dropped)
+
+
+def _told(example: TrainingExample, confidence: float | None) -> TrainingExample:
+    if confidence is None:
+        return example
+    completion = target_text(example.completion.rpartition(";")[0], confidence)
+    return replace(example, completion=completion, confidence=confidence)
+
+
+def _summed_up(
+    train: Sequence[TrainingExample], dev: Sequence[TrainingExample], kept: dict[str, int], dropped: dict[str, int]
+) -> DistilledSet:
+    values = Counter(example.completion.rpartition(";")[2].strip() for example in train)
+    entropy_bits = _entropy_bits(values)
+    return DistilledSet(tuple(train), tuple(dev), kept, dropped, _histogram(train), entropy_bits, _warning(values))
+
+
+def _dev_ids(labels: Sequence[Label], fraction: float, rng: np.random.Generator) -> set[str]:
+    """A random share of the question ids: at least one when a share is asked for and one is left to train on."""
+    ids = sorted({label.question.id for label in labels})
+    if fraction == 0.0 or len(ids) < 2:
+        return set()
+    n_dev = max(1, round(fraction * len(ids)))
+    return {ids[i] for i in rng.permutation(len(ids))[:n_dev]}
+
+
+def _example(label: Label, settings: DistilSettings) -> TrainingExample | str:
+    """The example that a label teaches, or why it teaches nothing."""
+    if label.confidence is None:
+        return f"unscored: {label.unscored}"
+    if label.is_correct is None or (label.is_correct and not label.question.references):
+        return NO_REFERENCE
+    if label.is_correct:
+        if settings.keep_right_from is not None and label.confidence < settings.keep_right_from:
+            return RIGHT_BUT_UNSURE
+        target = label.question.references[0]
+    else:
+        if settings.keep_wrong_below is not None and label.confidence >= settings.keep_wrong_below:
+            return WRONG_BUT_SURE
+        target = label.answer
+    if not target.strip():
+        return f"unscored: {Reason.EMPTY}"
+    return TrainingExample(label.question, target_text(target, label.confidence), label.confidence, label.is_correct)
+
+
+def _balanced(examples: list[TrainingExample], rng: np.random.Generator) -> list[TrainingExample]:
+    """As many right as wrong examples, the larger side thinned out at random, in the order they came."""
+    sides = [[i for i, e in enumerate(examples) if e.is_correct is side] for side in (True, False)]
+    n_each = min(map(len, sides))
+    kept = sorted(int(i) for side in sides for i in rng.permutation(side)[:n_each])
+    return [examples[i] for i in kept]
+
+
+def _histogram(examples: Sequence[TrainingExample]) -> tuple[int, ...]:
+    counts, _ = np.histogram([example.confidence for example in examples], bins=N_BINS, range=(0.0, 1.0))
+    return tuple(int(count) for count in counts)
+
+
+def _entropy_bits(values: Counter[str]) -> float:
+    """H = sum_v q_v log2(1 / q_v) in bits, q_v the share of the targets that hold value v (Shannon 1948)."""
+    total = values.total()
+    return sum(count / total * math.log2(total / count) for count in values.values())
+
+
+def _warning(values: Counter[str]) -> str | None:
+    """A sentence when one value holds more than a quarter of the targets, else None."""
+    (value, count), total = values.most_common(1)[0], values.total()
+    if count < 2 or count <= MODAL_SHARE * total:
+        return None
+    return (
+        f"{count} of {total} training targets say {value}: a tuned model tends to say such a value always. "
+        "Use more samples per question, another calibration, or wider thresholds."
+    )
+
+
+def _nothing_left(dropped: Counter[str], n_dev: int, settings: DistilSettings) -> str:
+    """What was dropped, and the one setting to move first."""
+    steps = {
+        RIGHT_BUT_UNSURE: f"lower distil.keep_right_from (now {settings.keep_right_from})",
+        WRONG_BUT_SURE: f"raise distil.keep_wrong_below (now {settings.keep_wrong_below})",
+        BALANCE: "turn distil.balance off, or label questions of both kinds",
+        NO_REFERENCE: "give the questions reference answers",
+        f"unscored: {Reason.TRUNCATED}": "raise sampling.max_new_tokens and sample again",
+    }
+    counts = ", ".join(f"{reason} {count}" for reason, count in dropped.most_common()) or "there were no labels"
+    apart = f", {n_dev} kept apart for dev" if n_dev else ""
+    step = next((steps[reason] for reason, _ in dropped.most_common() if reason in steps), "label more questions")
+    return f"No example is left to train on ({counts}{apart}); {step}."

@@ -1,0 +1,126 @@
+"""The texts sent to a model and the parsers of its replies, side by side.
+
+One function per prompt, used alike in sampling, tuning and answering, so that the three stay byte-equal.
+Knows nothing about chat templates (the model's tokenizer adds them) nor about models.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from uait.records import Passage
+from uait.records.errors import DataError, SettingsError
+from uait.settings import PromptSettings
+
+MAX_QUESTION_CHARS = 2_000
+MAX_PASSAGE_CHARS = 400
+
+# Tokens that open or close a turn in the common chat templates: as plain text they could forge a turn.
+_CONTROL_TOKEN = re.compile(
+    r"<[|\uff5c][^<>]{1,40}?[|\uff5c]>|</?s>|</?(?:bos|eos|pad|unk|mask)>|</?(?:start|end)_of_turn>|<</?SYS>>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]",
+    re.IGNORECASE,
+)
+_PLACEHOLDER = re.compile(r"\{(question|answer|passages)\}")
+# A number counts only right after a semicolon, and only when a per cent sign or the end of its line follows it.
+_STATED = re.compile(r";\s*([0-9]+(?:[.,][0-9]+)?)[ \t]*(?:%|(?=\.?[ \t]*(?:\n|$)))")
+_YES_NO = re.compile(r"\W*(yes|true|no|false)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedReply:
+    """What a model said: its answer, and the confidence it stated in [0, 1], or None."""
+
+    answer: str
+    confidence: float | None
+
+
+def sanitise(text: str) -> str:
+    """The question as one clean line: no control or zero-width characters, no chat-template tokens, single spaces.
+
+    Cleaning a clean text changes nothing. Raises DataError when nothing is left or more than 2,000 characters are.
+    """
+    cleaned = _clean(text)
+    if not cleaned:
+        raise DataError("The question is empty; write a question, for example: What is the capital of France?")
+    if len(cleaned) > MAX_QUESTION_CHARS:
+        raise DataError(
+            f"The question has {len(cleaned):,} characters; at most {MAX_QUESTION_CHARS:,} are allowed. Shorten it."
+        )
+    return cleaned
+
+
+def question_prompt(style: PromptSettings, text: str) -> str:
+    """The plain question, as asked in sampling, tuning and answering."""
+    return _fill("question", style.question, {"question": sanitise(text)})
+
+
+def verbalized_prompt(style: PromptSettings, text: str) -> str:
+    """The question asked together with a confidence (verbalized baseline)."""
+    return _fill("verbalized", style.verbalized, {"question": sanitise(text)})
+
+
+def p_true_prompt(style: PromptSettings, text: str, answer: str) -> str:
+    """The question whether `answer` is right (P(True) baseline)."""
+    return _fill("p_true", style.p_true, {"question": sanitise(text), "answer": _clean(answer)})
+
+
+def reading_prompt(style: PromptSettings, text: str, passages: Sequence[Passage]) -> str:
+    """The question with the passages' texts, one per line, each cleaned and cut to 400 characters."""
+    lines = [_clean(passage.text)[:MAX_PASSAGE_CHARS].strip() for passage in passages]
+    values = {"question": sanitise(text), "passages": "\n".join(line for line in lines if line)}
+    return _fill("reading", style.reading, values).strip()
+
+
+def target_text(answer: str, confidence: float) -> str:
+    """The completion to learn, e.g. `Paris; 93.1%`: one decimal, from 0.1 to 99.9, since certainty is never taught.
+
+    Raises DataError on an empty answer or a confidence outside [0, 1].
+    """
+    cleaned = _clean(answer)
+    if not cleaned:
+        raise DataError("There is no answer to teach; drop the label instead.")
+    if not 0.0 <= confidence <= 1.0:
+        raise DataError(f"The confidence of {cleaned!r} is {confidence}; it must lie between 0 and 1.")
+    percent = min(max(100.0 * confidence, 0.1), 99.9)
+    return f"{cleaned}; {percent:.1f}%"
+
+
+def parse_reply(text: str) -> ParsedReply:
+    """The answer and the stated confidence: the number after the last semicolon that a number follows.
+
+    A number outside 0..100, or none, gives confidence None; other numbers in the text are never taken for it.
+    """
+    stated = list(_STATED.finditer(text))
+    if not stated:
+        return ParsedReply(text.strip().rstrip(";").rstrip(), None)
+    last = stated[-1]
+    percent = float(last[1].replace(",", "."))
+    return ParsedReply(text[: last.start()].strip(), round(percent / 100.0, 6) if percent <= 100.0 else None)
+
+
+def parse_yes_no(text: str) -> bool | None:
+    """True when the reply begins with yes or true, False with no or false, else None."""
+    found = _YES_NO.match(text)
+    return None if found is None else found[1].lower() in ("yes", "true")
+
+
+def _clean(text: str) -> str:
+    """`text` on one line without control characters, zero-width characters and chat-template tokens."""
+    text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    previous = None
+    while text != previous:  # removing one token can join the halves of another
+        previous, text = text, " ".join(_CONTROL_TOKEN.sub(" ", text).split())
+    return text
+
+
+def _fill(name: str, template: str, values: Mapping[str, str]) -> str:
+    """`template` with every placeholder filled in one pass, so that a value holding "{answer}" is never filled again.
+
+    Raises SettingsError when the template lacks one of the placeholders: the model would be asked something else.
+    """
+    missing = [key for key in values if f"{{{key}}}" not in template]
+    if missing:
+        raise SettingsError(f"prompts.{name} has no {{{missing[0]}}}; put it where the {missing[0]} belongs.")
+    return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)

@@ -1,0 +1,1 @@
+"""What holds weights: loading, decoding, stated confidence, similarity."""

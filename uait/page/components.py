@@ -1,0 +1,73 @@
+"""The page's own components: gr.HTML with a constant template, a JSON value, and nodes built in JavaScript.
+
+A template never holds data: Gradio runs templates as code. The scripts in assets/page/ set text with textContent only.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from uait.settings import ASSETS
+
+
+def _script(names: Sequence[str]) -> str:
+    return "\n".join((ASSETS / "page" / part).read_text(encoding="utf-8") for part in ("dom.js", *names))
+
+
+class Drawn(gr.HTML):
+    """A component drawn by scripts of assets/page/ from its JSON value."""
+
+    def __init__(self, value: Any, scripts: Sequence[str], **options: Any) -> None:
+        constant = {"html_template": "<div></div>", "js_on_load": _script(scripts), "apply_default_css": False}
+        super().__init__(value, **constant, **options)
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object", "description": "the data that the page draws"}
+
+    def example_payload(self) -> Any:
+        return {}
+
+    def example_value(self) -> Any:
+        return {}
+
+
+def question_row(
+    name: str, label: str, placeholder: str, verb: str, autofocus: bool = False
+) -> tuple[gr.Textbox, gr.Button]:
+    """A question box and its button side by side, known to styles and scripts by `name`."""
+    with gr.Row(elem_id=f"{name}-row", elem_classes="question-row"):
+        question = gr.Textbox(
+            label=label,
+            placeholder=placeholder,
+            elem_id=f"{name}-question",
+            lines=1,
+            max_lines=4,
+            scale=6,
+            min_width=300,
+            autofocus=autofocus,
+        )
+        button = gr.Button(verb, variant="primary", elem_id=f"{name}-button", scale=1, min_width=140)
+    return question, button
+
+
+class AnswerCard(Drawn):
+    """The answer, the confidence bar with its threshold, the decision and the sources. Events: lookup, why."""
+
+    # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
+    def __init__(self, value: dict[str, Any] | None = None, **options: Any) -> None:
+        super().__init__(value, ("answer.js",), **options)
+
+
+class Heatmap(Drawn):
+    """The explained answer, token by token, and the samples with their similarity."""
+
+    def __init__(self, value: dict[str, Any], **options: Any) -> None:
+        super().__init__(value, ("heatmap.js",), **options)
+
+
+class Examples(Drawn):
+    """Example questions in labelled groups. Event: pick, with the question in the root's data-picked."""
+
+    def __init__(self, value: list[dict[str, Any]], **options: Any) -> None:
+        super().__init__(value, ("examples.js",), **options)

@@ -1,0 +1,114 @@
+"""What programs and agents may call: typed functions that give plain data, and the tools of an MCP server.
+
+The page's own handlers stay private: they give what the page draws.
+"""
+
+import importlib.metadata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+
+from uait.cli.terminal import explanation_data, reply_data
+from uait.data.json import to_json
+from uait.page.calls import Calls
+from uait.records import Done, Event
+from uait.records.errors import DataError, UaitError
+from uait.stages.adapters import SHIPPED
+
+MOST = 100  # questions of one evaluation; more belong into a run of `python -m uait evaluate`
+
+
+def publish(calls: Calls, references: Callable[[str], tuple[str, ...] | None], splits: Sequence[str]) -> None:
+    """Nothing; adds the endpoints to the current Blocks. Evaluating is offered where there are `splits`.
+
+    `references` gives the accepted answers of a question that the page knows, None of any other.
+    """
+
+    def ask(question: str, threshold: float | None = None, adapter: str = SHIPPED) -> dict[str, Any]:
+        """Answers a question and says how sure the model is; below the threshold it looks the question up first.
+
+        Args:
+            question: The question, in plain words.
+            threshold: Answer from this confidence on (0 to 1), else look it up; none: the adapter's own.
+            adapter: "shipped", "none" for the untuned base, or the name of a finished tuning.
+
+        Returns:
+            answer and confidence before anything was read, decision, passages, and the final answer.
+        """
+        with _in_words():
+            return reply_data(_last(calls.ask(question, threshold, adapter)))
+
+    def explain(question: str, adapter: str = SHIPPED) -> dict[str, Any]:
+        """Explains the untuned model's doubt: asks several times, and says which token the doubt hangs on.
+
+        Args:
+            question: The question, in plain words.
+            adapter: "shipped", "none" for the untuned base, or the name of a finished tuning.
+
+        Returns:
+            the answer's tokens with their share of the doubt, the samples, their similarity, and SAR.
+        """
+        with _in_words():
+            return explanation_data(calls.explain(question, adapter))
+
+    def compare(question: str, adapter: str = SHIPPED) -> list[dict[str, Any]]:
+        """Asks one question in four ways: verbalized, SAR teacher, P(True) and UaIT.
+
+        Args:
+            question: The question, in plain words.
+            adapter: "shipped", "none" for the untuned base, or the name of a finished tuning.
+
+        Returns:
+            each way's answer, its confidences, and what it cost.
+        """
+        with _in_words():
+            return [to_json(opinion) for opinion in calls.compare(question, references(question) or (), adapter)]
+
+    def evaluate(split: str, n: int = 50, adapter: str = SHIPPED) -> list[dict[str, Any]]:
+        """Measures every method on questions of a held-out split; takes a minute or so.
+
+        Args:
+            split: "in-domain", "out-of-domain" or "out-of-world".
+            n: How many questions, up to 100.
+            adapter: "shipped", "none" for the untuned base, or the name of a finished tuning.
+
+        Returns:
+            per method: AUROC with its interval, calibration error, accuracy, and on how many questions.
+        """
+        with _in_words():
+            if split not in splits:
+                raise DataError(f"{split[:60]!r} is no split; choose one of {', '.join(splits)}.")
+            if not 1 <= n <= MOST:
+                raise DataError(f"n is {n}; choose a number from 1 to {MOST}.")
+            return [to_json(result) for result in _last(calls.evaluate(split, n, adapter)).results]
+
+    model: Any = {"concurrency_id": "model", "concurrency_limit": 1}
+    for endpoint in (ask, explain, compare, *([evaluate] if splits else [])):
+        gr.api(endpoint, **model)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Gives the caller a user's mistake as its sentence; Gradio would only say that there was an error."""
+    try:
+        yield
+    except UaitError as err:
+        raise gr.Error(str(err), print_exception=False) from err
+
+
+def _last(events: Iterator[Event]) -> Any:
+    """The record that the events end with."""
+    *_, last = events
+    if not isinstance(last, Done):
+        raise DataError("The work ended early; try again.")
+    return last.record
+
+
+def has_mcp() -> bool:
+    """Whether the MCP package that Gradio can work with is installed: its first major version."""
+    try:
+        return importlib.metadata.version("mcp").startswith("1.")
+    except importlib.metadata.PackageNotFoundError:
+        return False

@@ -1,0 +1,1 @@
+"""The lesson of eight steps: its record, its words, its figures."""

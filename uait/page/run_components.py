@@ -1,0 +1,58 @@
+"""The components of the tabs that start long work: a job's state, labels, distilling, tuning. See `components`."""
+
+from typing import Any
+
+import gradio as gr
+
+from uait.page.components import Drawn
+from uait.page.views.answer import Payload
+from uait.settings import ASSETS
+
+
+class _RunPart(Drawn):
+    # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
+    def __init__(self, value: Payload | None, script: str, **options: Any) -> None:
+        super().__init__(
+            value, (script,), css_template=(ASSETS / "page" / "runs.css").read_text(encoding="utf-8"), **options
+        )
+
+
+class JobPanel(_RunPart):
+    """How a job stands."""
+
+    def __init__(self, value: Payload | None = None, **options: Any) -> None:
+        super().__init__(value, "job.js", **options)
+
+
+class Labels(_RunPart):
+    """The labels so far: histogram and table."""
+
+    def __init__(self, value: Payload | None = None, **options: Any) -> None:
+        super().__init__(value, "labels.js", **options)
+
+
+class Distil(_RunPart):
+    """Two thresholds over all labels. Event: keep, with the thresholds in the root's data-right and data-wrong."""
+
+    def __init__(self, value: Payload | None = None, **options: Any) -> None:
+        super().__init__(value, "distil.js", **options)
+
+
+class Tuning(_RunPart):
+    """Losses, probe questions and results of a tuning."""
+
+    def __init__(self, value: Payload | None = None, **options: Any) -> None:
+        super().__init__(value, "tune.js", **options)
+
+
+class Beside(_RunPart):
+    """Two answers to one question, from the base and from the new adapter."""
+
+    def __init__(self, value: Payload | None = None, **options: Any) -> None:
+        super().__init__(value, "beside.js", **options)
+
+
+def tab_style() -> gr.HTML:
+    """The looks of the inputs in a tab whose column has the class run-tab; constant text, no data."""
+    css = (ASSETS / "page" / "run_tab.css").read_text(encoding="utf-8")
+    return gr.HTML(f"<style>{css}</style>", apply_default_css=False, elem_classes="run-style")

@@ -1,0 +1,124 @@
+"""The Ask tab: question -> answer, confidence, decision, sources; and why, on request.
+
+Knows the components and the two verbs `ask` and `explain`; the data on the page is made in `present`.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import gradio as gr
+from gradio.components import Component
+
+from uait.page.components import AnswerCard, Examples, Heatmap, question_row
+from uait.page.views import answer as answer_view
+from uait.records import Done, Event, Explanation, Partial, Progress, Reply
+from uait.records.errors import UaitError
+from uait.settings import POCKET
+
+log = logging.getLogger(__name__)
+
+# The card in the page holds the truth about the threshold and about the question that was answered.
+_WITH_THRESHOLD = (
+    "(question, level, ...who) =>"
+    " [question, Number(document.querySelector('#answer [data-threshold]').dataset.threshold), ...who]"
+)
+_AGAIN = (
+    "(question, level, ...who) => { const card = document.querySelector('#answer [data-threshold]').dataset;"
+    " return [card.question, Number(card.threshold), ...who]; }"
+)
+_WHY = "(question, ...others) => [document.querySelector('#answer [data-question]').dataset.question, ...others]"
+_PICKED = "() => document.querySelector('#examples [data-picked]').dataset.picked"
+_FORGET = "() => ({state: 'empty'})"
+_REVEAL = "() => requestAnimationFrame(() => document.querySelector('#why').scrollIntoView({block: 'nearest'}))"
+
+HEADLINE = "A language model that says how sure it is, and looks things up when it isn’t."
+
+AskVerb = Callable[..., Iterator[Event]]
+ExplainVerb = Callable[..., Explanation]
+Shown = tuple[answer_view.Payload, float | None]  # the card, and the seconds that the spoken pass took
+
+
+class AskTab(NamedTuple):
+    """What other tabs may set: the question, and the card with its threshold."""
+
+    question: gr.Textbox
+    card: AnswerCard
+
+
+def build(
+    ask: AskVerb,
+    explain: ExplainVerb,
+    threshold: float,
+    n_samples: int,
+    familiarity: answer_view.Familiarity | None,
+    who: Sequence[Component] = (),
+) -> AskTab:
+    """Places the tab's components in the current Blocks and wires them.
+
+    The values of `who` go to `ask` after question and threshold, and to `explain` after the question.
+    """
+    start = round(threshold, 3)  # models say one decimal of a percent
+    gr.HTML(f"<h1>{HEADLINE}</h1>", elem_id="headline", apply_default_css=False)
+    placeholder = "Ask for a fact: What is the capital of Palau?"
+    question, button = question_row("ask", "Your question", placeholder, "Ask", autofocus=True)
+    examples = Examples(answer_view.examples(POCKET / "examples.json"), elem_id="examples")
+    card = AnswerCard(answer_view.empty_card(start), elem_id="answer", label="answer")
+    heat = Heatmap(answer_view.empty_heatmap(), elem_id="why", label="explanation")
+    level = gr.Number(start, minimum=0.0, maximum=1.0, label="threshold", visible=False)
+    spoken = gr.State(None)
+
+    answer = _answering(ask, familiarity)
+    model: Any = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal"}
+    model |= {"api_visibility": "private"}
+    asking: Any = {"fn": answer, "inputs": [question, level, *who], "outputs": [card, spoken], **model}
+    gr.on([button.click, question.submit], js=_WITH_THRESHOLD, **asking)
+    picked = examples.pick(None, js=_PICKED, outputs=question, api_visibility="private")
+    picked.then(js=_WITH_THRESHOLD, **asking)
+    card.lookup(js=_AGAIN, **asking)
+    for new_question in (button.click, question.submit, examples.pick):
+        new_question(None, js=_FORGET, outputs=heat, api_visibility="private")
+    why = card.why(_explaining(explain, n_samples), [question, spoken, *who], heat, js=_WHY, **model)
+    why.then(None, js=_REVEAL, api_visibility="private")
+    return AskTab(question, card)
+
+
+def _answering(ask: AskVerb, familiarity: answer_view.Familiarity | None) -> Callable[..., Iterator[Shown]]:
+    def answer(question: str, threshold: float | None, *who: str) -> Iterator[Shown]:
+        question, text = question or "", ""
+        yield answer_view.working_card(question, threshold), None
+        try:
+            for event in ask(question, threshold, *who):
+                if isinstance(event, Partial):
+                    text = event.text
+                    yield answer_view.working_card(question, threshold, text), None
+                elif isinstance(event, Progress):
+                    yield answer_view.working_card(question, threshold, text, answer_view.progress_note(event)), None
+                elif isinstance(event, Done):
+                    yield _finished(event.record, familiarity)
+        except UaitError as err:
+            yield answer_view.error_card(question, threshold, str(err)), None
+        except Exception as err:
+            log.exception("Asking failed.")
+            yield answer_view.error_card(question, threshold, answer_view.unexpected(err)), None
+
+    return answer
+
+
+def _finished(reply: Reply, familiarity: answer_view.Familiarity | None) -> Shown:
+    n_seen = familiarity(reply.question.text) if familiarity else None
+    return answer_view.reply_card(reply, n_seen), reply.first.seconds
+
+
+def _explaining(explain: ExplainVerb, n_samples: int) -> Callable[..., Iterator[answer_view.Payload]]:
+    def why(question: str, spoken: float | None, *who: str) -> Iterator[answer_view.Payload]:
+        yield answer_view.working_heatmap(n_samples)
+        try:
+            yield answer_view.heatmap(explain(question or "", *who), question or "", spoken)
+        except UaitError as err:
+            yield answer_view.error_heatmap(str(err))
+        except Exception as err:
+            log.exception("Explaining failed.")
+            yield answer_view.error_heatmap(answer_view.unexpected(err))
+
+    return why

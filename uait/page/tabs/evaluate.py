@@ -1,0 +1,209 @@
+"""The Evaluate tab: the paper's results as recorded, and measured again in a job that outlives the tab.
+
+Knows the components and the jobs; the data on the page is made in `present_evaluate` and `present_export`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from uait.data.files import write_jsonl
+from uait.page import run_actions
+from uait.page.components import Drawn
+from uait.page.run_components import JobPanel, tab_style
+from uait.page.views import answer as answer_view
+from uait.page.views import compare as compare_view
+from uait.page.views import evaluate as evaluate_view
+from uait.page.views import export as export_view
+from uait.page.views import runs as runs_view
+from uait.records import EvalReport, Question, SweepPoint
+from uait.records.errors import UaitError
+from uait.runs import jobs, visitors
+from uait.runs.jobs import JobState, JobStatus
+from uait.settings import ASSETS
+from uait.stages import pipeline, work
+from uait.stages.adapters import SHIPPED, Shelf
+from uait.stages.compare import recorded_report
+from uait.stages.evaluate import picked, recorded_splits
+from uait.stages.sweep import recorded_sweep
+
+FEWEST = 20  # questions: with fewer, an interval says nothing
+RECORDED = "recorded with the model"
+_RESULT = "evaluation.json"
+
+Update = Any  # a value for a component, or gr.skip()
+Splits = Mapping[str, Sequence[Question]]
+Show = Callable[[EvalReport | None, bool], answer_view.Payload]
+
+
+class Evaluation(Drawn):
+    """Figures and tables of one evaluation, and the files to take away."""
+
+    # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
+    def __init__(self, value: answer_view.Payload | None = None, **options: Any) -> None:
+        css = (ASSETS / "page" / "evaluate.css").read_text(encoding="utf-8")
+        super().__init__(value, ("evaluate_figures.js", "evaluate.js"), css_template=css, **options)
+
+
+def build(
+    engines: pipeline.Engines,
+    report: EvalReport | None,
+    exposure: evaluate_view.Exposure | None,
+    sweep: Callable[[], tuple[SweepPoint, ...] | None] = recorded_sweep,
+    splits: Callable[[], Splits] = recorded_splits,
+    root: Path | None = None,
+    who: Sequence[Any] = (),
+) -> None:
+    """Places the tab's components in the current Blocks and wires them. Runs are kept in folders below `root`.
+
+    Without a `root` they are kept where those of the visitor are.
+    `report` is the one recorded with the engines' model and adapter (None: there is none); `splits` are asked again,
+    of the adapter that `who` names: the inputs with an adapter's name and a visitor's token (none: the engines' own).
+    """
+    show = _shower(exposure, sweep())
+    with gr.Column(elem_classes="run-tab"):
+        tab_style()
+        _build(engines, show, show(report, True), splits(), root, who)
+
+
+def _shower(exposure: evaluate_view.Exposure | None, sweep: tuple[SweepPoint, ...] | None) -> Show:
+    """How a report becomes what the page draws and exports."""
+
+    def show(report: EvalReport | None, is_recorded: bool) -> answer_view.Payload:
+        if report is None:
+            return evaluate_view.no_evaluation()
+        shown = evaluate_view.evaluation(report, sweep, exposure, is_recorded)
+        if shown["state"] != "done":
+            return shown
+        caveat = "" if exposure is None else f"About “verbalized”: {compare_view.BY_CONSTRUCTION}"
+        files = {"csv": export_view.csv_text(shown), "markdown": export_view.markdown(shown)}
+        return {**shown, **files, "caveat": caveat}
+
+    return show
+
+
+def _build(
+    engines: pipeline.Engines,
+    show: Show,
+    recorded: answer_view.Payload,
+    splits: Splits,
+    root: Path | None,
+    who: Sequence[Any],
+) -> None:
+    gr.Markdown("## How well does the confidence tell right from wrong?")
+    n, run = _choices(max(map(len, splits.values())))
+    with gr.Row():
+        start = gr.Button("Run again", variant="primary")
+        stop = gr.Button("Stop", interactive=False)
+        resume = gr.Button("Resume", interactive=False)
+        back = gr.Button("Show the recorded one", interactive=False)
+    message = gr.Markdown(elem_id="evaluate-message")
+    panel = JobPanel(runs_view.job_panel(None), elem_id="evaluate-job", label="job")
+    drawn = Evaluation(recorded, elem_id="evaluation", label="evaluation")
+
+    quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}
+    visitor = who[-1] if who else gr.State("")
+    own = partial(run_actions.own, root)
+    begin = own(partial(_starter, engines=engines, splits=splits))
+    start.click(begin, [n, *who, visitor], [run, message, panel], **quiet)
+    stop.click(own(run_actions.stopper), [run, visitor], [message, panel], queue=False, **quiet)
+    resume.click(own(run_actions.resumer), [run, visitor], [message, panel], **quiet)
+    back.click(lambda: (RECORDED, ""), None, [run, message], queue=False, **quiet)
+    seen = gr.State(None)
+    looked = [seen, run, panel, drawn, stop, resume, back]
+    look = own(partial(_looker, show=show, recorded=recorded))
+    gr.Timer(run_actions.EVERY).tick(look, [seen, run, visitor], looked, queue=False, **quiet)
+
+
+def _choices(most: int) -> tuple[gr.Slider, gr.Dropdown]:
+    """How many questions to ask, and which evaluation is shown."""
+    most = max(FEWEST + 1, most)  # a slider needs two ends
+    about: dict[str, Any] = {
+        "label": "How many questions of each kind",
+        "info": "never taught; picked at random, always the same",
+        "elem_classes": "settings",
+    }
+    shown: dict[str, Any] = {"label": "Shown", "allow_custom_value": True, "elem_id": "evaluate-run", "min_width": 280}
+    with gr.Row():
+        n = gr.Slider(FEWEST, most, min(100, most), step=1, scale=2, min_width=280, **about)
+        return n, gr.Dropdown([RECORDED], value=RECORDED, **shown)
+
+
+def _starter(root: Path, engines: pipeline.Engines, splits: Splits) -> Callable[..., tuple[Update, str, Update]]:
+    base = engines.settings
+
+    def begin(n: float, adapter: str = SHIPPED, visitor: str = "") -> JobStatus:
+        run_actions.check_allowed()
+        key = Shelf(engines).key(adapter, visitors.runs_of(visitor))
+        chosen = base if key is None else base.with_adapter(key[0])
+        folder = root / jobs.new_name(root, "evaluate")
+        for name, questions in splits.items():
+            write_jsonl(folder / work.SPLITS / f"{name}.jsonl", picked(questions, int(n), base.evaluate.seed))
+        return jobs.start(folder, "evaluate", chosen)
+
+    def start(n: float, *who: str) -> tuple[Update, str, Update]:
+        try:
+            status = begin(n, *who)
+        except (UaitError, OSError) as err:
+            return gr.skip(), str(err), gr.skip()
+        menu = gr.update(choices=[RECORDED, *_names(root)], value=status.folder.name)
+        return menu, "", runs_view.job_panel(status)
+
+    return start
+
+
+def _names(root: Path) -> list[str]:
+    return [path.name for path in jobs.runs(root) if (path / work.SPLITS).is_dir()]
+
+
+def _looker(root: Path, show: Show, recorded: answer_view.Payload) -> Callable[..., list[Update]]:
+    """Looks at the chosen evaluation and its job; sends only what has changed since the last look."""
+
+    def look(seen: dict[str, Any] | None, name: str | None) -> list[Update]:
+        names = _names(root)
+        if seen is None and names and _is_alive(root / names[0]):
+            name = names[0]  # under way while the page was loaded anew
+        name = name or RECORDED
+        folder = jobs.find(root, name)
+        status = jobs.status(folder) if folder else None
+        state, is_alive = (status.state, status.is_alive) if status else (None, False)
+        result = folder / _RESULT if folder else None
+        now = {"names": names, "name": name, "state": str(state), "made": _made(result)}
+        before = seen or {}
+        menu = gr.skip()
+        if (before.get("names"), before.get("name")) != (names, name):
+            menu = gr.update(choices=[RECORDED, *names], value=name)
+        panel = runs_view.job_panel(status, is_chosen=name != RECORDED)
+        if before == now:
+            return [now, menu, panel, *[gr.skip()] * 4]
+        is_same = before.get("made", "") == now["made"]
+        drawn = gr.skip() if is_same else _drawn(result, show, recorded)
+        can_resume = state in (JobState.STOPPED, JobState.FAILED)
+        buttons = [gr.update(interactive=on) for on in (is_alive, can_resume, name != RECORDED)]
+        return [now, menu, panel, drawn, *buttons]
+
+    return look
+
+
+def _is_alive(folder: Path) -> bool:
+    status = jobs.status(folder)
+    return status is not None and status.is_alive
+
+
+def _made(result: Path | None) -> str:
+    """Which result the folder holds, and when it was written; empty when it holds none."""
+    if result is None or not result.is_file():
+        return ""
+    return f"{result.parent.name} {result.stat().st_mtime}"
+
+
+def _drawn(result: Path | None, show: Show, recorded: answer_view.Payload) -> answer_view.Payload:
+    """The run's own result, or the recorded one until there is one."""
+    try:
+        report = recorded_report(result) if result else None
+    except UaitError:  # deleted or damaged while looked at
+        report = None
+    return recorded if report is None else show(report, False)

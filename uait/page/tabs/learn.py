@@ -1,0 +1,150 @@
+"""The Learn tab: a lesson of eight steps on recorded outputs of the embedded model, three of them to try live.
+
+Knows the components and the verbs; the sentences are in `telling`, the figures' data in `present_learn`.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.components.base import Component
+
+from uait.embedded.pocket.lesson import recorded_lesson
+from uait.method.answers import Opinion
+from uait.page.components import Drawn
+from uait.page.lesson import figures, words
+from uait.page.lesson.record import Lesson
+from uait.page.views import answer as answer_view
+from uait.records import Done, Event, Explanation
+from uait.records.errors import DataError, UaitError
+
+log = logging.getLogger(__name__)
+
+NO_LESSON = "No lesson is recorded. Record one with: python -m uait.embedded.pocket.lesson"
+_WORKING: answer_view.Payload = {"state": "working", "message": "Asking the model …"}
+_EMPTY: answer_view.Payload = {"state": "empty"}
+
+References = Callable[[str], tuple[str, ...] | None]
+Verbs = tuple[
+    Callable[..., Iterator[Opinion]], Callable[..., Explanation], Callable[..., Iterator[Event]]
+]  # compare, explain, ask: for steps 1, 2 and 8
+
+
+class LessonPart(Drawn):
+    """A step, or what the live model said to it. Event: go, for the tab where the step lives."""
+
+    # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
+    def __init__(self, value: answer_view.Payload | None = None, **options: Any) -> None:
+        super().__init__(value, ("learn.js",), **options)
+
+
+def build(
+    verbs: Verbs,
+    references: References,
+    tabs: gr.Tabs,
+    question: gr.Textbox,
+    threshold: float,
+    who: Sequence[Component] = (),
+) -> None:
+    """Places the tab's components in the current Blocks and wires them.
+
+    A step's link selects its tab in `tabs`, and puts the lesson's question into `question` where that tab is Ask.
+    The values of `who` go to every verb as its last words.
+    """
+    try:
+        lesson = recorded_lesson()
+    except DataError as err:
+        gr.Markdown(str(err))
+        return
+    if lesson is None:
+        gr.Markdown(NO_LESSON)
+        return
+    told = words.steps(lesson)
+    live = _live_answers(verbs, references)
+    with gr.Walkthrough(selected=1, elem_id="lesson") as walk:
+        for step in told:
+            number = step["number"]
+            with gr.Step(step["title"], id=number, elem_id=f"lesson-{number}"):
+                part = LessonPart(step, elem_id=f"step-{number}", label=f"step {number}")
+                _link(part, step["tab"], tabs, question, lesson)
+                if number in live:
+                    _try_it(number, live[number], lesson.example.question.text, threshold, who)
+                _turn_pages(walk, number, len(told))
+
+
+def _link(part: LessonPart, tab: str, tabs: gr.Tabs, question: gr.Textbox, lesson: Lesson) -> None:
+    private: Any = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    text = lesson.example.question.text
+    if tab == words.ASK:
+        part.go(lambda: (gr.Tabs(selected=tab), text), outputs=[tabs, question], **private)
+    else:
+        part.go(lambda: gr.Tabs(selected=tab), outputs=tabs, **private)
+
+
+def _turn_pages(walk: gr.Walkthrough, number: int, last: int) -> None:
+    with gr.Row(elem_classes="learn-pages"):
+        for label, other in (("Back", number - 1), ("Next", number + 1)):
+            if 1 <= other <= last:
+                button = gr.Button(label, elem_classes=f"learn-{label.lower()}", scale=0, min_width=140)
+                button.click(
+                    lambda other=other: gr.Walkthrough(selected=other),
+                    outputs=walk, api_visibility="private", show_progress="hidden", queue=False,
+                )  # fmt: skip
+
+
+# -- trying it live ------------------------------------------------------------------------------
+
+Live = Callable[..., Iterator[answer_view.Payload]]
+_BUTTONS = {1: "Ask how sure it is", 2: "Ask it again and again", 8: "Ask, and decide"}
+
+
+def _try_it(number: int, answer: Live, text: str, threshold: float, who: Sequence[Component]) -> None:
+    with gr.Row(elem_classes="learn-try"):
+        asked = gr.Textbox(text, label="Try it on the live model", lines=1, max_lines=3, scale=4, min_width=240)
+        inputs: list[Any] = [asked]
+        if number == len(words.TITLES):
+            inputs.append(gr.Slider(0, 100, round(100 * threshold, 1), step=0.1, label="Threshold in %", min_width=200))
+        button = gr.Button(_BUTTONS[number], variant="primary", scale=1, min_width=180)
+    shown = LessonPart(_EMPTY, elem_id=f"live-{number}", label=f"live {number}")
+    gr.on(
+        [button.click, asked.submit], answer, [*inputs, *who], shown,
+        concurrency_id="model", concurrency_limit=1, show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
+
+
+def _live_answers(verbs: Verbs, references: References) -> dict[int, Live]:
+    """By step, what its button does."""
+    compare, explain, ask = verbs
+
+    def claim(question: str, *who: str) -> answer_view.Payload:
+        known = references(question)
+        opinion = next(compare(question, known or (), *who))  # the first one is the untuned model's claim
+        return figures.live_claim(question, opinion, known)
+
+    def attempts(question: str, *who: str) -> answer_view.Payload:
+        return figures.live_attempts(question, explain(question, *who))
+
+    def decision(question: str, threshold: float, *who: str) -> answer_view.Payload:
+        *_, last = ask(question, threshold / 100, *who)
+        if not isinstance(last, Done):
+            raise AssertionError("asking ended without an answer")
+        return figures.live_decision(last.record, references(question))
+
+    return {1: _shown(claim), 2: _shown(attempts), 8: _shown(decision)}
+
+
+def _shown(answer: Callable[..., answer_view.Payload]) -> Live:
+    """The live answer as the page shows it: that it is being asked for, then it or one sentence."""
+
+    def show(question: str, *given: Any) -> Iterator[answer_view.Payload]:
+        yield _WORKING
+        try:
+            yield answer(question or "", *given)
+        except UaitError as err:
+            yield figures.note(str(err))
+        except Exception as err:
+            log.exception("Asking failed.")
+            yield figures.note(answer_view.unexpected(err))
+
+    return show

@@ -1,0 +1,1 @@
+"""Records -> plain data that the page draws; no Gradio."""

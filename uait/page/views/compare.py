@@ -1,0 +1,173 @@
+"""Opinions and the recorded evaluation -> plain data for the Compare tab: dicts, lists, strings, finite numbers.
+
+The page builds its nodes from this data with textContent, as in `present`. Knows nothing of Gradio.
+"""
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+from uait.method.answers import METHODS, P_TRUE, TEACHER, UAIT, VERBALIZED, Exchange, Opinion
+from uait.records import EvalReport
+
+Payload = dict[str, Any]
+
+TITLES = {
+    VERBALIZED: "Untuned, asked for a number",
+    TEACHER: "The SAR teacher",
+    P_TRUE: "P(True)",
+    UAIT: "UaIT: tuned to say it",
+}
+_HOW = {
+    VERBALIZED: "The untuned model is asked the question together with “how likely are you right?”",
+    TEACHER: "The untuned model is asked {n_samples} times more; the more its answers agree, the surer.",
+    P_TRUE: "The untuned model is shown its own answer and asked whether it is right; the probability of “yes”.",
+    UAIT: "Tuned on the teacher’s confidence, the model answers and says the number in the same breath.",
+}
+BY_CONSTRUCTION = (
+    "By construction, this number has nothing to do with what this small model knows: its training texts stated "
+    "confidences at random. Real language models are not random here, merely overconfident."
+)
+_OVERCONFIDENT = "Untuned language models asked this way are usually overconfident."
+_NOTHING_TO_JUDGE = "The untuned model gave no answer, so there was nothing to judge."
+_SOURCES = {
+    "base": "untuned",
+    "verbalized": "untuned, asked for a number",
+    "uait": "UaIT",
+    "read": "UaIT after reading",
+}
+DEFAULT_BINS = 10
+
+
+# -- one question, side by side ------------------------------------------------------------------
+
+
+def comparison(
+    question: str,
+    opinions: Sequence[Opinion],
+    *,
+    state: str,
+    n_samples: int,
+    is_pocket: bool,
+    references: Sequence[str] | None = None,
+    message: str = "",
+) -> Payload:
+    """The four columns in their order; those without an opinion yet say how they will get one.
+
+    `state`: "empty", "working", "done" or "error", with `message` the error's sentence.
+    """
+    by_method = {opinion.method: opinion for opinion in opinions}
+    plain = next((o.exchanges[0].prompt for m in (TEACHER, UAIT) if (o := by_method.get(m))), None)
+    columns = []
+    for method in METHODS:
+        column = {"method": method, "title": TITLES[method], "how": _HOW[method].format(n_samples=n_samples)}
+        if method == VERBALIZED:
+            column["caveat"] = BY_CONSTRUCTION if is_pocket else _OVERCONFIDENT
+        if method in by_method:
+            column |= _column(by_method[method], plain)
+        elif state == "done":
+            column["note"] = _NOTHING_TO_JUDGE
+        columns.append(column)
+    return {
+        "state": state,
+        "question": question,
+        "reference": references[0] if references else None,
+        "columns": columns,
+        "message": message,
+    }
+
+
+def _column(opinion: Opinion, plain: str | None) -> Payload:
+    return {
+        "answer": opinion.answer or "(no words)",
+        "is_right": opinion.is_correct,
+        "confidences": [{"label": label, "value": value} for label, value in opinion.confidences.items()],
+        "n_passes": opinion.n_passes,
+        "seconds": opinion.seconds,
+        "note": opinion.note,
+        "exchanges": [_exchange(exchange, plain) for exchange in opinion.exchanges],
+    }
+
+
+def _exchange(exchange: Exchange, plain: str | None) -> Payload:
+    return {"label": exchange.label, "prompt": marked(exchange.prompt, plain), "replies": list(exchange.replies)}
+
+
+def marked(prompt: str, plain: str | None) -> list[Payload]:
+    """The prompt in pieces of `text`, `is_new` where it departs from the plain question's prompt (None: unmarked)."""
+    if plain is None or prompt == plain:
+        return [{"text": prompt, "is_new": False}]
+    words, known = re.findall(r"\s+|\w+|[^\w\s]", prompt), re.findall(r"\s+|\w+|[^\w\s]", plain)
+    pieces: list[Payload] = []
+    for kind, start, end, _, _ in SequenceMatcher(None, words, known, autojunk=False).get_opcodes():
+        if start < end:
+            pieces.append({"text": "".join(words[start:end]), "is_new": kind != "equal"})
+    return pieces
+
+
+# -- many questions: the threshold lab -----------------------------------------------------------
+
+
+def no_lab() -> Payload:
+    """The lab without a recorded evaluation."""
+    return {"state": "empty"}
+
+
+def lab(report: EvalReport, threshold: float) -> Payload:
+    """Everything the lab draws from, so that it needs no server: methods, splits, and each question's numbers.
+
+    `rows` per split: the question; per source its answer and whether it is right (None: no reference); per method
+    its confidence, exactly as recorded (None: none). `recorded` per split and method: n and the AUROC's interval,
+    which the page can't work out itself.
+    """
+    if not report.rows:
+        return no_lab()
+    methods = {name: source for source in _SOURCES if source != "read" for name in _confidences(report.rows[0], source)}
+    recorded: dict[str, Payload] = {}
+    for result in report.results:
+        interval = list(result.auroc_interval) if result.auroc_interval else None
+        recorded.setdefault(result.split, {})[result.method] = {"n": result.n, "interval": interval}
+    settings = report.provenance.settings if report.provenance else {}
+    rows: dict[str, list[Payload]] = {}
+    for row in report.rows:
+        rows.setdefault(row["split"], []).append(_row(row, methods))
+    return {
+        "state": "done",
+        "threshold": threshold,
+        "n_bins": settings.get("evaluate", {}).get("n_bins", DEFAULT_BINS),
+        "methods": [{"name": name, "source": source} for name, source in _gate_first(methods)],
+        "sources": _SOURCES,
+        "rows": rows,
+        "recorded": recorded,
+        "made": _made(report),
+        "caveat": {"verbalized": BY_CONSTRUCTION} if _is_pocket(report) else {},
+    }
+
+
+def _gate_first(methods: dict[str, str]) -> list[tuple[str, str]]:
+    """UaIT's methods before the others: the gate goes by them."""
+    return sorted(methods.items(), key=lambda pair: pair[1] != "uait")
+
+
+def _confidences(row: Payload, source: str) -> dict[str, float | None]:
+    return row.get(source, {}).get("confidences", {})
+
+
+def _row(row: Payload, methods: dict[str, str]) -> Payload:
+    return {
+        "question": row["question"],
+        "said": {source: [row[source]["answer"], row[source]["right"]] for source in _SOURCES if source in row},
+        "confidence": {method: _confidences(row, source).get(method) for method, source in methods.items()},
+    }
+
+
+def _made(report: EvalReport) -> str:
+    if report.provenance is None:
+        return ""
+    adapter = f" with {report.provenance.adapter_id}" if report.provenance.adapter_id else ""
+    return f"Recorded {report.provenance.time[:10]} on {report.provenance.model_id}{adapter}."
+
+
+def _is_pocket(report: EvalReport) -> bool:
+    return report.provenance is not None and report.provenance.model_id == "pocket"

@@ -1,0 +1,211 @@
+"""Jobs and tunings -> plain data for the page, as `present` makes it for the Ask tab.
+
+Knows nothing of Gradio, processes, nor of how the data is drawn.
+"""
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from uait.records import Answer, TrainingExample
+from uait.runs.jobs import JobState, JobStatus
+from uait.settings import TuneSettings
+
+Payload = dict[str, Any]
+
+_VERBS = {"label": "Labelling", "distill": "Choosing", "tune": "Tuning", "evaluate": "Evaluating"}
+_UNDEFINED = "undefined: all answers right, or all wrong"
+_SILENT = "none: it never said a number"
+_RESULTS = {
+    "before": "before: asked to say how sure it is",
+    "after": "after: the number it says",
+    "expected": "after: the mean of all numbers it may say",
+}
+_UNITS = {"label": "questions", "tune": "steps", "evaluate": "steps"}
+_STATES = {
+    JobState.STOPPING: "is stopping after this step",
+    JobState.STOPPED: "stopped",
+    JobState.FAILED: "failed",
+    JobState.DONE: "is through",
+}
+
+
+def duration(value: float) -> str:
+    """A span of time in words: "under a second", "40 seconds", "3 minutes", "2 hours"."""
+    if value < 1:
+        return "under a second"
+    for size, unit in ((3600, "hour"), (60, "minute")):
+        if value >= 1.5 * size:
+            return f"{value / size:.0f} {unit}s"
+    return f"{value:.0f} second{'' if round(value) == 1 else 's'}"
+
+
+# -- a job -------------------------------------------------------------------------------------------
+
+
+def job_panel(status: JobStatus | None, is_chosen: bool = False) -> Payload:
+    """The job's state as a sentence, its bar, and what to do when it failed. `is_chosen`: a run was named."""
+    if status is None:
+        gone = "This run is no longer there: its folder was deleted, or it was never started." if is_chosen else ""
+        return {"state": "none", "title": gone}
+    verb = _VERBS.get(status.verb, status.verb)
+    return {
+        "state": str(status.state),
+        "title": f"{verb} {_title(status)}.",
+        "done": status.done,
+        "total": status.total,
+        "facts": _facts(status),
+        "note": status.note,
+        "next": status.next_step,
+        "log": list(status.log_tail),
+    }
+
+
+def _title(status: JobStatus) -> str:
+    if status.state is JobState.QUEUED:
+        return f"waits: {status.place} before it" if status.place else "is about to begin"
+    if status.state is JobState.RUNNING:
+        return "is loading the model" if status.total == 0 else "is at work"
+    return _STATES[status.state]
+
+
+def _facts(status: JobStatus) -> str:
+    unit = _UNITS.get(status.stage, "")
+    facts = [f"{status.done:,} of {status.total:,} {unit}"] if status.total and unit else []
+    if status.state is JobState.RUNNING and status.rate and unit:
+        facts.append(f"{_number(status.rate)} {unit} per second")
+    if status.eta is not None:
+        facts.append(f"about {duration(status.eta)} left")
+    elif status.seconds:
+        facts.append(f"{duration(status.seconds)} so far" if status.is_alive else f"took {duration(status.seconds)}")
+    return " · ".join(facts)
+
+
+def _number(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+
+
+# -- tuning ------------------------------------------------------------------------------------------
+
+
+def n_steps(tune: TuneSettings, n_train: int) -> int:
+    """How many steps the tuning takes: epochs over the examples, or fewer where `max_steps` says so."""
+    all_steps = math.ceil(tune.epochs * math.ceil(n_train / tune.batch_size))
+    return min(all_steps, tune.max_steps) if tune.max_steps else all_steps
+
+
+def estimate(
+    tune: TuneSettings,
+    n_train: int,
+    n_parameters: int | None,
+    known: tuple[float, str] | None,
+) -> str:
+    """What to expect before the start: steps, time, memory; `known`: the seconds a step took, and where.
+
+    Memory: the model twice (as it is, and being tuned) in 32 bit, and the adapter four times (weights, gradients and
+    the optimiser's two moments); what the examples take comes on top.
+    """
+    steps = tune.rounds * n_steps(tune, n_train)
+    parts = [f"{n_train:,} examples, {steps:,} steps"]
+    if known is not None:
+        parts.append(f"about {duration(steps * known[0])}, going by {known[1]}")
+    elif n_parameters is not None:
+        # 6 FLOP per parameter and token, some 40 tokens an example, 10 GFLOP/s: an old laptop's single core
+        per_step = 6 * n_parameters * 40 * min(tune.batch_size, n_train) / 1e10
+        parts.append(f"roughly {duration(steps * per_step)} on one slow CPU core, much less on a GPU (a guess)")
+    if n_parameters is not None:
+        parts.append(f"at least {_megabytes(8 * n_parameters)} of memory for the model, and a little for the adapter")
+    return "; ".join(parts) + "."
+
+
+def _megabytes(n_bytes: float) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{max(1, round(n_bytes / 1e6))} MB"
+
+
+def command(folder: str, tune: TuneSettings) -> str:
+    """The command line that does the same tuning in a terminal."""
+    flags: list[str] = []
+    for f in fields(tune):
+        value = getattr(tune, f.name)
+        flags += [f"--{f.name.replace('_', '-')}", "none" if value is None else str(value)]
+    return shlex.join(["python", "-m", "uait", "tune", "--run", folder, *flags])
+
+
+def tuning(
+    log: Sequence[Mapping[str, Any]],
+    probes: Sequence[Mapping[str, Any]],
+    examples: Sequence[TrainingExample],
+    results: Sequence[Mapping[str, Any]],
+    recorded: str = "",
+) -> Payload:
+    """The losses and learning rates so far, what the probe questions said at each look, and before/after.
+
+    `recorded` says where a run that is not the visitor's own comes from.
+    """
+    by_step = {row["step"]: row for row in probes}  # a step made again after a kill counts once
+    return {
+        "steps": [dict(row) for row in log],
+        "probes": [
+            {
+                "question": example.question.text,
+                "right": example.is_correct,
+                "taught": example.confidence,
+                "said": [row["confidences"][i] for row in by_step.values() if i < len(row["confidences"])],
+                "answers": [row["answers"][i] for row in by_step.values() if i < len(row["answers"])],
+            }
+            for i, example in enumerate(examples)
+        ],
+        "probe_steps": list(by_step),
+        "watched": [_watched(row) for row in by_step.values()],
+        "results": [_result(row) for row in results],
+        "recorded": recorded,
+    }
+
+
+def _watched(row: Mapping[str, Any]) -> Payload:
+    """How well the numbers told right from wrong at one look, as a point to draw and in words."""
+    if "auroc" not in row:
+        return {"auroc": None, "text": "not measured: no example was kept apart"}
+    n_said, interval = row["n"] - row["n_unscored"], row["auroc_interval"]
+    counted = f"{n_said} of {row['n']} answers with a number"
+    if row["auroc"] is None:
+        return {"auroc": None, "text": f"{_SILENT if not n_said else _UNDEFINED} ({counted})"}
+    between = f", {interval[0]:.2f} to {interval[1]:.2f}" if interval else ""
+    return {"auroc": row["auroc"], "interval": interval, "text": f"{row['auroc']:.2f} ({counted}{between})"}
+
+
+def recorded_caption(n_questions: int, n_train: int, seconds: Mapping[str, float], n_cores: int, command: str) -> str:
+    """Where the recorded run comes from and what it took."""
+    labelling = sum(value for name, value in seconds.items() if name.startswith("label"))
+    return (
+        f"Recorded, to look at before you start your own: the embedded model answered {n_questions} questions "
+        f"in {duration(labelling)} and learnt from {n_train} of them in {duration(seconds['tune'])}, "
+        f"on {n_cores} CPU core{'' if n_cores == 1 else 's'}. Made with: {command}"
+    )
+
+
+def beside(before: Answer | None = None, after: Answer | None = None, failure: str = "") -> Payload:
+    """The base's answer and the new adapter's, or why there are none."""
+    named = {"the base, asked to say a number": before, "with the new adapter": after}
+    rows = [
+        {"who": who, "answer": answer.text or "(no words)", "spoken": answer.spoken, "words": answer.sample.text}
+        for who, answer in named.items()
+        if answer is not None
+    ]
+    return {"rows": rows, "failure": failure}
+
+
+def _result(row: Mapping[str, Any]) -> Payload:
+    interval = row["auroc_interval"]
+    missing = _SILENT if row["n_unscored"] == row["n"] else _UNDEFINED
+    auroc = missing if row["auroc"] is None else f"{row['auroc']:.2f}"
+    return {
+        "name": _RESULTS.get(row["method"], row["method"]),
+        "auroc": auroc + (f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else ""),
+        "ece": "none" if row["ece"] is None else f"{row['ece']:.2f}",
+        "accuracy": f"{100 * row['accuracy']:.0f} %",
+        "n": row["n"],
+        "n_unscored": row["n_unscored"],
+    }

@@ -1,0 +1,39 @@
+"""Every value that crosses a file boundary, and the mistakes a user can mend: frozen, checked when made."""
+
+from uait.records.answers import Action, Answer, Decision, Explanation, Reply, TokenExplanation
+from uait.records.events import Done, Event, Partial, Progress
+from uait.records.labels import Adapter, DistilledSet, Label, TrainingExample
+from uait.records.questions import Passage, Question, Retrieved
+from uait.records.reports import EvalReport, MethodResult, Provenance, SweepPoint
+from uait.records.samples import Finish, Reason, Relevance, Sample, SampleSet, SarScore, Unscored
+
+__all__ = [
+    "Action",
+    "Adapter",
+    "Answer",
+    "Decision",
+    "DistilledSet",
+    "Done",
+    "EvalReport",
+    "Event",
+    "Explanation",
+    "Finish",
+    "Label",
+    "MethodResult",
+    "Partial",
+    "Passage",
+    "Progress",
+    "Provenance",
+    "Question",
+    "Reason",
+    "Relevance",
+    "Reply",
+    "Retrieved",
+    "Sample",
+    "SampleSet",
+    "SarScore",
+    "SweepPoint",
+    "TokenExplanation",
+    "TrainingExample",
+    "Unscored",
+]

@@ -1,0 +1,81 @@
+"""What the student says, what the gate decides, and why: answers, explanations, replies."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from uait.records.base import Text, unit
+from uait.records.questions import Question, Retrieved
+from uait.records.samples import Sample, SarScore, Unscored
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One greedy answer. `spoken`: the number it said; `expected`: its mean over the number tokens; [0, 1] or None."""
+
+    text: str
+    spoken: float | None
+    expected: float | None
+    sample: Sample
+    prompt: str
+    seconds: float
+    model_id: str
+    n_passages: int = 0
+
+    def __post_init__(self) -> None:
+        unit("spoken confidence", self.spoken)
+        unit("expected confidence", self.expected)
+
+
+class Action(Text):
+    """What the gate decided."""
+
+    ANSWER = "answer"
+    RETRIEVE = "retrieve"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The gate's verdict on one confidence; `reason` is a sentence for people."""
+
+    action: Action
+    confidence: float | None
+    threshold: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenExplanation:
+    """One token of the explained answer: probability, nats, relevance, share of the doubt, the sentence without it."""
+
+    text: str
+    p: float
+    nll: float
+    relevance: float
+    contribution: float
+    without: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why the teacher doubts: the greedy answer's tokens, the samples, their similarity (K, K) and SAR."""
+
+    tokens: tuple[TokenExplanation, ...]
+    samples: tuple[Sample, ...]
+    similarity: np.ndarray
+    score: SarScore | Unscored
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Everything that one question brought: first answer, decision, what was read, final answer."""
+
+    question: Question
+    first: Answer
+    decision: Decision
+    retrieved: Retrieved | None
+    final: Answer
+    seconds: float
+    explanation: Explanation | None = None

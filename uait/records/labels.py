@@ -1,0 +1,73 @@
+"""What the teacher says of a question, what is learned from it, and the adapter that came of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from uait.records.base import require, unit
+from uait.records.questions import Question
+from uait.records.samples import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What the teacher says of one question: the greedy answer, its confidence, and whether it is right.
+
+    `confidence` is None exactly when `unscored` names a reason; `raw_confidence` is the value before calibration.
+    """
+
+    question: Question
+    answer: str
+    confidence: float | None
+    raw_confidence: float | None
+    sar: float | None
+    is_correct: bool | None
+    unscored: Reason | None = None
+    samples: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unit(f"confidence of {self.question.id!r}", self.confidence)
+        require(
+            (self.confidence is None) == (self.unscored is not None),
+            f"Label of {self.question.id!r}: a confidence or a reason for its absence, exactly one of the two.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingExample:
+    """One row to learn from: the question, and the completion `answer; 87.3%`."""
+
+    question: Question
+    completion: str
+    confidence: float
+    is_correct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DistilledSet:
+    """What is kept for tuning, split by question, with every drop counted by reason."""
+
+    train: tuple[TrainingExample, ...]
+    dev: tuple[TrainingExample, ...]
+    kept: dict[str, int]
+    dropped: dict[str, int]
+    histogram: tuple[int, ...]
+    entropy_bits: float
+    warning: str | None = None
+
+    def __post_init__(self) -> None:
+        shared = {e.question.id for e in self.train} & {e.question.id for e in self.dev}
+        require(
+            not shared, f"{len(shared)} questions are in train and dev, e.g. {sorted(shared)[:1]}; split by question."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A tuned LoRA adapter on disk and the card saved beside it."""
+
+    path: str
+    base_model_id: str
+    data_hash: str
+    settings: dict[str, Any]
+    metrics: dict[str, Any]
+    threshold: float | None = None

@@ -1,0 +1,55 @@
+"""What was measured: results per method and split, and where they come from."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a record comes from: enough to make it again."""
+
+    model_id: str
+    adapter_id: str | None
+    settings: dict[str, Any]
+    seed: int
+    package_version: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class MethodResult:
+    """How well one method's confidence tells right from wrong on one question set; intervals are 95 % bootstrap."""
+
+    method: str
+    split: str
+    n: int
+    n_unscored: int
+    accuracy: float
+    auroc: float | None
+    auroc_interval: tuple[float, float] | None
+    auprc: float | None
+    ece: float | None
+    brier: float | None
+    risk_coverage_area: float | None
+    reliability: tuple[tuple[float, float, int], ...] = ()  # per bin: mean confidence, accuracy, count
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPoint:
+    """What a tuning on the labels that one distillation threshold keeps (None: all) came to; `kept`: right, wrong."""
+
+    threshold: float | None
+    kept: dict[str, int]
+    results: tuple[MethodResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EvalReport:
+    """One evaluation: a result per method and split, the paper's two figures, per-question rows, provenance."""
+
+    results: tuple[MethodResult, ...]
+    threshold_sweep: dict[str, Any]
+    budget_curve: dict[str, Any]
+    extras: dict[str, Any]
+    rows: tuple[dict[str, Any], ...] = field(repr=False)
+    provenance: Provenance | None = None

@@ -1,0 +1,1 @@
+"""Question -> passages, from the bundled encyclopaedia or the web."""

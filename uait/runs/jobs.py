@@ -1,0 +1,393 @@
+"""Long work in a process of its own: started, watched and stopped through the files of its run folder alone.
+
+In: a folder, a verb, settings. Out: a JobStatus, the same after a reload, from another window or another server.
+A job holds a lock on its folder for as long as it lives, and the kernel drops it when the job dies, however it dies;
+so "running" is never shown for one that is gone. One job at a time works, whichever visitor's; the others wait in turn.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, NoReturn
+
+from uait.records.errors import DataError, UaitError
+from uait.records import Progress
+from uait.settings import Settings, from_dict, runs_folder, to_dict
+from uait.data.files import append_jsonl, read_json, write_json
+
+VERBS = ("label", "distill", "tune", "evaluate")
+JOB, PID, LOCK, STOP, EVENTS, LOG, SLOT = (
+    "job.json", "job.pid", "job.lock", "job.stop", "events.jsonl", "job.log", ".slot",
+)  # fmt: skip
+GRACE = 30.0  # seconds from the polite signal to the other one: a tuning step and its checkpoint fit in
+_LOOK_AGAIN = 0.3  # seconds between two looks of a waiting job
+_PROGRESS_EVERY = 0.25  # seconds: progress is written no more often
+_TAIL = 8  # lines of the log shown with a failure
+
+
+class JobState(str, Enum):
+    """What a job is doing, as the page says it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    DONE = "done"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """How a job stands. `place`: how many come before it; `seconds` since it began (or began to wait).
+
+    `rate` is in `done` per second since the job's first progress, `eta` the seconds left at that rate.
+    """
+
+    folder: Path
+    verb: str
+    state: JobState
+    place: int = 0
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    note: str = ""
+    seconds: float = 0.0
+    rate: float | None = None
+    eta: float | None = None
+    log_tail: tuple[str, ...] = ()
+    next_step: str = ""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a process of this job exists."""
+        return self.state in (JobState.QUEUED, JobState.RUNNING, JobState.STOPPING)
+
+
+# -- from outside: start, status, stop -------------------------------------------------------------
+
+
+def start(folder: Path | str, verb: str, settings: Settings) -> JobStatus:
+    """The status of the job just started; started again on the same folder, the work goes on where it ended.
+
+    Raises DataError when the verb is unknown or the folder's job still lives.
+    """
+    folder = Path(folder).resolve()
+    if verb not in VERBS:
+        raise DataError(f"{verb!r} is no job; choose one of {', '.join(VERBS)}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = _locked(folder)
+    try:
+        for name in (STOP, EVENTS, PID):
+            (folder / name).unlink(missing_ok=True)
+        write_json(folder / JOB, {"verb": verb, "settings": to_dict(settings), "submitted": time.time()})
+        with open(folder / LOG, "ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "uait.runs.jobs", str(folder), str(lock)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,), env=_environment(),
+                start_new_session=True,
+            )  # fmt: skip
+        (folder / PID).write_text(str(process.pid), encoding="ascii")
+    finally:
+        os.close(lock)  # the job has its own
+    threading.Thread(target=process.wait, daemon=True).start()  # else a dead job stays on as a zombie
+    found = status(folder)
+    if found is None:
+        raise DataError(f"{folder} was deleted while its job began; start it again.")
+    return found
+
+
+def resume(folder: Path | str) -> JobStatus:
+    """The status of the folder's last job, started again with its own settings.
+
+    Raises DataError when the folder has no job (or was deleted), or when it still lives.
+    """
+    job = _job(Path(folder))
+    if job is None:
+        raise DataError(f"{Path(folder).name} holds no job to go on with; start a new one.")
+    return start(folder, job["verb"], from_dict(job["settings"]))
+
+
+def status(folder: Path | str) -> JobStatus | None:
+    """How the folder's job stands, or None when the folder has none (or was deleted)."""
+    folder = Path(folder)
+    job = _job(folder)
+    if job is None:
+        return None
+    rows, now = _events(folder), time.time()
+    if not rows and _is_alive(folder):
+        state = JobState.STOPPING if (folder / STOP).exists() else JobState.QUEUED
+        earlier = [path for path in _waiting(_shared(folder), until=job["submitted"]) if path != folder.resolve()]
+        place = len(earlier) + _is_held(_shared(folder) / SLOT)
+        return JobStatus(folder, job["verb"], state, place, seconds=now - job["submitted"])
+    return _worked(folder, job["verb"], rows, now)
+
+
+def stop(folder: Path | str, grace: float = GRACE) -> None:
+    """Nothing; the job ends after the step under way and keeps what is done, or is killed after `grace` seconds."""
+    folder = Path(folder)
+    pid = _pid(folder)
+    if pid is None:
+        return
+    (folder / STOP).touch()
+    _signal(folder, pid, signal.SIGTERM)
+    killer = threading.Timer(grace, _signal, (folder, pid, signal.SIGKILL))
+    killer.daemon = True
+    killer.start()
+
+
+def forget(folder: Path | str, patience: float = 5.0) -> None:
+    """Nothing; the folder's job is killed where it stands, and its files are removed; what it made stays.
+
+    Raises DataError when the job can't be ended within `patience` seconds.
+    """
+    folder, end = Path(folder), time.monotonic() + patience
+    while _is_alive(folder):
+        if (pid := _pid(folder)) is not None:
+            _signal(folder, pid, signal.SIGKILL)
+        if time.monotonic() > end:
+            raise DataError(f"The job of {folder.name} can't be ended yet; try again in a moment.")
+        time.sleep(0.05)
+    for name in (JOB, PID, STOP, EVENTS, LOG):
+        (folder / name).unlink(missing_ok=True)
+
+
+def runs(root: Path | str) -> list[Path]:
+    """The folders below `root` that hold a run, the newest first: their names begin with the time."""
+    found = [path for name in (JOB, "settings.json") for path in Path(root).glob(f"*/{name}")]
+    return sorted({path.parent for path in found}, key=lambda path: path.name, reverse=True)
+
+
+def find(root: Path | str, name: str | None) -> Path | None:
+    """The run of this name below `root`, or None: a name from a page is never taken for a path."""
+    return next((path for path in runs(root) if path.name == name), None)
+
+
+def new_name(root: Path | str, verb: str) -> str:
+    """A name for a new run below `root`: the time first, so that names sort by it."""
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{verb}"
+    taken = [path.name for path in Path(root).glob(f"{name}*")]
+    return f"{name}-{len(taken) + 1}" if taken else name
+
+
+def _worked(folder: Path, verb: str, rows: list[dict[str, Any]], now: float) -> JobStatus:
+    """The status of a job that has begun, or died before it did."""
+    last = rows[-1] if rows else {"kind": "", "time": now}
+    alive = _is_alive(folder)
+    began = rows[0]["time"] if rows else now
+    done, total, first = last.get("done", 0), last.get("total", 0), rows[1] if len(rows) > 1 else last
+    elapsed, moved = last["time"] - first["time"], done - first.get("done", 0)
+    is_one_stage = last.get("stage") == first.get("stage")  # else the two counts have nothing to do with each other
+    rate = moved / elapsed if is_one_stage and moved > 0 and elapsed > 0 else None
+    note, next_step, tail = str(last.get("note", "")), "", ()
+    if last["kind"] == "done":
+        state = JobState.DONE
+    elif last["kind"] == "failed":
+        state, tail, next_step = JobState.FAILED, _log_tail(folder), str(last.get("next_step", ""))
+    elif (folder / STOP).exists():
+        state = JobState.STOPPING if alive else JobState.STOPPED
+        next_step = "" if alive else "What is done is kept; Resume goes on from there."
+    elif alive:
+        state = JobState.RUNNING
+    else:
+        state, tail = JobState.FAILED, _log_tail(folder)
+        note = "The job ended without a word; it was killed, or the machine ran out of memory."
+        next_step = "What is done is kept; Resume goes on from there."
+    ended = now if alive and state is not JobState.DONE else last["time"]
+    eta = (total - done) / rate if rate and state is JobState.RUNNING else None
+    return JobStatus(
+        folder, verb, state, 0, str(last.get("stage", "")), done, total, note, ended - began, rate, eta, tail, next_step
+    )
+
+
+def _job(folder: Path) -> dict[str, Any] | None:
+    try:
+        job = read_json(folder / JOB)
+    except DataError:
+        return None
+    return job if isinstance(job, dict) and "verb" in job and "submitted" in job else None
+
+
+def _events(folder: Path) -> list[dict[str, Any]]:
+    """The begin, the first progress and the last event: all that a status needs, however long the file is."""
+    try:
+        lines = (folder / EVENTS).read_bytes().splitlines()
+    except OSError:
+        return []
+    rows = []
+    for line in [*lines[:2], *lines[max(2, len(lines) - 2) :]]:
+        with suppress(ValueError):  # the last line may be half written
+            rows.append(json.loads(line))
+    return rows
+
+
+def _log_tail(folder: Path) -> tuple[str, ...]:
+    try:
+        text = (folder / LOG).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ()
+    return tuple(line for line in text.splitlines() if line.strip())[-_TAIL:]
+
+
+def _environment() -> dict[str, str]:
+    """This process's, with the package findable from wherever the page was started."""
+    package = str(Path(__file__).resolve().parents[2])
+    others = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{others}" if others else package}
+
+
+# -- locks -----------------------------------------------------------------------------------------
+
+
+def _locked(folder: Path) -> int:
+    """The descriptor of the folder's lock, held. Raises DataError when its job still lives."""
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    ended = any(row.get("kind") in ("done", "failed") for row in _events(folder)[-1:])
+    for _ in range(200 if ended else 20):  # a status just being read holds it for a moment, a job going home for longer
+        if _try_lock(descriptor, fcntl.LOCK_EX):
+            return descriptor
+        time.sleep(0.05)
+    os.close(descriptor)
+    raise DataError(f"{folder.name} is already at work; stop it first, or wait until it is through.")
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _try_lock(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
+def _is_alive(folder: Path) -> bool:
+    return _is_held(folder / LOCK)
+
+
+def _shared(folder: Path) -> Path:
+    """The folder with the one slot that this run waits for: that of all the page's runs, whichever visitor's."""
+    root = runs_folder().resolve()
+    return root if root in folder.resolve().parents else folder.resolve().parent
+
+
+def _pid(folder: Path) -> int | None:
+    """The living job's process, or None: its lock says that the number in job.pid is still its own."""
+    with suppress(OSError, ValueError):
+        if _is_alive(folder):
+            return int((folder / PID).read_text(encoding="ascii"))
+    return None
+
+
+def _signal(folder: Path, pid: int, number: int) -> None:
+    """Sends the signal unless that job is gone; the folder may have another one by now, which is left alone."""
+    if _pid(folder) == pid:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _waiting(root: Path, until: float = float("inf")) -> list[Path]:
+    """The runs below `root`, or below a visitor's folder there, whose jobs live and have not begun, in their turn."""
+    found = []
+    for path in (path.parent for depth in ("*", "*/*") for path in root.glob(f"{depth}/{JOB}")):
+        job = _job(path)
+        if job and job["submitted"] <= until and not (path / EVENTS).exists() and _is_alive(path):
+            found.append((job["submitted"], path))
+    return [path for _, path in sorted(found)]
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Waits for its turn, and holds the one slot of the folder above inside the block."""
+    root = _shared(folder)
+    slot = os.open(root / SLOT, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        while _waiting(root)[:1] != [folder] or not _try_lock(slot, fcntl.LOCK_EX):
+            time.sleep(_LOOK_AGAIN)
+        yield
+    finally:
+        os.close(slot)
+
+
+# -- inside the job's own process --------------------------------------------------------------------
+
+
+def main(folder: Path, lock: int) -> int:
+    """The exit code: 0 when the work is done, 1 when it failed, 143 when it was stopped."""
+    os.set_inheritable(lock, False)  # no child of the job may keep its folder locked
+    signal.signal(signal.SIGTERM, _leave)
+    job = read_json(folder / JOB)
+    with _turn(folder):
+        _write(folder, "begun")
+        try:
+            from uait.stages import work  # noqa: PLC0415 - a waiting job needs no torch
+
+            _follow(folder, work.run(job["verb"], folder, from_dict(job["settings"])))
+        except UaitError as err:
+            _write(folder, "failed", note=str(err))
+            return 1
+        except Exception as err:
+            traceback.print_exc()
+            note = f"Something nobody foresaw went wrong ({type(err).__name__})."
+            _write(folder, "failed", note=note, next_step="The log has the details; Resume tries again.")
+            return 1
+    return 0
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _follow(folder: Path, events: Generator[Any, None, None]) -> None:
+    """Writes the work's progress, the first of each stage and then not too often, and its end."""
+    stage, written = "", 0.0
+    last = Progress("", 0, 0)
+    with closing(events):  # a stop reaches the stage here and now: it ends its step and saves
+        for event in events:
+            if not isinstance(event, Progress):
+                continue
+            last = event
+            if event.stage != stage or time.monotonic() - written >= _PROGRESS_EVERY:
+                stage, written = event.stage, time.monotonic()
+                sys.stderr.write(f"{stage} {event.done}/{event.total} {event.note}\n")  # the last lines of a job's log
+                _write(folder, "progress", **_plain(event))
+    _write(folder, "done", **_plain(last))
+
+
+def _plain(event: Progress) -> dict[str, Any]:
+    return {"stage": event.stage, "done": event.done, "total": event.total, "note": event.note}
+
+
+def _write(folder: Path, kind: str, **values: Any) -> None:
+    append_jsonl(folder / EVENTS, {"time": time.time(), "kind": kind, **values})
+
+
+if __name__ == "__main__":
+    try:
+        code = main(Path(sys.argv[1]), int(sys.argv[2]))
+    except SystemExit as stopped:
+        code = int(stopped.code or 0)
+    sys.stderr.flush()
+    os._exit(code)  # all is written; taking the libraries down takes seconds in which the folder would stay locked

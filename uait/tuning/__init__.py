@@ -1,0 +1,1 @@
+"""Labels -> adapter: examples, losses, the trainer, rounds."""

@@ -1,0 +1,57 @@
+"""Stage 3, what is taught: examples as rows of token ids, and the loss over them.
+
+Knows nothing about schedules, checkpoints or adapters' folders.
+"""
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+import torch
+
+from uait.method.prompts import question_prompt
+from uait.models.loading import LanguageModel
+from uait.records import TrainingExample
+from uait.records.errors import TrainingError
+
+IGNORED = -100  # the label that PyTorch's cross-entropy leaves out
+
+
+def encode(lm: LanguageModel, examples: Sequence[TrainingExample]) -> list[dict[str, list[int]]]:
+    """Per example `input_ids`, `attention_mask`, `labels` and `is_answer`, each (T,); labels are -100 on the prompt.
+
+    `is_answer` is 1 on the tokens of the answer, and 0 from the `;` before the number on, and on a token that a
+    tokeniser has merged with it. Raises TrainingError when an example is longer than the model reads.
+    """
+    # Prompt and completion are tokenised apart and joined as ids. The prompt's ids are then exactly those that
+    # answering feeds, and the completion starts as a fresh text does: with a word-start mark for SentencePiece
+    # ("\u2581Paris") and for byte-level BPE with add_prefix_space ("\u0120Paris"), without one for the others. That is
+    # how a model goes on after its turn marker; tokenising the whole could merge across the border.
+    chats = [lm.chat(question_prompt(lm.prompts, example.question.text)) for example in examples]
+    prompts = lm.tokenizer(chats, add_special_tokens=False)["input_ids"]
+    completions = lm.tokenizer([example.completion for example in examples], add_special_tokens=False)["input_ids"]
+    answers = [example.completion.rpartition(";")[0] for example in examples]
+    said = lm.tokenizer(answers, add_special_tokens=False)["input_ids"]
+    rows = []
+    for example, prompt, completion, answer in zip(examples, prompts, completions, said, strict=True):
+        taught = [*completion, lm.tokenizer.eos_token_id]
+        n_answer = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(answer, completion, strict=False)))
+        n_tokens = len(prompt) + len(taught)
+        if lm.max_tokens is not None and n_tokens > lm.max_tokens:
+            raise TrainingError(
+                f"Question {example.question.id!r} and its answer have {n_tokens:,} tokens; this model reads "
+                f"{lm.max_tokens:,}. Shorten the question or leave it out."
+            )
+        labels = [IGNORED] * len(prompt) + taught
+        is_answer = [0] * len(prompt) + [1] * n_answer + [0] * (len(taught) - n_answer)
+        row = {"input_ids": prompt + taught, "attention_mask": [1] * n_tokens, "labels": labels, "is_answer": is_answer}
+        rows.append(row)
+    return rows
+
+
+def collate(rows: Sequence[dict[str, list[int]]], pad_id: int) -> dict[str, torch.Tensor]:
+    """The rows as one batch (B, T), filled up on the right; no loss and no attention on what is filled up."""
+    length = max(len(row["input_ids"]) for row in rows)
+    fills = {"input_ids": pad_id, "attention_mask": 0, "labels": IGNORED, "is_answer": 0}
+    return {
+        key: torch.tensor([row[key] + [fill] * (length - len(row[key])) for row in rows]) for key, fill in fills.items()
+    }
