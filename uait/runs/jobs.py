@@ -21,10 +21,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NoReturn
 
-from uait.records.errors import DataError, UaitError
-from uait.records import Progress
-from uait.settings import Settings, from_dict, runs_folder, to_dict
 from uait.data.files import append_jsonl, read_json, write_json
+from uait.records import Progress
+from uait.records.errors import DataError, UaitError
+from uait.settings import Settings, from_dict, runs_folder, to_dict
 
 VERBS = ("label", "distill", "tune", "evaluate")
 JOB, PID, LOCK, STOP, EVENTS, LOG, SLOT = (

@@ -11,8 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from uait.runs import jobs
 from uait import settings
+from uait.runs import jobs
 
 IDLE = 24 * 3600.0  # seconds after which an unused folder is removed
 _EVERY = 3600.0  # seconds between two rounds of cleaning

@@ -1,0 +1,58 @@
+"""One run on disk: its settings and the files of its stages."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from uait.data.files import read_json, write_json
+from uait.records.errors import DataError
+from uait.settings import Settings, from_dict, to_dict
+
+# Where a run is carried on does not change what it finds.
+_MAY_DIFFER = {("model", "device")}
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run on disk: `settings.json` and the files of the stages that ran; each stage adds its own settings."""
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))
+        if self.path.exists() and not self.path.is_dir():
+            raise DataError(f"{self.path} is a file; a run needs a folder of its own. Choose another name.")
+
+    def file(self, name: str) -> Path:
+        """The path of one file in the folder."""
+        return self.path / name
+
+    def settings(self) -> Settings:
+        """The run's settings, with defaults for stages that have not run. Raises DataError when there are none."""
+        if not self.file("settings.json").exists():
+            raise DataError(f"{self.path} holds no settings.json, so it is no run; sample or label into it first.")
+        return from_dict(self._saved())
+
+    def save_settings(self, settings: Settings, stages: Iterable[str] | None = None) -> None:
+        """Nothing; the folder holds the settings of these stages (all without `stages`) beside those saved before.
+
+        Raises DataError when the folder holds other values for one of them: a run never mixes two settings.
+        """
+        wanted, saved = to_dict(settings), self._saved()
+        for stage in wanted if stages is None else stages:
+            for key, value in saved.get(stage, wanted[stage]).items():
+                if wanted[stage].get(key) != value and (stage, key) not in _MAY_DIFFER:
+                    raise DataError(
+                        f"{self.path} was made with {stage}.{key} = {value!r}, not {wanted[stage].get(key)!r}; "
+                        "use the same value, or another folder."
+                    )
+            saved.setdefault(stage, wanted[stage])
+        write_json(self.file("settings.json"), saved)
+
+    def _saved(self) -> dict[str, Any]:
+        path = self.file("settings.json")
+        saved = read_json(path) if path.exists() else {}
+        if not isinstance(saved, dict) or not all(isinstance(stage, dict) for stage in saved.values()):
+            raise DataError(f"{path} holds no settings by stage; delete it or restore it from a copy.")
+        return saved
