@@ -297,6 +297,12 @@ def runs_folder() -> Path:
     return Path(os.environ.get("UAIT_RUNS", "runs/page"))
 
 
+def data_folder() -> Path | None:
+    """A folder of question files that stands in for the hub: UAIT_DATA; None without it."""
+    value = os.environ.get("UAIT_DATA")
+    return Path(value) if value else None
+
+
 def allows_training() -> bool:
     """Whether the page may start long jobs: anywhere but on a Space, and there when UAIT_ALLOW_TRAINING is 1."""
     return not is_space() or os.environ.get("UAIT_ALLOW_TRAINING") == "1"
