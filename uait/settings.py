@@ -100,8 +100,9 @@ class LabelSettings(_Stage):
     calibration_fraction: float = _field(0.2, "share of the questions held out to fit the calibration", 0.01, 0.9)
     correctness: str = _field(
         "exact",
-        "right means: normalised exact match with any reference, or ROUGE-L above 0.5",
-        choices=("exact", "rouge"),
+        "right means: equal to a reference once normalised, that or a reference inside a short plain answer, or "
+        "ROUGE-L above 0.5",
+        choices=("exact", "contained", "rouge"),
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uait.method.correctness import is_correct, label_question, normalise_answer, rouge_l
+from uait.method.correctness import RULES, is_correct, label_question, normalise_answer, rouge_l
 from uait.records import Finish, Question, Reason, Sample, SampleSet, SarScore, Unscored
 from uait.records.errors import DataError, SettingsError
 
@@ -89,7 +89,7 @@ def test_without_references_nothing_is_right_or_wrong() -> None:
     assert is_correct("Paris", (), "exact") is None
 
 
-@pytest.mark.parametrize("rule", ["exact", "rouge"])
+@pytest.mark.parametrize("rule", RULES)
 def test_an_empty_answer_is_wrong_even_beside_an_empty_reference(rule: str) -> None:
     assert is_correct("  ", ("",), rule) is False
 
@@ -127,3 +127,105 @@ def test_a_question_without_references_is_labelled_neither_right_nor_wrong() -> 
 def test_the_score_of_another_question_is_refused() -> None:
     with pytest.raises(DataError, match="'q2' came with 'q1'"):
         label_question(_set(_sample("Paris")), Unscored("q2", Reason.EMPTY), "exact")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference"),
+    [
+        ("The symbol Mn stands for manganese", "manganese"),
+        ("It is Paris.", "Paris"),
+        ("paris, france", "Paris"),
+        ("The capital is the City of Dovemouth", "the City of Dovemouth"),
+        ("He was born in Sao Paulo", "São Paulo"),
+        ("The author is O'Neill", "O’Neill"),
+        ("Simon and Garfunkel sang it", "Simon & Garfunkel"),
+        ("The film is Dr. No", "Dr. No"),
+        ("It is New York, New York", "New York, New York"),
+        ("The symbol is Mn", "Mn"),
+        ("The atomic number is 8", "8"),
+        ("about 1,000,000 people", "1,000,000"),
+        ("It is in South Korea", "South Korea"),
+        ("AC/DC played it", "AC/DC"),
+        ("Paris", "Paris"),
+    ],
+)
+def test_a_short_answer_that_holds_the_reference_is_right_when_contained_counts(answer: str, reference: str) -> None:
+    assert is_correct(answer, (reference,), "contained") is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference"),
+    [
+        ("It is not Paris", "Paris"),
+        ("It isn't Paris", "Paris"),
+        ("It isn’t Paris", "Paris"),
+        ("Paris was never the capital", "Paris"),
+        ("No, Paris", "Paris"),
+        ("Paris or Lyon", "Paris"),
+        ("either Paris", "Paris"),
+        ("Lyon / Paris", "Paris"),
+        ("Lyon; Paris", "Paris"),
+        ("Lyon, Paris, Nice", "Paris"),
+        ("Lyon and Paris", "Paris"),
+        ("Paris and Lyon", "Paris"),
+        ("Lyon is larger than Paris", "Paris"),
+        ("In fact nobody can say whether it was Paris", "Paris"),  # 9 words
+        ("It is in South Korea", "Korea"),
+        ("a town near Paris", "Paris"),
+        ("Parisian", "Paris"),
+        ("8 million", "8"),
+        ("between 8 and 10", "8"),
+        ("8-10", "8"),
+        ("1.8", "8"),
+        ("the 18th", "18"),
+        ("It is in the city", "In"),
+        ("In the city", "In"),
+        ("vitamin K", "K"),
+        ("vitamin C", "Vitamin A"),
+        ("a man who sang", "The Who"),
+        ("Lyon", "Paris"),
+        ("", "Paris"),
+        ("...", "Paris"),
+    ],
+)
+def test_an_answer_that_only_mentions_the_reference_is_wrong(answer: str, reference: str) -> None:
+    assert is_correct(answer, (reference,), "contained") is False
+
+
+def test_only_the_contained_rule_looks_inside_an_answer() -> None:
+    assert is_correct("It is Paris.", ("Paris",), "exact") is False
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("answer", "is_right"),
+    [
+        ("B", True),
+        ("b", True),
+        ("(B)", True),
+        ("B.", True),
+        ("B. Nitrogen", True),
+        ("(b) nitrogen", True),
+        ("B) Argon", True),  # the letter is what was chosen
+        ("nitrogen", True),
+        ("The answer is B", True),
+        ("The correct answer is (B) nitrogen.", True),
+        ("A", False),
+        ("A. Nitrogen", False),  # "A" would fall as an article
+        ("(C)", False),
+        ("The answer is C: nitrogen", False),
+        ("argon", False),
+        ("B cells", False),
+    ],
+)
+def test_a_choice_is_judged_by_letter_or_text(answer: str, is_right: bool, rule: str) -> None:
+    assert is_correct(answer, ("Nitrogen", "B", "B. Nitrogen"), rule) is is_right
+
+
+def test_an_option_that_begins_like_a_letter_is_judged_by_its_text() -> None:
+    assert is_correct("E. coli", ("E. coli", "B", "B. E. coli"), "exact") is True
+
+
+def test_a_letter_is_no_choice_where_the_question_has_none() -> None:
+    assert is_correct("C", ("Carbon", "C"), "exact") is True
+    assert is_correct("D. Trump", ("Donald Trump", "D Trump"), "exact") is True

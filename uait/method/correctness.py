@@ -8,6 +8,7 @@ import string
 import unicodedata
 from collections.abc import Sequence
 
+from uait.method.containment import contains
 from uait.records import Label, SampleSet, SarScore, Unscored
 from uait.records.errors import DataError, SettingsError
 
@@ -16,6 +17,15 @@ ROUGE_THRESHOLD = 0.5  # the published evaluation's
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + "\u2018\u2019\u00b4", " "))
 _WORD = re.compile(r"[^\W_]+")
+
+RULES = ("exact", "contained", "rouge")
+# "B", "(b)", "B. Nitrogen", "The answer is B: nitrogen"; not "B cells" nor "A plaster"
+_OPTION = re.compile(
+    r"\W*(?:(?:the )?(?:(?:correct|right|best) )?(?:answer|option|choice)(?: is)?:?\s+)?"
+    r"\(?([A-J])(?:[).:](?=\W|$)|\s*$)",
+    re.IGNORECASE,
+)
+_LETTER_AND_TEXT = re.compile(r"[A-J]\. .")
 
 
 def normalise_answer(text: str) -> str:
@@ -50,17 +60,34 @@ def rouge_l(a: str, b: str) -> float:
 def is_correct(answer: str, references: Sequence[str], rule: str) -> bool | None:
     """Whether the answer is right by any of the references; None without references, and an empty answer is wrong.
 
-    `rule` 'exact': equal after `normalise_answer`; 'rouge': ROUGE-L above 0.5. Raises SettingsError on another rule.
+    `rule` 'exact': equal after `normalise_answer`; 'contained': that, or `contains`; 'rouge': ROUGE-L above 0.5.
+    An answer that names an option of a multiple-choice question by its letter is judged by the letter, whatever the
+    rule. Raises SettingsError on another rule.
     """
-    if rule not in ("exact", "rouge"):
-        raise SettingsError(f"label.correctness is {rule!r}; choose one of exact, rouge.")
+    if rule not in RULES:
+        raise SettingsError(f"label.correctness is {rule!r}; choose one of {', '.join(RULES)}.")
     if not references:
         return None
     if not answer.strip():
         return False
-    if rule == "exact":
-        return normalise_answer(answer) in {normalise_answer(reference) for reference in references}
-    return max(rouge_l(answer, reference) for reference in references) > ROUGE_THRESHOLD
+    option = _right_option(references)
+    if option is not None:
+        letter, text = option
+        chosen = _OPTION.match(answer) if answer.strip() != text else None  # "E. coli" can be an option's text
+        if chosen:
+            return chosen[1].upper() == letter
+        references = (text,)
+    if rule == "rouge":
+        return max(rouge_l(answer, reference) for reference in references) > ROUGE_THRESHOLD
+    if normalise_answer(answer) in {normalise_answer(reference) for reference in references}:
+        return True
+    return rule == "contained" and any(contains(answer, reference) for reference in references)
+
+
+def _right_option(references: Sequence[str]) -> tuple[str, str] | None:
+    """Letter and text of the right option where the references are both and "letter. text"; else None."""
+    options = ((r[0], r[3:]) for r in references if _LETTER_AND_TEXT.match(r))
+    return next((option for option in options if {*option} <= {*references}), None)
 
 
 def label_question(samples: SampleSet, score: SarScore | Unscored, rule: str) -> Label:
