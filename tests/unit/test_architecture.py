@@ -28,7 +28,7 @@ LIBRARIES = {
     "data": {"datasets", "huggingface_hub"},
     "method": {"sklearn"},
     "models": {"torch", "transformers", "peft", "safetensors", "sentence_transformers"},
-    "retrieval": {"bm25s", "ddgs"},
+    "retrieval": {"bm25s", "ddgs", "httpx"},
     "tuning": {"torch", "transformers", "peft", "accelerate"},
     "stages": {"torch"},
     "page": {"gradio", "plotly"},

@@ -1,6 +1,6 @@
 """Every value that crosses a file boundary, and the mistakes a user can mend: frozen, checked when made."""
 
-from uait.records.answers import Action, Answer, Decision, Explanation, Reply, TokenExplanation
+from uait.records.answers import Action, Answer, Decision, Explanation, Reply, StrongerAnswer, TokenExplanation
 from uait.records.events import Done, Event, Partial, Progress
 from uait.records.labels import Adapter, DistilledSet, Label, TrainingExample
 from uait.records.questions import Passage, Question, Retrieved
@@ -32,6 +32,7 @@ __all__ = [
     "Sample",
     "SampleSet",
     "SarScore",
+    "StrongerAnswer",
     "SweepPoint",
     "TokenExplanation",
     "TrainingExample",

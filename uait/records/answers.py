@@ -45,6 +45,18 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class StrongerAnswer:
+    """What a stronger model answered. Tokens read and written and their cost are None where they are not known."""
+
+    text: str
+    model_id: str
+    n_tokens_read: int | None
+    n_tokens_written: int | None
+    cost: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class TokenExplanation:
     """One token of the explained answer: probability, nats, relevance, share of the doubt, the sentence without it."""
 
