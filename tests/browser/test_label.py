@@ -129,7 +129,7 @@ def test_a_file_that_cannot_be_used_gets_a_sentence_and_the_next_one_works(tab: 
     tab.get_by_label("My own file").check()
     message = tab.locator("#label-message")
     wanted = {
-        "quiz.txt": ("What?", "quiz.txt is neither .csv nor .jsonl; save the questions as one of the two."),
+        "quiz.txt": ("What?", "quiz.txt is neither .csv, .jsonl nor .parquet; save the questions as one of the three."),
         "empty.csv": ("", "empty.csv holds no rows; write at least one question below the column names."),
         "short.csv": ("question,answer\nWho?\n", "short.csv, row 2: a cell is missing"),
         "other.csv": (

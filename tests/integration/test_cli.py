@@ -75,7 +75,7 @@ MISTAKES = [
     (["ask", "Who?", "--threshold", "2"], "answer.threshold is 2.0; choose a value from 0.0 to 1.0."),
     (["ask", "Who?", "--temp", "1"], "unrecognized arguments: --temp 1; see `python -m uait --help`."),
     (["label", "missing.jsonl", "--run", "runs/x"], "missing.jsonl can't be read"),
-    (["label", "README.md", "--run", "runs/x"], "README.md is neither .jsonl nor .csv"),
+    (["label", "README.md", "--run", "runs/x"], "README.md is neither .jsonl, .csv nor .parquet"),
     (["label", "questions.jsonl", "--run", "README.md"], "README.md is a file"),
     (["distill", "--run", "no/such/run"], "no/such/run holds no labels.jsonl; label questions into it first."),
     (["tune", "--run", "no/such/run"], "no/such/run holds no distilled.json; distil its labels first."),

@@ -9,11 +9,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from uait.data import named
-from uait.data.named import asked_part, names_a_set, read_set
+from uait.data.named import asked_part, names_a_set, read_questions_of, read_set
 from uait.data.sets import SETS, QuestionSet, choice_question
+from uait.data.uploads import read_table
 from uait.records import Question
 from uait.records.errors import DataError
 
@@ -279,3 +282,29 @@ def test_without_a_hub_one_sentence_says_what_to_do(source: str, tmp_path: Path)
     (line,) = done.stdout.splitlines()
     assert source.partition("[")[0] in line and "UAIT_DATA" in line and "file" in line
     assert done.stderr == ""
+
+
+def test_a_parquet_file_holds_questions_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "own.parquet"
+    rows = [{"id": "a", "text": "Where?", "references": ["here", "there"]}, {"id": "b", "text": "Who?"}]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    assert read_questions_of(path) == [Question("a", "Where?", ("here", "there")), Question("b", "Who?")]
+    assert read_table(path).columns == ("id", "text", "references")
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.parquet"
+    path.write_text("id,text\na,Where?\n")
+    with pytest.raises(DataError, match=r"own\.parquet can't be read as Parquet"):
+        read_questions_of(path)
+
+
+def test_a_source_is_a_file_or_a_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UAIT_DATA", str(tmp_path))
+    (tmp_path / "sciq.jsonl").write_text('{"id": "set", "text": "Where?", "references": ["here"]}')
+    (tmp_path / "own.csv").write_text("id,text\nfile,Where?\n")
+    assert [q.id for q in read_questions_of("sciq[:1]")] == ["set"]
+    assert [q.id for q in read_questions_of(tmp_path / "own.csv")] == ["file"]
+    for source, sentence in [("nowhere.csv", "can't be read"), ("scix", "no question set"), ("a.txt", "neither")]:
+        with pytest.raises(DataError, match=sentence):
+            read_questions_of(source)

@@ -24,6 +24,7 @@ PACKAGE_OF = {
     "tokenizers": "transformers",
     "safetensors": "transformers",
     "huggingface_hub": "transformers",
+    "pyarrow": "datasets",
 }
 
 

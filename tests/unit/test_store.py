@@ -351,7 +351,7 @@ def test_csv_references_are_parted_by_a_bar(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "named"),
     [
-        ("q.txt", "a", "neither .jsonl nor .csv"),
+        ("q.txt", "a", "neither .jsonl, .csv nor .parquet"),
         ("q.csv", "", "holds no question"),
         ("q.csv", "id,text\n", "holds no question"),
         ("q.csv", "id,text\na,\n", r"q\.csv, row 2, column 'text'"),

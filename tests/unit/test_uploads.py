@@ -40,7 +40,7 @@ def test_a_jsonl_may_hold_lists_and_rows_are_numbered_where_no_id_is(tmp_path: P
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("quiz.txt", "a", r"quiz.txt is neither .csv nor .jsonl"),
+        ("quiz.txt", "a", r"quiz.txt is neither .csv, .jsonl nor .parquet"),
         ("quiz.csv", "", r"quiz.csv holds no rows"),
         ("quiz.csv", "id,question\n1\n", r"quiz.csv, row 2: a cell is missing"),
         ("quiz.csv", "id,question\n1,a,b\n", r"quiz.csv, row 2: too many cells"),

@@ -17,6 +17,7 @@ from urllib.request import urlopen
 from zipfile import BadZipFile, ZipFile
 
 from uait.data.files import read_jsonl, read_rows, write_jsonl
+from uait.data.questions import read_questions
 from uait.data.sets import SETS, QuestionSet, Row, choice_question, texts
 from uait.records import Question
 from uait.records.errors import DataError
@@ -44,6 +45,17 @@ class Part:
 def names_a_set(source: str) -> bool:
     """Whether the text asks for one of the named sets, rightly or not: `sciq`, `sciq[:10%]`."""
     return re.split(r"[:\[]", source, maxsplit=1)[0] in {each.name for each in SETS}
+
+
+def read_questions_of(source: Path | str, *, to_teach: bool = False) -> list[Question]:
+    """The questions of a file (.jsonl, .csv, .parquet) or of a named set (`sciq[:500]`).
+
+    A file of that name comes first. Raises DataError when there is neither, and on whatever is wrong with it.
+    """
+    path = Path(source)
+    if path.is_file() or (path.suffix and not names_a_set(str(source))):
+        return read_questions(path)
+    return read_set(str(source), to_teach=to_teach)
 
 
 def asked_part(source: str, *, to_teach: bool = False) -> Part:

@@ -1,4 +1,4 @@
-"""Question files (.jsonl, .csv) -> Question, or one sentence on what is wrong with them."""
+"""Question files (.jsonl, .csv, .parquet) -> Question, or one sentence on what is wrong with them."""
 
 import csv
 import io
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uait.data.files import _read_bytes, read_rows
+from uait.data.parquet import parquet_rows
 from uait.records import Question
 from uait.records.errors import DataError
 
@@ -14,14 +15,14 @@ _QUESTION_COLUMNS = ("id", "text", "references")
 
 
 def read_questions(path: Path | str) -> list[Question]:
-    """The questions of a .jsonl file (one {"id", "text", "references"} per line) or a .csv file with those columns.
+    """The questions of a .jsonl file (one {"id", "text", "references"} per line), or a .csv or .parquet file of them.
 
     `references` may be left out; in CSV several are parted by `|`. Raises DataError naming file, row and column.
     """
     path = Path(path)
-    readers = {".jsonl": read_rows, ".csv": _csv_rows}
+    readers = {".jsonl": read_rows, ".csv": _csv_rows, ".parquet": parquet_rows}
     if path.suffix.lower() not in readers:
-        raise DataError(f"{path} is neither .jsonl nor .csv; give questions as one of the two.")
+        raise DataError(f"{path} is neither .jsonl, .csv nor .parquet; give questions as one of the three.")
     questions: dict[str, Question] = {}
     for row, data in readers[path.suffix.lower()](path):
         question = _question(data, f"{path}, row {row}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from uait.data.files import read_rows
+from uait.data.parquet import parquet_rows
 from uait.records import Question
 from uait.records.errors import DataError
 
@@ -40,11 +41,11 @@ class Table:
 
 
 def read_table(path: Path | str) -> Table:
-    """The table in a .csv or .jsonl file. Raises DataError naming the file, and the row where it is broken."""
+    """The table in a .csv, .jsonl or .parquet file. Raises DataError naming the file, and the row that is broken."""
     path = Path(path)
-    readers = {".jsonl": _jsonl_rows, ".csv": _csv_rows}
+    readers = {".jsonl": _jsonl_rows, ".csv": _csv_rows, ".parquet": parquet_rows}
     if path.suffix.lower() not in readers:
-        raise DataError(f"{path.name} is neither .csv nor .jsonl; save the questions as one of the two.")
+        raise DataError(f"{path.name} is neither .csv, .jsonl nor .parquet; save the questions as one of the three.")
     rows = tuple(readers[path.suffix.lower()](path))
     if not rows:
         raise DataError(f"{path.name} holds no rows; write at least one question below the column names.")

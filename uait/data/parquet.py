@@ -1,0 +1,22 @@
+"""Rows of a Parquet file, as the readers of question files take them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from uait.records.errors import DataError
+
+
+def parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Row number (from 1) and cells of every row; empty cells are left out. Raises DataError when it is no Parquet."""
+    import pyarrow as pa  # half a second to load, for a format that few files have
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            rows = (row for batch in file.iter_batches() for row in batch.to_pylist())
+            for number, row in enumerate(rows, start=1):
+                yield number, {column: cell for column, cell in row.items() if cell is not None}
+    except (OSError, pa.ArrowException) as err:
+        reason = " ".join(str(err).split())[:120]
+        raise DataError(f"{path} can't be read as Parquet ({reason}); save it anew, or as .csv or .jsonl.") from err
