@@ -77,6 +77,9 @@ MISTAKES = [
     (["label", "missing.jsonl", "--run", "runs/x"], "missing.jsonl can't be read"),
     (["label", "README.md", "--run", "runs/x"], "README.md is neither .jsonl, .csv nor .parquet"),
     (["label", "questions.jsonl", "--run", "README.md"], "README.md is a file"),
+    (["label", "triviaqa[:5]", "--run", "runs/x"], "'triviaqa' is no question set; choose one of trivia_qa, sciq"),
+    (["label", "sciq[:10%]", "--run", "runs/x"], "names no part of a set"),
+    (["evaluate", "--questions", "popqa:train"], "popqa has no split 'train'; choose one of test."),
     (["distill", "--run", "no/such/run"], "no/such/run holds no labels.jsonl; label questions into it first."),
     (["tune", "--run", "no/such/run"], "no/such/run holds no distilled.json; distil its labels first."),
     (["evaluate", "--questions", "a/x.jsonl", "a/x.jsonl"], "a/x.jsonl can't be read"),
@@ -195,6 +198,19 @@ def test_the_whole_path_from_questions_to_a_measured_adapter(
     assert "| UaIT spoken |" in capsys.readouterr().out
     report = json.loads(Path(run_folder, "evaluation.json").read_text())
     assert report["provenance"]["adapter_id"] == adapter["path"]
+
+
+def test_a_named_set_is_labelled_and_measured_like_a_file(
+    folder: str, questions: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(questions, tmp_path / "sciq.jsonl")
+    monkeypatch.setenv("UAIT_DATA", str(tmp_path))
+    begun = ["--run", str(tmp_path / "run"), "--json"]
+    assert main(["label", "sciq[1:]", *begun, "--model", folder, "--adapter", "none", "--n-samples", "2"]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] == 1 / 2
+    assert main(["evaluate", *begun, "--questions", "sciq[:2]", questions, "--n-bootstrap", "10"]) == 0
+    results = json.loads(capsys.readouterr().out)["results"]
+    assert {(result["split"], result["n"]) for result in results} == {("sciq-2", 2), ("questions", 3)}
 
 
 def test_progress_is_one_bar_on_stderr(

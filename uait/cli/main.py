@@ -29,7 +29,7 @@ from uait.cli.terminal import (
     reply_lines,
 )
 from uait.data.json import to_json
-from uait.data.questions import read_questions
+from uait.data.named import name_of, read_questions_of
 from uait.method.prompts import sanitise
 from uait.records import Adapter, DistilledSet, Done, EvalReport, Event, Label, Partial, Progress, Question, Reply
 from uait.records.errors import DataError, UaitError
@@ -37,6 +37,7 @@ from uait.runs.folder import RunFolder
 from uait.settings import Settings, is_port
 
 PROG = "python -m uait"
+_SOURCES = "a .jsonl, .csv or .parquet file of id, text, references, or a set such as sciq[:500]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,13 @@ def _parser(settings: Settings) -> Parser:
     )
     serve = verb(_serve, ("model", "answer", "retrieval", "sampling"), "open the page")
     for stage in (sample, label):
-        stage.add_argument("questions", metavar="QUESTIONS", type=Path, help=".jsonl or .csv: id, text, references")
+        stage.add_argument("questions", metavar="QUESTIONS", help=f"{_SOURCES} (without a split the one to teach with)")
     for stage in (sample, label, distill, tune):
         stage.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="the run; resumed if it was begun")
     tune.add_argument("--out", type=Path, metavar="FOLDER", help="the adapter's folder (default: adapter in the run)")
     evaluate.add_argument("--run", type=Path, metavar="FOLDER", help="keep the results here, and measure its adapter")
     evaluate.add_argument(
-        "--questions", type=Path, nargs="+", metavar="FILE", help="one set each (default: the recorded ones)"
+        "--questions", nargs="+", metavar="QUESTIONS", help=f"each {_SOURCES} (default: the recorded ones)"
     )
     serve.add_argument("--host", help="the address to listen on (default: UAIT_HOST, else this machine only)")
     serve.add_argument("--port", type=_port, metavar="N", help="the port to listen on (default: UAIT_PORT, else 7860)")
@@ -126,7 +127,11 @@ def _ask(options: Namespace, settings: Settings) -> Outcome:
 
 
 def _sample(options: Namespace, settings: Settings) -> Outcome:
-    start, questions, folder = time.perf_counter(), read_questions(options.questions), RunFolder(options.run)
+    start, questions, folder = (
+        time.perf_counter(),
+        read_questions_of(options.questions, to_teach=True),
+        RunFolder(options.run),
+    )
     pipeline = _pipeline()
     n_questions: int = _followed(pipeline.sample_run(pipeline.load_engines(settings), questions, folder))
     path, n_samples = str(folder.file(pipeline.SAMPLES)), settings.sampling.n_samples
@@ -136,7 +141,7 @@ def _sample(options: Namespace, settings: Settings) -> Outcome:
 
 
 def _label(options: Namespace, settings: Settings) -> Outcome:
-    questions, folder = read_questions(options.questions), RunFolder(options.run)
+    questions, folder = read_questions_of(options.questions, to_teach=True), RunFolder(options.run)
     pipeline = _pipeline()
     labels: tuple[Label, ...] = _followed(pipeline.label_run(pipeline.load_engines(settings), questions, folder))
     path = str(folder.file(pipeline.LABELS if settings.label.calibrate == "none" else pipeline.CALIBRATED))
@@ -172,13 +177,13 @@ def _evaluate(options: Namespace, settings: Settings) -> Outcome:
     return Outcome(to_json(report), [evaluate.markdown_table(report)])
 
 
-def _splits(paths: Sequence[Path]) -> dict[str, list[Question]]:
-    """The questions of each file, by the file's name without its ending."""
+def _splits(sources: Sequence[str]) -> dict[str, list[Question]]:
+    """The questions of each source by its name."""
     splits: dict[str, list[Question]] = {}
-    for path in paths:
-        if path.stem in splits:
-            raise DataError(f"--questions names {path.stem!r} twice; each set needs a file name of its own.")
-        splits[path.stem] = read_questions(path)
+    for source in sources:
+        if name_of(source) in splits:
+            raise DataError(f"--questions names {name_of(source)!r} twice; each set needs a name of its own.")
+        splits[name_of(source)] = read_questions_of(source)
     return splits
 
 

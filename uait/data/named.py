@@ -58,6 +58,12 @@ def read_questions_of(source: Path | str, *, to_teach: bool = False) -> list[Que
     return read_set(str(source), to_teach=to_teach)
 
 
+def name_of(source: Path | str) -> str:
+    """A name for the source that can be a folder's: a file's without its ending, `sciq[:500]` as sciq-500."""
+    stem = str(source) if names_a_set(str(source)) else Path(source).stem
+    return re.sub(r"\W+", "-", stem).strip("-")
+
+
 def asked_part(source: str, *, to_teach: bool = False) -> Part:
     """The part of a set that `source` names; without a split the one that teaches or the one that measures.
 
@@ -93,7 +99,7 @@ def read_set(
     part, local = asked_part(source, to_teach=to_teach), data_folder()
     if local is not None:
         return _sliced(part, _local_questions(part, local))
-    kept = (cache or _cache_folder()) / f"{re.sub(r'[^a-z0-9_-]+', '-', part.source).strip('-')}.jsonl"
+    kept = (cache or _cache_folder()) / f"{name_of(part.source)}.jsonl"
     if kept.exists():
         return read_jsonl(kept, Question)
     questions = _sliced(part, _hub_questions(part, rows or hub_rows))

@@ -171,7 +171,9 @@ def _inputs(base: Settings, given: Sequence[Question]) -> _Inputs:
 
 def _upload() -> tuple[gr.File, list[gr.Dropdown], gr.Dataframe]:
     # without file_types: a file of another kind then gets a sentence of ours, which names what to do
-    file = gr.File(label="A .csv, .jsonl or .parquet file, one question per row, up to 20 MB", height=120, elem_id="label-file")
+    file = gr.File(
+        label="A .csv, .jsonl or .parquet file, one question per row, up to 20 MB", height=120, elem_id="label-file"
+    )
     with gr.Row():
         names = {
             "Column with the question": "What the model is asked.",
