@@ -308,3 +308,8 @@ def test_a_source_is_a_file_or_a_set(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for source, sentence in [("nowhere.csv", "can't be read"), ("scix", "no question set"), ("a.txt", "neither")]:
         with pytest.raises(DataError, match=sentence):
             read_questions_of(source)
+
+
+def test_readme_names_every_set() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    assert [name for name in NAMES if f"`{name}`" not in readme] == []
