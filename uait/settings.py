@@ -8,7 +8,8 @@ import math
 import os
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from uait.records.errors import SettingsError
@@ -23,18 +24,38 @@ def _field(
     return field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices})
 
 
+_KINDS: dict[type, str] = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
+
+
+def _is_of_type(value: Any, wanted: Any) -> bool:
+    """Whether the value is of the field's type: a whole number counts as a number, true and false do not."""
+    if isinstance(wanted, UnionType):
+        return any(_is_of_type(value, part) for part in get_args(wanted))
+    if wanted is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value) is wanted
+
+
+def _kind(wanted: Any) -> str:
+    parts = get_args(wanted) or (wanted,)
+    return " or ".join(_KINDS.get(part, "none") for part in parts)
+
+
 class _Stage:
     """Checks each field's range when a settings record is made."""
 
     __slots__ = ()
 
     def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
         for f in fields(self):  # type: ignore[arg-type]
             value, low, high = getattr(self, f.name), f.metadata.get("low"), f.metadata.get("high")
             choices = f.metadata.get("choices")
             name = f"{type(self).__name__.removesuffix('Settings').lower()}.{f.name}"
             if choices and value not in choices:
                 raise SettingsError(f"{name} is {value!r}; choose one of {', '.join(choices)}.")
+            if not _is_of_type(value, hints[f.name]):
+                raise SettingsError(f"{name} is {value!r}; it must be {_kind(hints[f.name])}.")
             if value is None or low is None or isinstance(value, str):
                 continue
             if not low <= value <= high:
@@ -151,6 +172,9 @@ class TuneSettings(_Stage):
     batch_size: int = _field(32, "examples per optimiser step", 1, 4096)
     epochs: float = _field(4.0, "passes over the examples", 0.01, 1000.0)
     max_steps: int | None = _field(None, "stop after this many steps ('none': run all epochs)", 1, 10**7)
+    keep_weight: float = _field(
+        5.0, "with answers 'base': weight of the answers' KL beside the number's loss", 0.0, 100.0
+    )
     save_steps: int = _field(50, "write a checkpoint every so many steps", 1, 10**6)
     seed: int = _field(42, "seed of the tuning", 0, 2**31 - 1)
 

@@ -287,3 +287,24 @@ def test_asking_the_probes_changes_nothing_in_what_is_learnt(
     asked, alone = (load_file(root / name / "adapter_model.safetensors") for name in ("asked", "alone"))
     assert looks == [0, 1, 2, 3, 4, 5, 6]
     assert asked.keys() == alone.keys() and all(torch.equal(asked[key], alone[key]) for key in asked)
+
+
+def test_forgetting_holds_the_lock_so_that_no_job_begins_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write_json(folder / jobs.JOB, {"verb": "label", "submitted": 0.0, "settings": {}})
+    refused: list[str] = []
+    unlink = Path.unlink
+
+    def watched(path: Path, missing_ok: bool = False) -> None:
+        with pytest.raises(DataError, match="already at work"):
+            jobs.start(folder, "label", Settings())
+        refused.append(path.name)
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", watched)
+    jobs.forget(folder)
+    assert jobs.JOB in refused
+    assert jobs.status(folder) is None

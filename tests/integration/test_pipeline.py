@@ -385,3 +385,16 @@ def test_the_threshold_is_the_users_else_the_adapters_else_the_default(
         answer=replace(settings.answer, threshold=named),
     )
     assert pipeline._threshold(chosen, tuned) == expected
+
+
+@pytest.mark.parametrize("changed", [{"text": "What is something else?"}, {"references": ("a mended answer",)}])
+def test_a_run_is_not_carried_on_with_other_questions_under_the_same_ids(
+    engines: Engines, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    questions = _questions(3)
+    list(label_run(engines, questions, RunFolder(tmp_path / "labels")))
+    list(sample_run(engines, questions, RunFolder(tmp_path / "samples")))
+    others = [*questions[:2], replace(questions[2], **changed)]
+    for run, folder in ((label_run, "labels"), (sample_run, "samples")):
+        with pytest.raises(DataError, match=f"holds question {questions[2].id!r} as .*another run folder"):
+            list(run(engines, others, RunFolder(tmp_path / folder)))

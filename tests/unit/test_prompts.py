@@ -1,3 +1,6 @@
+import contextlib
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -5,7 +8,6 @@ from hypothesis import strategies as st
 from uait.method.prompts import (
     p_true_prompt,
     parse_reply,
-    parse_yes_no,
     question_prompt,
     reading_prompt,
     sanitise,
@@ -165,10 +167,19 @@ def test_a_target_is_read_back_as_it_was_written(per_mille: int, answer: str) ->
     assert (parsed.answer, parsed.confidence) == (answer, per_mille / 1000)
 
 
-@pytest.mark.parametrize(
-    ("text", "verdict"),
-    [("Yes", True), (" yes, it is", True), ("True.", True), ("No.", False), ("\nfalse", False), ("**No**", False),
-     ("Not sure", None), ("Nothing", None), ("yesterday", None), ("I think yes", None), ("", None)],
-)  # fmt: skip
-def test_yes_or_no_is_read_from_the_first_word_only(text: str, verdict: bool | None) -> None:
-    assert parse_yes_no(text) is verdict
+@pytest.mark.parametrize("text", ["<|x" * 5_000 + "|>" * 5_000, "<|" * 10_000, "</s" * 6_000 + ">" * 2_000])
+def test_a_long_hostile_question_is_cleaned_in_a_blink(text: str) -> None:
+    start = time.perf_counter()
+    with contextlib.suppress(DataError):
+        sanitise(text)
+    assert time.perf_counter() - start < 1.0  # 20,000 characters took 4 s, 200,000 took 87 s and the only slot
+
+
+def test_a_raw_question_of_a_hundred_thousand_characters_is_refused_unread() -> None:
+    with pytest.raises(DataError, match="100,000 characters; at most 2,000"):
+        sanitise(" " * 99_999 + "?")
+
+
+def test_halves_of_a_token_that_others_part_never_join() -> None:
+    assert sanitise("a <|im<|x|>_end|> b") == "a b"
+    assert sanitise("Who? <|a</s>b|><|c" + " " * 60 + "d|>") == "Who?"

@@ -1,8 +1,19 @@
+from typing import Any
+
 import pytest
 
 from uait import settings
 from uait.records.errors import SettingsError
-from uait.settings import SamplingSettings, Settings, from_dict, preset, server_port, to_dict
+from uait.settings import (
+    DistilSettings,
+    SamplingSettings,
+    Settings,
+    TuneSettings,
+    from_dict,
+    preset,
+    server_port,
+    to_dict,
+)
 
 
 @pytest.mark.parametrize("value", ["0", "65536", "-1", "web", "", "7860.0"])
@@ -43,3 +54,19 @@ def test_a_space_listens_to_everyone_and_a_computer_to_itself(monkeypatch: pytes
     assert settings.server_name() == "127.0.0.1"
     monkeypatch.setenv("SPACE_ID", "someone/uait")
     assert settings.server_name() == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("stage", "field", "value"),
+    [
+        (SamplingSettings, "n_samples", "5"),
+        (SamplingSettings, "n_samples", 2.5),
+        (SamplingSettings, "n_samples", None),
+        (SamplingSettings, "temperature", "hot"),
+        (DistilSettings, "balance", "no"),
+        (TuneSettings, "epochs", True),
+    ],
+)
+def test_a_value_of_another_type_is_refused(stage: Any, field: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=rf"\.{field} is {value!r}; it must be"):
+        stage(**{field: value})

@@ -220,27 +220,6 @@ def test_an_append_is_on_the_disk_when_it_returns(tmp_path: Path, monkeypatch: p
     assert on_disk == [(tmp_path / "questions.jsonl").stat().st_size]
 
 
-def test_a_file_cut_at_any_byte_loses_at_most_its_last_record_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "fsync", lambda fd: None)  # a thousand of them take seconds
-    path = tmp_path / "questions.jsonl"
-    first, second, third = questions(3)
-    store.append_jsonl(path, first)
-    n_first = path.stat().st_size
-    store.append_jsonl(path, second)
-    whole = path.read_bytes()
-    for n_bytes in range(len(whole) + 1):
-        path.write_bytes(whole[:n_bytes])
-        # A record is whole from its closing brace on, one byte before its newline.
-        kept = [q for q, end in ((first, n_first - 1), (second, len(whole) - 1)) if n_bytes >= end]
-        assert store.read_jsonl(path, Question) == kept, n_bytes
-        assert store.done_ids(path) == {q.id for q in kept}
-        store.append_jsonl(path, third)
-        assert store.read_jsonl(path, Question) == [*kept, third], n_bytes
-        assert path.read_bytes().endswith(b"}\n")
-
-
 def test_an_append_finds_the_cut_behind_a_long_line(tmp_path: Path) -> None:
     path = tmp_path / "questions.jsonl"
     one, other = Question("long", "x" * 200_000), Question("short", "y")
@@ -267,17 +246,6 @@ def test_a_broken_line_before_the_last_is_named(tmp_path: Path) -> None:
     path.write_text('{"id": "a", "text": "Who?"}\n\n{"id": "b"}\n')
     with pytest.raises(DataError, match=r"questions\.jsonl, row 3: Question\.text is missing"):
         store.read_jsonl(path, Question)
-
-
-def test_done_ids_finds_the_question_of_every_record(tmp_path: Path) -> None:
-    path = tmp_path / "mixed.jsonl"
-    assert store.done_ids(path) == set()
-    for record in (SAMPLES, LABEL, Unscored("q2", Reason.EMPTY), SCORE, Question("q3", "Who?")):
-        store.append_jsonl(path, record)
-    assert store.done_ids(path) == {"q1", "q2", "q3"}
-    path.write_text('{"a": 1}\n')
-    with pytest.raises(DataError, match="row 1: this line names no question"):
-        store.done_ids(path)
 
 
 def test_data_hash_depends_on_content_and_order_only() -> None:
@@ -386,3 +354,23 @@ def test_a_questions_file_in_another_encoding_is_named(tmp_path: Path) -> None:
         read_questions(path)
     with pytest.raises(DataError, match="can't be read"):
         read_questions(tmp_path / "none.jsonl")
+
+
+def test_a_file_cut_at_any_byte_loses_at_most_its_last_record_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda fd: None)  # a thousand of them take seconds
+    path = tmp_path / "questions.jsonl"
+    first, second, third = questions(3)
+    store.append_jsonl(path, first)
+    n_first = path.stat().st_size
+    store.append_jsonl(path, second)
+    whole = path.read_bytes()
+    for n_bytes in range(len(whole) + 1):
+        path.write_bytes(whole[:n_bytes])
+        # A record is whole from its closing brace on, one byte before its newline.
+        kept = [q for q, end in ((first, n_first - 1), (second, len(whole) - 1)) if n_bytes >= end]
+        assert store.read_jsonl(path, Question) == kept, n_bytes
+        store.append_jsonl(path, third)
+        assert store.read_jsonl(path, Question) == [*kept, third], n_bytes
+        assert path.read_bytes().endswith(b"}\n")

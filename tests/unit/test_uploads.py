@@ -1,5 +1,6 @@
 """A visitor's file: what it holds, which columns are what, and a sentence with row and column when it is broken."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,30 @@ def test_saved_questions_are_read_back(tmp_path: Path) -> None:
     questions = [Question("1", "Où?", ("là",)), Question("2", "Why?")]
     write_jsonl(tmp_path / "questions.jsonl", questions)
     assert read_questions(tmp_path / "questions.jsonl") == questions
+
+
+def _columns(n: int) -> str:
+    return ",".join(f"c{i}" for i in range(n)) + "\n" + ",".join("x" * n) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("wide.csv", _columns(70), "70 columns; at most 64"),
+        ("wide.csv", _columns(500_000), "line 1: more than 64,000 characters"),
+        ("keys.jsonl", "{" + ", ".join(f'"k{i}": 1' for i in range(1_000)) + "}", "1,000 columns; at most 64"),
+        ("keys.jsonl", "{" + ", ".join(f'"k{i}": 1' for i in range(500_000)) + "}", "more than 64,000 characters"),
+        ("short.csv", "text\n" + "a\n" * 20_001, "more than 20,000 rows"),
+        ("large.csv", "text\n" + "a\n" * 5_100_000, "bytes; at most 10,000,000"),
+        ("cell.csv", "text\n" + "a" * 10_001 + "\n", "a cell has more than 10,000 characters"),
+    ],
+)
+def test_a_file_that_would_stop_the_page_is_refused_at_once(
+    tmp_path: Path, name: str, content: str, sentence: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    start = time.perf_counter()
+    with pytest.raises(DataError, match=sentence):
+        read_table(path)
+    assert time.perf_counter() - start < 1.0

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,18 +98,11 @@ def read_rows(path: Path | str, *, is_log: bool = False) -> Iterator[tuple[int, 
     path = Path(path)
     lines = _read_bytes(path).removeprefix(b"\xef\xbb\xbf").split(b"\n")
     for row, line in enumerate(lines, start=1):
-        data = _object(line)
+        data = json_object(line)
         if data is not None:
             yield row, data
         elif line.strip() and not (is_log and row == len(lines)):
             raise DataError(f"{path}, row {row}: this line is no JSON object; mend or delete it.")
-
-
-def done_ids(path: Path | str) -> set[str]:
-    """The ids of the questions that a JSONL file of records already holds; empty when there is no file yet."""
-    if not Path(path).exists():
-        return set()
-    return {_question_id(data, f"{path}, row {row}") for row, data in read_rows(path, is_log=True)}
 
 
 def data_hash(records: Iterable[Any]) -> str:
@@ -121,14 +114,6 @@ def data_hash(records: Iterable[Any]) -> str:
     return digest.hexdigest()
 
 
-def _question_id(data: Mapping[str, Any], where: str) -> str:
-    question = data.get("question")
-    found = question.get("id") if isinstance(question, dict) else data.get("question_id", data.get("id"))
-    if not isinstance(found, str):
-        raise DataError(f"{where}: this line names no question; mend or delete it.")
-    return found
-
-
 def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -136,7 +121,7 @@ def _read_bytes(path: Path) -> bytes:
         raise DataError(f"{path} can't be read ({err.strerror}); check the name and the rights.") from err
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def json_object(line: bytes) -> dict[str, Any] | None:
     """The object of one line, or None. A cut line is always noticed: the beginning of an object is never one itself."""
     try:
         data = json.loads(line.decode("utf-8", "surrogatepass"))
@@ -154,4 +139,4 @@ def _tail(file: Any) -> tuple[int, bool]:
         start = file.seek(start - step)
         tail = file.read(step) + tail
     rest = tail.rpartition(b"\n")[2]
-    return end - len(rest), not rest or _object(rest) is not None
+    return end - len(rest), not rest or json_object(rest) is not None

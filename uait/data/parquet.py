@@ -6,6 +6,9 @@ from typing import Any
 
 from uait.records.errors import DataError
 
+MAX_COLUMNS = 64
+ROWS_AT_ONCE = 100  # a small file can hold few, very large cells: they are seen before many are in memory
+
 
 def parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Row number (from 1) and cells of every row; empty cells are left out. Raises DataError when it is no Parquet."""
@@ -14,7 +17,10 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
     try:
         with pq.ParquetFile(path) as file:
-            rows = (row for batch in file.iter_batches() for row in batch.to_pylist())
+            n_columns = file.metadata.num_columns
+            if n_columns > MAX_COLUMNS:
+                raise DataError(f"{path.name} has {n_columns:,} columns; at most {MAX_COLUMNS} are read.")
+            rows = (row for batch in file.iter_batches(batch_size=ROWS_AT_ONCE) for row in batch.to_pylist())
             for number, row in enumerate(rows, start=1):
                 yield number, {column: cell for column, cell in row.items() if cell is not None}
     except (OSError, pa.ArrowException) as err:

@@ -4,17 +4,19 @@ Knows nothing about pages or models. Every error names the file's row and column
 """
 
 import csv
-import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from uait.data.files import read_rows
-from uait.data.parquet import parquet_rows
+from uait.data.files import json_object
+from uait.data.parquet import MAX_COLUMNS, parquet_rows
 from uait.records import Question
 from uait.records.errors import DataError
+
+# Checked while a file is read: a small file can't cost a large memory, and the largest allowed one reads in a second.
+MAX_BYTES, MAX_ROWS, MAX_LINE, MAX_CELL = 10_000_000, 20_000, 64_000, 10_000
 
 _TEXT_NAMES = ("text", "question", "prompt", "query", "input")
 _REFERENCE_NAMES = ("references", "reference", "answers", "answer", "target", "output", "label")
@@ -41,12 +43,19 @@ class Table:
 
 
 def read_table(path: Path | str) -> Table:
-    """The table in a .csv, .jsonl or .parquet file. Raises DataError naming the file, and the row that is broken."""
+    """The table in a .csv, .jsonl or .parquet file. Raises DataError naming the file, and the row that is broken.
+
+    At most 10 MB, 20,000 rows, 64 columns, 64,000 characters a line and 10,000 a cell; a larger one is refused unread.
+    """
     path = Path(path)
     readers = {".jsonl": _jsonl_rows, ".csv": _csv_rows, ".parquet": parquet_rows}
     if path.suffix.lower() not in readers:
         raise DataError(f"{path.name} is neither .csv, .jsonl nor .parquet; save the questions as one of the three.")
-    rows = tuple(readers[path.suffix.lower()](path))
+    if path.stat().st_size > MAX_BYTES:
+        raise DataError(
+            f"{path.name} has {path.stat().st_size:,} bytes; at most {MAX_BYTES:,} are read. Split the file."
+        )
+    rows = tuple(_capped(readers[path.suffix.lower()](path), path.name))
     if not rows:
         raise DataError(f"{path.name} holds no rows; write at least one question below the column names.")
     return Table(path.name, tuple(dict.fromkeys(str(column) for _, row in rows for column in row)), rows)
@@ -85,20 +94,47 @@ def _references(value: Any, where: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_word(part, where) for part in parts if part != ""))
 
 
-def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _capped(rows: Iterator[tuple[int, dict[str, Any]]], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows, one by one, for as long as the file keeps to the limits."""
+    for n, (number, row) in enumerate(rows, start=1):
+        if n > MAX_ROWS:
+            raise DataError(f"{name} has more than {MAX_ROWS:,} rows; split the file.")
+        _check_columns(row, f"{name}, row {number}")
+        if any(isinstance(cell, str) and len(cell) > MAX_CELL for cell in row.values()):
+            raise DataError(f"{name}, row {number}: a cell has more than {MAX_CELL:,} characters; shorten it.")
+        yield number, row
+
+
+def _check_columns(columns: Sized, where: str) -> None:
+    if len(columns) > MAX_COLUMNS:
+        raise DataError(f"{where} has {len(columns):,} columns; at most {MAX_COLUMNS} are read. Leave some out.")
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a text file, none longer than the limit, read one at a time."""
     try:
-        yield from read_rows(path)
-    except DataError as err:
-        raise DataError(str(err).replace(str(path), path.name)) from err
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), ""), start=1):
+                if len(line) > MAX_LINE:
+                    raise DataError(f"{path.name}, line {number}: more than {MAX_LINE:,} characters; shorten it.")
+                yield line
+    except UnicodeDecodeError as err:
+        raise DataError(f"{path.name} is not UTF-8 text (byte {err.start}); save it as UTF-8.") from err
+
+
+def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(_lines(path), start=1):
+        if line.strip():
+            row = json_object(line.encode("utf-8", "surrogatepass"))
+            if row is None:
+                raise DataError(f"{path.name}, row {number}: this line is no JSON object; mend or delete it.")
+            yield number, row
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    reader = csv.DictReader(_lines(path), strict=True)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as err:
-        raise DataError(f"{path.name} is not UTF-8 text (byte {err.start}); save it as UTF-8.") from err
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
+        _check_columns(reader.fieldnames or (), path.name)
         for cells in reader:
             if None in cells or None in cells.values():
                 what = "too many cells" if None in cells else "a cell is missing"

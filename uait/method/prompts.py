@@ -14,18 +14,19 @@ from uait.records.errors import DataError, SettingsError
 from uait.settings import PromptSettings
 
 MAX_QUESTION_CHARS = 2_000
+MAX_RAW_CHARS = 20_000  # of a question before it is cleaned: no one types that much around 2,000 characters
 MAX_PASSAGE_CHARS = 400
 
 # Tokens that open or close a turn in the common chat templates: as plain text they could forge a turn.
-_CONTROL_TOKEN = re.compile(
-    r"<[|\uff5c][^<>]{1,40}?[|\uff5c]>|</?s>|</?(?:bos|eos|pad|unk|mask)>|</?(?:start|end)_of_turn>|<</?SYS>>"
-    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]",
+_ENDS_IN_TOKEN = re.compile(
+    r"(?:<[|\uff5c][^<>]{1,40}?[|\uff5c]>|</?s>|</?(?:bos|eos|pad|unk|mask)>|</?(?:start|end)_of_turn>|<</?SYS>>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])\Z",
     re.IGNORECASE,
 )
+_LONGEST_TOKEN = 44  # "<|", 40 characters, "|>"
 _PLACEHOLDER = re.compile(r"\{(question|answer|passages)\}")
 # A number counts only right after a semicolon, and only when a per cent sign or the end of its line follows it.
 _STATED = re.compile(r";\s*([0-9]+(?:[.,][0-9]+)?)[ \t]*(?:%|(?=\.?[ \t]*(?:\n|$)))")
-_YES_NO = re.compile(r"\W*(yes|true|no|false)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,13 @@ class ParsedReply:
 def sanitise(text: str) -> str:
     """The question as one clean line: no control or zero-width characters, no chat-template tokens, single spaces.
 
-    Cleaning a clean text changes nothing. Raises DataError when nothing is left or more than 2,000 characters are.
+    Cleaning a clean text changes nothing. Raises DataError when nothing is left or more than 2,000 characters are;
+    a raw text of more than 20,000 is refused unread.
     """
+    if len(text) > MAX_RAW_CHARS:
+        raise DataError(
+            f"The question has {len(text):,} characters; at most {MAX_QUESTION_CHARS:,} are allowed. Shorten it."
+        )
     cleaned = _clean(text)
     if not cleaned:
         raise DataError("The question is empty; write a question, for example: What is the capital of France?")
@@ -68,7 +74,7 @@ def p_true_prompt(style: PromptSettings, text: str, answer: str) -> str:
 
 def reading_prompt(style: PromptSettings, text: str, passages: Sequence[Passage]) -> str:
     """The question with the passages' texts, one per line, each cleaned and cut to 400 characters."""
-    lines = [_clean(passage.text)[:MAX_PASSAGE_CHARS].strip() for passage in passages]
+    lines = [_clean(passage.text[:MAX_RAW_CHARS])[:MAX_PASSAGE_CHARS].strip() for passage in passages]
     values = {"question": sanitise(text), "passages": "\n".join(line for line in lines if line)}
     return _fill("reading", style.reading, values).strip()
 
@@ -100,19 +106,24 @@ def parse_reply(text: str) -> ParsedReply:
     return ParsedReply(text[: last.start()].strip(), round(percent / 100.0, 6) if percent <= 100.0 else None)
 
 
-def parse_yes_no(text: str) -> bool | None:
-    """True when the reply begins with yes or true, False with no or false, else None."""
-    found = _YES_NO.match(text)
-    return None if found is None else found[1].lower() in ("yes", "true")
-
-
 def _clean(text: str) -> str:
-    """`text` on one line without control characters, zero-width characters and chat-template tokens."""
+    """`text` on one line without control characters, zero-width characters and chat-template tokens.
+
+    One pass, in time linear in the text: a token is dropped as soon as it is complete, so that the halves around it
+    are seen together with what follows.
+    """
     text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-    previous = None
-    while text != previous:  # removing one token can join the halves of another
-        previous, text = text, " ".join(_CONTROL_TOKEN.sub(" ", text).split())
-    return text
+    kept: list[str] = []
+    for c in " ".join(text.split()):
+        if c == " " and kept[-1:] in ([], [" "]):
+            continue
+        kept.append(c)
+        found = _ENDS_IN_TOKEN.search("".join(kept[-_LONGEST_TOKEN:])) if c in ">]" else None
+        if found:
+            del kept[-len(found[0]) :]
+            if kept[-1:] not in ([], [" "]):
+                kept.append(" ")
+    return "".join(kept).strip()
 
 
 def _fill(name: str, template: str, values: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from uait.method.answers import Opinion
+from uait.page import limits
 from uait.records import Event, Explanation
 from uait.runs import visitors
 from uait.stages import compare as comparison
@@ -56,17 +57,21 @@ class Calls:
 
     def explain(self, text: str, adapter: str = SHIPPED, visitor: str = "") -> Explanation:
         """The teacher's view of one question."""
+        limits.check_question(text)
         return self._explain(self._ready(adapter, visitor), text)
 
     def compare(
         self, text: str, references: Sequence[str], adapter: str = SHIPPED, visitor: str = ""
     ) -> Iterator[Opinion]:
         """The opinions on one question, each as soon as it is there."""
+        limits.check_question(text)
         yield from self._compare(self._ready(adapter, visitor), text, references)
 
     def evaluate(self, split: str, n: int, adapter: str = SHIPPED, visitor: str = "") -> Iterator[Event]:
         """An evaluation of `n` questions of a split, last Done(EvalReport)."""
-        yield from self._evaluate(self._ready(adapter, visitor), split, n)
+        limits.check_evaluation(n)
+        with limits.one_evaluation():
+            yield from limits.in_time(self._evaluate(self._ready(adapter, visitor), split, n))
 
     def threshold(self, adapter: str, visitor: str = "") -> float:
         """From which confidence on this adapter's answers are trusted by default."""

@@ -17,8 +17,6 @@ from uait.records import Done, Event
 from uait.records.errors import DataError, UaitError
 from uait.stages.adapters import SHIPPED
 
-MOST = 100  # questions of one evaluation; more belong into a run of `python -m uait evaluate`
-
 
 def publish(calls: Calls, references: Callable[[str], tuple[str, ...] | None], splits: Sequence[str]) -> None:
     """Nothing; adds the endpoints to the current Blocks. Evaluating is offered where there are `splits`.
@@ -66,12 +64,12 @@ def publish(calls: Calls, references: Callable[[str], tuple[str, ...] | None], s
         with _in_words():
             return [to_json(opinion) for opinion in calls.compare(question, references(question) or (), adapter)]
 
-    def evaluate(split: str, n: int = 50, adapter: str = SHIPPED) -> list[dict[str, Any]]:
+    def evaluate(split: str, n: int = 20, adapter: str = SHIPPED) -> list[dict[str, Any]]:
         """Measures every method on questions of a held-out split; takes a minute or so.
 
         Args:
             split: "in-domain", "out-of-domain" or "out-of-world".
-            n: How many questions, up to 100.
+            n: How many questions; a Space allows 20.
             adapter: "shipped", "none" for the untuned base, or the name of a finished tuning.
 
         Returns:
@@ -80,13 +78,14 @@ def publish(calls: Calls, references: Callable[[str], tuple[str, ...] | None], s
         with _in_words():
             if split not in splits:
                 raise DataError(f"{split[:60]!r} is no split; choose one of {', '.join(splits)}.")
-            if not 1 <= n <= MOST:
-                raise DataError(f"n is {n}; choose a number from 1 to {MOST}.")
             return [to_json(result) for result in _last(calls.evaluate(split, n, adapter)).results]
 
     model: Any = {"concurrency_id": "model", "concurrency_limit": 1}
-    for endpoint in (ask, explain, compare, *([evaluate] if splits else [])):
+    for endpoint in (ask, explain, compare):
         gr.api(endpoint, **model)
+    if splits:
+        # a lane of its own, where a second one is refused at once: nobody's question waits behind evaluations
+        gr.api(evaluate, concurrency_id="evaluate", concurrency_limit=4)
 
 
 @contextmanager

@@ -150,19 +150,26 @@ def stop(folder: Path | str, grace: float = GRACE) -> None:
 
 
 def forget(folder: Path | str, patience: float = 5.0) -> None:
-    """Nothing; the folder's job is killed where it stands, and its files are removed; what it made stays.
+    """Kills the folder's job where it stands and removes its files; what it made stays.
 
+    The folder's lock is held meanwhile, so that no new job begins among files that are being removed.
     Raises DataError when the job can't be ended within `patience` seconds.
     """
     folder, end = Path(folder), time.monotonic() + patience
-    while _is_alive(folder):
-        if (pid := _pid(folder)) is not None:
-            _signal(folder, pid, signal.SIGKILL)
-        if time.monotonic() > end:
-            raise DataError(f"The job of {folder.name} can't be ended yet; try again in a moment.")
-        time.sleep(0.05)
-    for name in (JOB, PID, STOP, EVENTS, LOG):
-        (folder / name).unlink(missing_ok=True)
+    if not folder.is_dir():
+        return
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        while not _try_lock(descriptor, fcntl.LOCK_EX):
+            if (pid := _pid(folder)) is not None:
+                _signal(folder, pid, signal.SIGKILL)
+            if time.monotonic() > end:
+                raise DataError(f"The job of {folder.name} can't be ended yet; try again in a moment.")
+            time.sleep(0.05)
+        for name in (JOB, PID, STOP, EVENTS, LOG):
+            (folder / name).unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
 
 
 def runs(root: Path | str) -> list[Path]:

@@ -4,7 +4,7 @@ In: settings, questions, a run folder. Out: an iterator of typed events, the las
 line and the page alike. A stage that was killed goes on where its files end: nothing is sampled or labelled twice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -153,7 +153,9 @@ def sample_run(engines: Engines, questions: Sequence[Question], folder: RunFolde
     """Samples every question into the folder's samples.jsonl; Done(number of sample sets). Resumes."""
     folder.save_settings(engines.settings, ("prompts", "model", "sampling"))
     path = folder.file(SAMPLES)
-    done = {s.question.id for s in read_jsonl(path, SampleSet)} if path.exists() else set()
+    saved = [s.question for s in read_jsonl(path, SampleSet)] if path.exists() else []
+    check_same_questions(saved, questions, path)
+    done = {question.id for question in saved}
     todo = [question for question in questions if question.id not in done]
     yield Progress("sample", len(questions) - len(todo), len(questions))
     for n, samples in enumerate(
@@ -162,6 +164,22 @@ def sample_run(engines: Engines, questions: Sequence[Question], folder: RunFolde
         append_jsonl(path, samples)
         yield Progress("sample", len(questions) - len(todo) + n + 1, len(questions), samples.greedy.text)
     yield Done(len(questions))
+
+
+def check_same_questions(saved: Iterable[Question], asked: Sequence[Question], path: Path) -> None:
+    """Raises DataError naming the first question that the file at `path` holds with another text or other references.
+
+    A run goes on by id; the same id with other words would hand out the answers and verdicts of the old question.
+    """
+    by_id = {question.id: question for question in asked}
+    for question in saved:
+        now = by_id.get(question.id, question)
+        if now != question:
+            raise DataError(
+                f"{path} holds question {question.id!r} as {question.text!r:.80} with "
+                f"{list(question.references)!r:.80}; now it is {now.text!r:.80} with {list(now.references)!r:.80}. "
+                "Give the questions as they were, or use another run folder."
+            )
 
 
 def label_run(engines: Engines, questions: Sequence[Question], folder: RunFolder) -> Iterator[Event]:
@@ -173,15 +191,18 @@ def label_run(engines: Engines, questions: Sequence[Question], folder: RunFolder
     folder.save_settings(settings, ("prompts", "model", "sampling", "label"))
     path = folder.file(LABELS)
     labels = {label.question.id: label for label in read_jsonl(path, Label)} if path.exists() else {}
+    check_same_questions((label.question for label in labels.values()), questions, path)
     todo = [question for question in questions if question.id not in labels]
-    yield Progress("label", len(questions) - len(todo), len(questions))
+    n_done = len(questions) - len(todo)
+    yield Progress("label", n_done, len(questions))
     for batch in _sampled(engines, todo, folder):
         for samples, relevance in zip(batch, score_relevance(batch, engines.similarity), strict=True):
             score = sar_score(samples, relevance, settings.label.t)
             label = label_question(samples, score, settings.label.correctness)
             append_jsonl(path, label)
             labels[label.question.id] = label
-            yield Progress("label", sum(q.id in labels for q in questions), len(questions), _note(label))
+            n_done += 1
+            yield Progress("label", n_done, len(questions), _note(label))
     finished = tuple(labels[question.id] for question in questions)
     yield Done(_calibrated(finished, settings, folder))
 
@@ -193,6 +214,7 @@ def _sampled(engines: Engines, questions: Sequence[Question], folder: RunFolder)
     kept = [s for s in read_jsonl(path, SampleSet) if s.question.id in wanted] if path.exists() else []
     for start in range(0, len(kept), size):
         yield kept[start : start + size]
+    check_same_questions((samples.question for samples in kept), questions, path)
     have = {samples.question.id for samples in kept}
     missing = [question for question in questions if question.id not in have]
     for start in range(0, len(missing), size):

@@ -8,8 +8,6 @@ from transformers import Trainer
 
 from uait.tuning.examples import IGNORED
 
-KEPT = 5.0  # weight of keeping the answers, where they are kept; docs/LOG.md
-
 
 class LearnsAnswers(Trainer):
     """Next-token loss over the whole completion, as in the paper."""
@@ -23,7 +21,10 @@ class KeepsAnswers(Trainer):
     """Next-token loss over the number; over the answer before it, KL(base || tuned): what was said is not unlearned.
 
     An answer is learned neither from the reference nor from the model's own greedy reply, which would make it surer.
+    `keep_weight` weighs that KL beside the number's loss; docs/LOG.md has what other weights did.
     """
+
+    keep_weight = 5.0
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -39,5 +40,5 @@ class KeepsAnswers(Trainer):
         said = cross_entropy(tuned[is_number], after[is_number], reduction="sum")
         before = untuned[:, :-1][is_answer].float().log_softmax(-1)
         moved = kl_div(tuned[is_answer].log_softmax(-1), before, reduction="sum", log_target=True)
-        loss = (said + KEPT * moved) / (is_answer | is_number).sum()
+        loss = (said + self.keep_weight * moved) / (is_answer | is_number).sum()
         return (loss, outputs) if return_outputs else loss

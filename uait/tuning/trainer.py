@@ -162,6 +162,8 @@ def _trainer(tune: TuneSettings, lm: LanguageModel, distilled: DistilledSet, out
     collator = partial(collate, pad_id=lm.tokenizer.pad_token_id)
     kind = KeepsAnswers if tune.answers == "base" else LearnsAnswers
     trainer = kind(_with_lora(lm, tune), args, data_collator=collator, callbacks=[watch], **data)
+    if isinstance(trainer, KeepsAnswers):
+        trainer.keep_weight = tune.keep_weight
     trainer.remove_callback(PrinterCallback)
     return trainer
 

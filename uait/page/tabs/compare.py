@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.components import Component
 
 from uait.method.answers import Opinion
+from uait.page import limits
 from uait.page.components import Drawn, Examples, question_row
 from uait.page.views import answer as answer_view
 from uait.page.views import compare as compare_view
@@ -107,7 +108,7 @@ def _live_row(
     note = gr.Textbox(_IDLE, label="Live run", interactive=False, lines=1, elem_id="live-note")
     shown = gr.State(None)  # the lab's data from a live run, None for the recorded ones
     private: Any = {"api_visibility": "private"}
-    model: Any = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "hidden"}
+    model: Any = {"concurrency_id": "evaluate", "concurrency_limit": 4, "show_progress": "hidden"}
     running = run.click(_evaluating(evaluate, threshold), [split, n, *who], [note, shown], **model, **private)
     stop.click(lambda: "Stopped; nothing of it is kept.", None, note, cancels=[running], **private)
     again.click(lambda: (_IDLE, None), None, [note, shown], **private)
@@ -120,7 +121,7 @@ def _evaluating(
     def run(split: str, n: float, *who: str) -> Iterator[tuple[str, answer_view.Payload | None]]:
         yield f"Starting on {n:.0f} questions of {split} …", None
         try:
-            for event in evaluate(split, int(min(n, MAX_LIVE)), *who):
+            for event in evaluate(split, int(min(n, MAX_LIVE, limits.most_questions())), *who):
                 if isinstance(event, Progress):
                     yield f"{event.stage}, {event.done} of {event.total} questions", None
                 elif isinstance(event, Done):

@@ -1,0 +1,62 @@
+"""What one visitor may ask of a machine that others wait for: shorter questions, one evaluation at a time, in time.
+
+The limits of a Space are narrow, since its visitors do not know each other; on one's own machine they are wide.
+Every call of the model goes through `calls`, which asks here, so a raw request meets them like a button.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from uait import settings
+from uait.method.prompts import MAX_QUESTION_CHARS
+from uait.records import Event
+from uait.records.errors import DataError
+
+PUBLIC_QUESTION_CHARS = 400  # sampled K times: 2,000 characters held the model for 14 s
+PUBLIC_QUESTIONS, OWN_QUESTIONS = 20, 500  # of one evaluation
+PUBLIC_SECONDS, OWN_SECONDS = 60.0, 3600.0  # of one evaluation
+
+_evaluating = threading.Lock()
+
+
+def check_question(text: str) -> None:
+    """Raises DataError when a question that will be sampled several times is too long for a shared machine."""
+    longest = PUBLIC_QUESTION_CHARS if settings.is_space() else MAX_QUESTION_CHARS
+    if len(text) > longest:
+        raise DataError(
+            f"The question has {len(text):,} characters; asked several times here it may have {longest:,}. Shorten it."
+        )
+
+
+def most_questions() -> int:
+    """How many questions one evaluation from the page may ask."""
+    return PUBLIC_QUESTIONS if settings.is_space() else OWN_QUESTIONS
+
+
+def check_evaluation(n: int) -> None:
+    """Raises DataError when an evaluation of `n` questions is larger than one visitor may start."""
+    if not 1 <= n <= most_questions():
+        raise DataError(f"n is {n}; choose a number from 1 to {most_questions()}.")
+
+
+@contextmanager
+def one_evaluation() -> Iterator[None]:
+    """Holds the one place for an evaluation. Raises DataError at once when it is taken, so that none queue up."""
+    if not _evaluating.acquire(blocking=False):
+        raise DataError("The page is busy with another evaluation; try again in a minute.")
+    try:
+        yield
+    finally:
+        _evaluating.release()
+
+
+def in_time(events: Iterator[Event], clock: Callable[[], float] = time.monotonic) -> Iterator[Event]:
+    """The events for as long as an evaluation may take. Raises DataError when the time is over: no part is a result."""
+    seconds = PUBLIC_SECONDS if settings.is_space() else OWN_SECONDS
+    end = clock() + seconds
+    for event in events:
+        if clock() > end:
+            raise DataError(f"The evaluation took longer than {seconds:.0f} s and was stopped; ask fewer questions.")
+        yield event
