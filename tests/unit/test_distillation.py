@@ -154,3 +154,13 @@ def test_relabelling_wants_one_confidence_per_example() -> None:
     made = distil([_label("a", 0.931, True)], ALL_TRAIN)
     with pytest.raises(ValueError, match=r"shorter|longer"):
         relabel(made, [0.5, 0.5])
+
+
+def test_the_phrasings_of_one_fact_never_part_over_train_and_dev() -> None:
+    labels = [
+        Label(Question(f"q{i}", f"Question {i}?", ("a",), group=f"fact {i // 2}"), "a", 0.9, 0.9, 0.1, True)
+        for i in range(40)
+    ]
+    distilled = distil(labels, DistilSettings(dev_fraction=0.3, balance=False, seed=1))
+    train, dev = ({e.question.group for e in side} for side in (distilled.train, distilled.dev))
+    assert dev and train & dev == set()

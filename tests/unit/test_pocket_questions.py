@@ -9,12 +9,15 @@ from itertools import combinations
 import pytest
 
 from tests.pocket_world import SEED, world
+from uait.data.files import read_rows
+from uait.data.json import from_json
+from uait.data.questions import read_questions
 from uait.embedded.pocket import questions as sets
 from uait.embedded.pocket.corpus import Corpus, n_revised
 from uait.embedded.pocket.phrasings import RELATIONS
 from uait.embedded.pocket.world import Fact
 from uait.records import Question
-from uait.settings import preset
+from uait.settings import POCKET, preset
 
 OUTSIDE = ("tune", "dev", "test")
 
@@ -132,3 +135,19 @@ def test_what_is_told_the_other_way_round_is_no_example_of_the_never_seen() -> N
     ]
     for seed in range(10):
         assert sets.examples(facts, [], seed)["unseen"] == [{"text": "Which country is Bergen in?", "seen": 0}]
+
+
+def test_no_held_out_question_asks_for_a_fact_that_was_tuned_on_or_chosen_by() -> None:
+    facts = [from_json(Fact, row) for _, row in read_rows(POCKET / "facts.jsonl")]
+    seen = {sets.group(fact) for fact in facts if fact.split in sets.SEEN}
+    for name in ("in-domain", "out-of-domain"):
+        asked = {question.group for question in read_questions(POCKET / "questions" / f"{name}.jsonl")}
+        assert len(asked) > 300 and "" not in asked
+        assert asked & seen == set()
+
+
+def test_the_phrasings_of_a_fact_and_its_reverse_are_one_group() -> None:
+    gold = Fact("symbol-1", "symbol", "gold", "Au", (), 1.0, 3, "tune")
+    back = Fact("element-1", "element", "Au", "gold", (), 1.0, 3, "ood-test")
+    assert sets.group(gold) == sets.group(back)
+    assert sets.held_out([gold, back], "ood-test", 0) == []

@@ -11,7 +11,7 @@ from uait.data.parquet import parquet_rows
 from uait.records import Question
 from uait.records.errors import DataError
 
-_QUESTION_COLUMNS = ("id", "text", "references")
+_QUESTION_COLUMNS = ("id", "text", "references", "group")
 
 
 def read_questions(path: Path | str) -> list[Question]:
@@ -45,10 +45,13 @@ def _question(data: Mapping[str, Any], where: str) -> Question:
         value = values.get(column)
         if not isinstance(value, str) or not value.strip():
             raise DataError(f"{where}, column {column!r}: {value!r} is no text; write one.")
+    group = values.get("group") or ""
+    if not isinstance(group, str):
+        raise DataError(f"{where}, column 'group': {group!r} is no text; write one, or leave it out.")
     references = values["references"]
     if not isinstance(references, (list, tuple)) or not all(isinstance(r, str) and r.strip() for r in references):
         raise DataError(f"{where}, column 'references': {references!r} is no list of texts, such as [\"Paris\"].")
-    return Question(values["id"].strip(), values["text"].strip(), tuple(r.strip() for r in references))
+    return Question(values["id"].strip(), values["text"].strip(), tuple(r.strip() for r in references), group)
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -91,21 +91,21 @@ def apply(calibration: Calibration, confidence: float) -> float:
 def calibrate_labels(labels: Sequence[Label], settings: LabelSettings, seed: int) -> CalibratedLabels:
     """The labels with calibrated confidences, fitted on a share of the questions that is then left out.
 
-    The share is drawn by question id from the labels with a confidence and a known correctness; unscored labels pass
+    The share is drawn by fact from the labels with a confidence and a known correctness; unscored labels pass
     through. With `calibrate` 'none' the labels come back as they are. `raw_confidence` keeps the value before.
     Raises DataError when the held-out share can't be fitted.
     """
     if settings.calibrate == "none":
         return CalibratedLabels(tuple(labels), None, ())
     usable = [label for label in labels if label.confidence is not None and label.is_correct is not None]
-    ids = sorted({label.question.id for label in usable})
-    n_held_out = max(1, round(settings.calibration_fraction * len(ids)))
-    held_out = {ids[i] for i in np.random.default_rng(seed).permutation(len(ids))[:n_held_out]}
-    fitted_on = [label for label in usable if label.question.id in held_out]
+    facts = sorted({label.question.fact for label in usable})
+    n_held_out = max(1, round(settings.calibration_fraction * len(facts)))
+    held_out = {facts[i] for i in np.random.default_rng(seed).permutation(len(facts))[:n_held_out]}
+    fitted_on = [label for label in usable if label.question.fact in held_out]
     raw = [label.confidence for label in fitted_on if label.confidence is not None]
     calibration = fit_calibration(raw, [bool(label.is_correct) for label in fitted_on], settings.calibrate)
-    rest = tuple(_calibrated(label, calibration) for label in labels if label.question.id not in held_out)
-    return CalibratedLabels(rest, calibration, tuple(sorted(held_out)))
+    rest = tuple(_calibrated(label, calibration) for label in labels if label.question.fact not in held_out)
+    return CalibratedLabels(rest, calibration, tuple(sorted(label.question.id for label in fitted_on)))
 
 
 def _calibrated(label: Label, calibration: Calibration) -> Label:

@@ -28,12 +28,12 @@ BALANCE = "balance"
 def distil(labels: Sequence[Label], settings: DistilSettings) -> DistilledSet:
     """The examples to learn from and to watch, kept and dropped counts by reason, and how varied the targets are.
 
-    Questions are split by id before anything else. `histogram` counts the training targets in 20 bins of 5 %, and
+    Questions are split by fact before anything else. `histogram` counts the training targets in 20 bins of 5 %, and
     `entropy_bits` is the entropy of their values to one decimal of a per cent. Balancing thins out `train` only.
     Raises DataError when nothing is left to train on.
     """
     rng = np.random.default_rng(settings.seed)
-    dev_ids = _dev_ids(labels, settings.dev_fraction, rng)
+    dev_facts = _dev_facts(labels, settings.dev_fraction, rng)
     train: list[TrainingExample] = []
     dev: list[TrainingExample] = []
     dropped = Counter[str]()
@@ -42,7 +42,7 @@ def distil(labels: Sequence[Label], settings: DistilSettings) -> DistilledSet:
         if isinstance(example, str):
             dropped[example] += 1
         else:
-            (dev if label.question.id in dev_ids else train).append(example)
+            (dev if label.question.fact in dev_facts else train).append(example)
     if settings.balance:
         n_before = len(train)
         train = _balanced(train, rng)
@@ -77,13 +77,13 @@ def _summed_up(
     return DistilledSet(tuple(train), tuple(dev), kept, dropped, _histogram(train), entropy_bits, _warning(values))
 
 
-def _dev_ids(labels: Sequence[Label], fraction: float, rng: np.random.Generator) -> set[str]:
-    """A random share of the question ids: at least one when a share is asked for and one is left to train on."""
-    ids = sorted({label.question.id for label in labels})
-    if fraction == 0.0 or len(ids) < 2:
+def _dev_facts(labels: Sequence[Label], fraction: float, rng: np.random.Generator) -> set[str]:
+    """A random share of the facts asked for: at least one when a share is asked for and one is left to train on."""
+    facts = sorted({label.question.fact for label in labels})
+    if fraction == 0.0 or len(facts) < 2:
         return set()
-    n_dev = max(1, round(fraction * len(ids)))
-    return {ids[i] for i in rng.permutation(len(ids))[:n_dev]}
+    n_dev = max(1, round(fraction * len(facts)))
+    return {facts[i] for i in rng.permutation(len(facts))[:n_dev]}
 
 
 def _example(label: Label, settings: DistilSettings) -> TrainingExample | str:

@@ -55,10 +55,8 @@ class DistilledSet:
     warning: str | None = None
 
     def __post_init__(self) -> None:
-        shared = {e.question.id for e in self.train} & {e.question.id for e in self.dev}
-        require(
-            not shared, f"{len(shared)} questions are in train and dev, e.g. {sorted(shared)[:1]}; split by question."
-        )
+        shared = {e.question.fact for e in self.train} & {e.question.fact for e in self.dev}
+        require(not shared, f"{len(shared)} facts are in train and dev, e.g. {sorted(shared)[:1]}; split by fact.")
 
 
 @dataclass(frozen=True, slots=True)

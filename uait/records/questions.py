@@ -7,15 +7,24 @@ from uait.records.base import require
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question; `references` holds every accepted answer, the one to teach first (may be empty)."""
+    """One question; `references` holds every accepted answer, the one to teach first (may be empty).
+
+    `group` names the fact that is asked for: its other phrasings and its reverse share it, and no split parts them.
+    """
 
     id: str
     text: str
     references: tuple[str, ...] = ()
+    group: str = ""
 
     def __post_init__(self) -> None:
         require(bool(self.id), "A question has an empty id; give every question its own id.")
         require(bool(self.text.strip()), f"Question {self.id!r} is empty; write a question.")
+
+    @property
+    def fact(self) -> str:
+        """What splits are made by: the group, or the question's own id where it has none."""
+        return self.group or self.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,8 +118,8 @@ def write_world(facts: list[Fact]) -> None:
     write_jsonl(POCKET / "encyclopaedia.jsonl", passages(facts))
     outside = sets.outside("test")
     splits = {
-        IN_DOMAIN: sets.of_split(facts, "test", SEED),
-        OUT_OF_DOMAIN: sets.of_split(facts, "ood-test", SEED),
+        IN_DOMAIN: sets.held_out(facts, "test", SEED),
+        OUT_OF_DOMAIN: sets.held_out(facts, "ood-test", SEED),
         OUT_OF_WORLD: outside,
     }
     for name, questions in splits.items():

@@ -5,6 +5,7 @@ Held-out means held out: no question of a `test` or `ood-test` fact is labelled,
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from uait.data.questions import read_questions
 from uait.embedded.pocket.corpus import Corpus
@@ -23,6 +24,7 @@ N_INVENTED = {
     "film": 80,
 }  # names nobody ever heard of teach "unfamiliar: unsure"
 NOWHERE = "(there is none: the name is invented)"
+SEEN = ("tune", "dev", "ood-dev")  # splits that something was tuned on or chosen by
 MIN_KNOWN, HALF_KNOWN = 150, range(14, 36)
 
 
@@ -35,7 +37,7 @@ def to_tune_on(facts: Sequence[Fact], corpus: Corpus, seed: int) -> list[Questio
             n = len(RELATIONS[fact.relation].questions)
             for phrasing in rng.sample(range(n), min(n, N_PHRASINGS)):
                 asked = fact.question(phrasing)
-                questions.append(Question(f"{asked.id}.{phrasing}", asked.text, asked.references))
+                questions.append(Question(f"{asked.id}.{phrasing}", asked.text, asked.references, group(fact)))
     for relation, n in N_INVENTED.items():
         for i in range(n):
             text = rng.choice(RELATIONS[relation].questions).format(s=corpus.invent(relation, rng))
@@ -54,6 +56,17 @@ def of_split(facts: Sequence[Fact], split: str, seed: int) -> list[Question]:
     """Every fact of a split once, in a random phrasing."""
     rng = random.Random(f"{split} {seed}")
     return [fact.question(rng.randrange(100)) for fact in facts if fact.split == split]
+
+
+def held_out(facts: Sequence[Fact], split: str, seed: int) -> list[Question]:
+    """Every fact of a test split once, but for those that are tuned on or chosen by the other way round.
+
+    "Which city is the capital of France?" tells where Paris is; who was tuned on the one was told the other.
+    """
+    seen = {group(fact) for fact in facts if fact.split in SEEN}
+    groups = {fact.id: group(fact) for fact in facts}
+    kept = [question for question in of_split(facts, split, seed) if groups[question.id] not in seen]
+    return [replace(question, group=groups[question.id]) for question in kept]
 
 
 def examples(facts: Sequence[Fact], others: Sequence[Question], seed: int, n: int = 3) -> dict[str, list[dict]]:
@@ -75,6 +88,11 @@ def examples(facts: Sequence[Fact], others: Sequence[Question], seed: int, n: in
         groups[kind] = [{"text": fact.question().text, "seen": fact.exposure} for fact in chosen]
     groups["outside"] = [{"text": question.text, "seen": None} for question in others[:n]]
     return groups
+
+
+def group(fact: Fact) -> str:
+    """A name for the two things that a fact joins, the same for its reverse."""
+    return " | ".join(sorted(_pair(fact)))
 
 
 def _pair(fact: Fact) -> frozenset[str]:
