@@ -1,7 +1,7 @@
 """Documents keep their promises: code runs, the file map is the tree, the Space reads what space.yaml says."""
 
-import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,15 +20,14 @@ LOCAL_PATH = re.compile(r"(?<![\w.:/<{}-])/(?:work|root|home|tmp|Users)/\w")
 
 
 def committed_texts() -> Iterator[tuple[str, str]]:
-    """Path and text of every text file that git would keep."""
-    ignored = {line.rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if line.endswith("/")}
-    for folder, folders, names in os.walk(ROOT):
-        folders[:] = sorted(set(folders) - {".git", *ignored})
-        for path in (Path(folder) / name for name in names):
-            try:
-                yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
-            except UnicodeDecodeError:
-                continue  # weights and pictures
+    """Path and text of every text file that git keeps or would keep."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in filter(None, names):
+        try:
+            yield name, (ROOT / name).read_text(encoding="utf-8")
+        except (UnicodeDecodeError, FileNotFoundError, IsADirectoryError):
+            continue  # weights and pictures; a file just deleted
 
 
 def front_matter() -> dict[str, object]:
