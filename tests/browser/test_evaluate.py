@@ -50,10 +50,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("evaluate")
     asked = {IN_DOMAIN: tiny_lab.questions(N), "out-of-world": [Question("o", "Who am I?")]}
     around: Any = tiny_lab.engines(folder / "tiny")
-    prompts = replace(around.settings.prompts, p_true="{question} {answer}", reading="{passages} {question}")
-    around = replace(
-        around, settings=replace(around.settings, prompts=prompts, retrieval=RetrievalSettings(n_passages=1))
-    )
+    around = replace(around, settings=replace(around.settings, retrieval=RetrievalSettings(n_passages=1)))
     with gr.Blocks(analytics_enabled=False) as demo, gr.Tabs(), gr.Tab("Evaluate"):
         evaluate.build(around, REPORT, _seen, lambda: SWEEP, lambda: asked, folder / "runs")
     place = {"server_name": "127.0.0.1", "server_port": None, "prevent_thread_lock": True, "quiet": True}

@@ -52,7 +52,9 @@ def engines(folder: Path) -> TinyEngines:
     lessons = [(words.format(country), answer) for words in WORDS for country, answer in ANSWERS.items()]
     lessons += [(f"Say {n}", f"so; {n}.{n % 10}%") for n in range(5, 100, 9)]  # it knows how to write a number
     _make_llm(folder, lessons=lessons)
-    prompts = PromptSettings(question="{question}", verbalized="{question}", p_true="{question}", reading="{question}")
+    prompts = PromptSettings(
+        question="{question}", verbalized="{question}", p_true="{question} {answer}", reading="{passages} {question}"
+    )
     model = ModelSettings(model=str(folder), adapter="none", device="cpu")
     # asked often: slow enough that a test can stop it on the way
     sampling = SamplingSettings(n_samples=20, temperature=1.0, max_new_tokens=12, batch_size=1)

@@ -31,7 +31,12 @@ LABELS = [_label(0, 0.95, True), _label(1, 0.6, True), _label(2, 0.6, False), _l
 @pytest.fixture
 def settings(taught_folder: Path) -> Settings:
     return Settings(
-        prompts=PromptSettings(question="{question}", verbalized="{question}", p_true="{answer}", reading="{question}"),
+        prompts=PromptSettings(
+            question="{question}",
+            verbalized="{question}",
+            p_true="{question} {answer}",
+            reading="{passages} {question}",
+        ),
         model=ModelSettings(model=str(taught_folder), adapter="none", device="cpu"),
         distil=DistilSettings(dev_fraction=0.0),
         tune=TuneSettings(rank=2, alpha=4, batch_size=4, learning_rate=1e-5, max_steps=1),

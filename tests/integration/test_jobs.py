@@ -29,7 +29,10 @@ from uait.stages.work import BEFORE_AFTER, PROBES, QUESTIONS, probe_examples
 from uait.tuning.trainer import train_adapter
 
 PROMPTS = PromptSettings(
-    question="{question}", verbalized="{question} How sure?", p_true="{question} {answer}", reading="{question}"
+    question="{question}",
+    verbalized="{question} How sure?",
+    p_true="{question} {answer}",
+    reading="{passages} {question}",
 )
 SLOW = 120.0  # a busy machine is slow, not wrong
 

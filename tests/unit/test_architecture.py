@@ -25,6 +25,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
 )
 # What each room may load when it is imported, besides the standard library and numpy.
 LIBRARIES = {
+    "settings": {"pydantic"},
     "data": {"datasets", "huggingface_hub", "pyarrow"},
     "method": {"sklearn"},
     "models": {"torch", "transformers", "peft", "safetensors", "sentence_transformers"},

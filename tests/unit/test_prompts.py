@@ -15,7 +15,7 @@ from uait.method.prompts import (
     verbalized_prompt,
 )
 from uait.records import Passage
-from uait.records.errors import DataError, SettingsError
+from uait.records.errors import DataError
 from uait.settings import PromptSettings, preset
 
 STYLE = PromptSettings()
@@ -83,11 +83,6 @@ def test_text_that_looks_like_a_placeholder_is_never_filled(text: str) -> None:
     style = PromptSettings(p_true="Q {question} A {answer}", reading="P {passages} Q {question}")
     assert p_true_prompt(style, text, "{question}") == f"Q {text} A {{question}}"
     assert reading_prompt(style, text, [_passage("{question}")]) == f"P {{question}} Q {text}"
-
-
-def test_a_template_without_its_placeholder_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"prompts\.question has no \{question\}"):
-        question_prompt(PromptSettings(question="Answer."), "Why?")
 
 
 def test_passages_come_one_per_line_clean_cut_and_without_empty_ones() -> None:

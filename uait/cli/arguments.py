@@ -1,4 +1,4 @@
-"""Command-line flags made from the settings dataclasses, and settings made from the flags that were given.
+"""Command-line flags made from the settings records, and settings made from the flags that were given.
 
 Default, range, choices and help of a flag are its field's; where two stages share a name, the stage stands first.
 Knows nothing about verbs, models or printing.
@@ -7,15 +7,14 @@ Knows nothing about verbs, models or printing.
 import argparse
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import Field, fields, replace
+from dataclasses import replace
 from pathlib import Path
-from types import NoneType
-from typing import Any, NoReturn, get_args, get_type_hints
+from typing import Any, NoReturn
 
 from uait.data.files import read_json
 from uait.records.errors import SettingsError
 from uait.runs.folder import RunFolder
-from uait.settings import Settings, default_model, preset
+from uait.settings import Setting, Settings, default_model, preset, settings_of
 
 _KINDS: dict[type, tuple[str, str]] = {int: ("N", "whole number"), float: ("X", "number"), str: ("TEXT", "text")}
 
@@ -46,20 +45,19 @@ def starting_settings(argv: Sequence[str]) -> Settings:
 
 
 def add_flags(parser: argparse.ArgumentParser, settings: Settings, stages: Sequence[str]) -> None:
-    """Nothing; the parser has a flag for every field of these stages, with the values in `settings` as defaults."""
-    n_uses = Counter(f.name for stage in stages for f in fields(getattr(settings, stage)))
+    """Gives the parser a flag for every field of these stages, with the values in `settings` as defaults."""
+    n_uses = Counter(setting.name for stage in stages for setting in settings_of(getattr(settings, stage)))
     for stage in stages:
         values = getattr(settings, stage)
         group = parser.add_argument_group(f"{stage} settings", (type(values).__doc__ or "").splitlines()[0])
-        hints = get_type_hints(type(values))
-        for f in fields(values):
-            name = f.name if n_uses[f.name] == 1 else f"{stage}_{f.name}"
+        for setting in settings_of(values):
+            name = setting.name if n_uses[setting.name] == 1 else f"{stage}_{setting.name}"
             group.add_argument(
                 f"--{name.replace('_', '-')}",
-                dest=f"{stage}.{f.name}",
+                dest=f"{stage}.{setting.name}",
                 default=argparse.SUPPRESS,
-                help=_help(f, getattr(values, f.name)),
-                **_kind(hints[f.name], f.metadata["choices"]),
+                help=_help(setting, getattr(values, setting.name)),
+                **_kind(setting),
             )
 
 
@@ -73,10 +71,9 @@ def with_flags(settings: Settings, options: argparse.Namespace) -> Settings:
     return replace(settings, **{stage: replace(getattr(settings, stage), **values) for stage, values in given.items()})
 
 
-def _help(f: Field[Any], value: Any) -> str:
-    low, high = f.metadata["low"], f.metadata["high"]
-    limits = "" if low is None else f"{_plain(low)} to {_plain(high)}, "
-    return f"{f.metadata['help']} ({limits}default {_plain(value)})".replace("%", "%%")
+def _help(setting: Setting, value: Any) -> str:
+    limits = "" if setting.low is None else f"{_plain(setting.low)} to {_plain(setting.high)}, "
+    return f"{setting.help} ({limits}default {_plain(value)})".replace("%", "%%")
 
 
 def _plain(value: Any) -> str:
@@ -85,15 +82,14 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _kind(hint: Any, choices: tuple[str, ...]) -> dict[str, Any]:
+def _kind(setting: Setting) -> dict[str, Any]:
     """What argparse must know about a field's type."""
-    if hint is bool:
+    if setting.kind is bool:
         return {"action": argparse.BooleanOptionalAction}
-    if choices:
+    if setting.choices:
         # argparse would part them by commas, which some of them hold
-        return {"choices": choices, "metavar": "|".join(choices)}
-    types = get_args(hint) or (hint,)
-    return {"type": _reader(types[0], NoneType in types), "metavar": _KINDS[types[0]][0]}
+        return {"choices": setting.choices, "metavar": "|".join(setting.choices)}
+    return {"type": _reader(setting.kind, setting.may_be_none), "metavar": _KINDS[setting.kind][0]}
 
 
 def _reader(wanted: type, is_optional: bool) -> Callable[[str], Any]:

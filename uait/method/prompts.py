@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from uait.records import Passage
-from uait.records.errors import DataError, SettingsError
+from uait.records.errors import DataError
 from uait.settings import PromptSettings
 
 MAX_QUESTION_CHARS = 2_000
@@ -59,24 +59,24 @@ def sanitise(text: str) -> str:
 
 def question_prompt(style: PromptSettings, text: str) -> str:
     """The plain question, as asked in sampling, tuning and answering."""
-    return _fill("question", style.question, {"question": sanitise(text)})
+    return _fill(style.question, {"question": sanitise(text)})
 
 
 def verbalized_prompt(style: PromptSettings, text: str) -> str:
     """The question asked together with a confidence (verbalized baseline)."""
-    return _fill("verbalized", style.verbalized, {"question": sanitise(text)})
+    return _fill(style.verbalized, {"question": sanitise(text)})
 
 
 def p_true_prompt(style: PromptSettings, text: str, answer: str) -> str:
     """The question whether `answer` is right (P(True) baseline)."""
-    return _fill("p_true", style.p_true, {"question": sanitise(text), "answer": _clean(answer)})
+    return _fill(style.p_true, {"question": sanitise(text), "answer": _clean(answer)})
 
 
 def reading_prompt(style: PromptSettings, text: str, passages: Sequence[Passage]) -> str:
     """The question with the passages' texts, one per line, each cleaned and cut to 400 characters."""
     lines = [_clean(passage.text[:MAX_RAW_CHARS])[:MAX_PASSAGE_CHARS].strip() for passage in passages]
     values = {"question": sanitise(text), "passages": "\n".join(line for line in lines if line)}
-    return _fill("reading", style.reading, values).strip()
+    return _fill(style.reading, values).strip()
 
 
 def target_text(answer: str, confidence: float) -> str:
@@ -126,12 +126,6 @@ def _clean(text: str) -> str:
     return "".join(kept).strip()
 
 
-def _fill(name: str, template: str, values: Mapping[str, str]) -> str:
-    """`template` with every placeholder filled in one pass, so that a value holding "{answer}" is never filled again.
-
-    Raises SettingsError when the template lacks one of the placeholders: the model would be asked something else.
-    """
-    missing = [key for key in values if f"{{{key}}}" not in template]
-    if missing:
-        raise SettingsError(f"prompts.{name} has no {{{missing[0]}}}; put it where the {missing[0]} belongs.")
+def _fill(template: str, values: Mapping[str, str]) -> str:
+    """`template` with its placeholders filled in one pass, so that a value holding "{answer}" is never filled again."""
     return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)

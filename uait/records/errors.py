@@ -5,8 +5,11 @@ class UaitError(Exception):
     """A mistake that the user can mend: shown as one readable line, never as a traceback."""
 
 
-class SettingsError(UaitError, ValueError):
-    """A setting is outside its range, unknown, or contradicts another one."""
+class SettingsError(UaitError):
+    """A setting is outside its range, unknown, or contradicts another one.
+
+    No ValueError: pydantic would wrap one in an error of its own.
+    """
 
 
 class DataError(UaitError, ValueError):

@@ -6,7 +6,7 @@ Knows the components, the jobs and `distil`; the data on the page is made in `pr
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -26,7 +26,7 @@ from uait.records.errors import DataError, UaitError
 from uait.runs import jobs
 from uait.runs.folder import RunFolder
 from uait.runs.jobs import JobState
-from uait.settings import ModelSettings, SamplingSettings, Settings
+from uait.settings import ModelSettings, SamplingSettings, Settings, settings_of
 from uait.stages import pipeline, work
 from uait.stages.evaluate import picked
 
@@ -49,7 +49,7 @@ _KEEP = (
     " return [run, Number(d.right), Number(d.wrong), visitor]; }"
 )
 _NOTHING_YET = "Label some questions first: each becomes a sign to sort."
-_HELP = {f.name: f.metadata["help"] for f in fields(SamplingSettings)}
+_HELP = {setting.name: setting.help for setting in settings_of(SamplingSettings)}
 _PAPERS_ENGINE = "cross-encoder/stsb-roberta-large"
 
 Update = Any  # a value for a component, or gr.skip()

@@ -6,7 +6,7 @@ Knows the components and the jobs; the data on the page is made in `present_runs
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import Field, fields, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, cast
@@ -27,7 +27,7 @@ from uait.records.errors import DataError, UaitError
 from uait.runs import jobs
 from uait.runs.folder import RunFolder
 from uait.runs.jobs import JobState, JobStatus
-from uait.settings import Settings, TuneSettings, is_pocket, small_tuning
+from uait.settings import Setting, Settings, TuneSettings, is_pocket, settings_of, small_tuning
 from uait.stages import pipeline, work
 from uait.tuning.rounds import FIRST, read_steps
 from uait.tuning.trainer import LOG
@@ -42,7 +42,7 @@ _ABOUT_SIZE = "Fills in the settings below; each can still be changed."
 _ABOUT_RUN = "What was kept in the Label tab; the newest is chosen."
 _FOCUS = "() => requestAnimationFrame(() => document.querySelector('#keep-tuning')?.focus())"
 _REALLY = "Delete this tuning, its adapter and its checkpoints? This can’t be undone. The examples are kept."
-_FIELDS: tuple[Field[Any], ...] = fields(TuneSettings)
+_FIELDS = settings_of(TuneSettings)
 _ESSENTIAL = ("rank", "learning_rate", "epochs", "batch_size")
 
 Update = Any  # a value for a component, or gr.skip()
@@ -146,12 +146,12 @@ def _sizer(full: TuneSettings) -> Callable[[str], list[Any]]:
     return fill_in
 
 
-def _value(f: Field[Any], tune: TuneSettings) -> Any:
+def _value(f: Setting, tune: TuneSettings) -> Any:
     name, value = f.name.replace("_", " ").capitalize(), getattr(tune, f.name)
-    limits = "" if f.metadata["low"] is None else f" ({f.metadata['low']:g} to {f.metadata['high']:g})"
-    about: dict[str, Any] = {"label": name, "info": f.metadata["help"] + limits, "min_width": 220}
-    if f.metadata["choices"]:
-        return gr.Radio(list(f.metadata["choices"]), value=value, **about)
+    limits = "" if f.low is None else f" ({f.low:g} to {f.high:g})"
+    about: dict[str, Any] = {"label": name, "info": f.help + limits, "min_width": 220}
+    if f.choices:
+        return gr.Radio(list(f.choices), value=value, **about)
     return gr.Number(value, **about)
 
 
@@ -166,12 +166,9 @@ def _beside() -> tuple[gr.Textbox, gr.Button, Beside]:
 
 def _tune_settings(given: tuple[Any, ...]) -> TuneSettings:
     """The settings in the tab's inputs. Raises SettingsError naming the one that is out of range."""
-    whole = {f.name for f in _FIELDS if f.type in ("int", int, "int | None", int | None)}
     pairs = zip(_FIELDS, given, strict=True)
-    named: dict[str, Any] = {
-        f.name: int(v) if f.name in whole and v is not None and v == int(v) else v for f, v in pairs
-    }
-    empty = [name for name, value in named.items() if value is None and name != "max_steps"]
+    named: dict[str, Any] = {f.name: int(v) if f.kind is int and v is not None and v == int(v) else v for f, v in pairs}
+    empty = [f.name for f in _FIELDS if named[f.name] is None and not f.may_be_none]
     if empty:
         raise DataError(f"{empty[0].replace('_', ' ').capitalize()} is empty; give a value.")
     return TuneSettings(**named)

@@ -6,12 +6,11 @@ Knows nothing of Gradio, processes, nor of how the data is drawn.
 import math
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from uait.records import Answer, TrainingExample
 from uait.runs.jobs import JobState, JobStatus
-from uait.settings import TuneSettings
+from uait.settings import TuneSettings, settings_of
 
 Payload = dict[str, Any]
 
@@ -127,7 +126,7 @@ def _megabytes(n_bytes: float) -> str:
 def command(folder: str, tune: TuneSettings) -> str:
     """The command line that does the same tuning in a terminal."""
     flags: list[str] = []
-    for f in fields(tune):
+    for f in settings_of(tune):
         value = getattr(tune, f.name)
         flags += [f"--{f.name.replace('_', '-')}", "none" if value is None else str(value)]
     return shlex.join(["python", "-m", "uait", "tune", "--run", folder, *flags])

@@ -1,0 +1,63 @@
+"""Every number a user can change, the model's presets, and what the environment says."""
+
+from uait.settings.checks import Setting, settings_of
+from uait.settings.environment import (
+    ASSETS,
+    Endpoint,
+    allows_training,
+    data_folder,
+    default_model,
+    is_port,
+    is_space,
+    runs_folder,
+    server_name,
+    server_port,
+    stronger_endpoint,
+)
+from uait.settings.presets import POCKET, is_pocket, preset, small_tuning
+from uait.settings.stages import (
+    AnswerSettings,
+    DistilSettings,
+    EvaluateSettings,
+    LabelSettings,
+    ModelSettings,
+    PromptSettings,
+    RetrievalSettings,
+    SamplingSettings,
+    Settings,
+    TuneSettings,
+    from_dict,
+    to_dict,
+)
+
+__all__ = [
+    "ASSETS",
+    "POCKET",
+    "AnswerSettings",
+    "DistilSettings",
+    "Endpoint",
+    "EvaluateSettings",
+    "LabelSettings",
+    "ModelSettings",
+    "PromptSettings",
+    "RetrievalSettings",
+    "SamplingSettings",
+    "Setting",
+    "Settings",
+    "TuneSettings",
+    "allows_training",
+    "data_folder",
+    "default_model",
+    "from_dict",
+    "is_pocket",
+    "is_port",
+    "is_space",
+    "preset",
+    "runs_folder",
+    "server_name",
+    "server_port",
+    "settings_of",
+    "small_tuning",
+    "stronger_endpoint",
+    "to_dict",
+]
