@@ -1,6 +1,7 @@
 """Who may import whom. RANKS is the one place where the order is written down; CONTRIBUTING.md points here."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,10 @@ def module_name(path: Path) -> str:
 
 
 FILES = {module_name(path): path for path in sorted((ROOT / "uait").rglob("*.py"))}
+
+
+def tests_of(tier: str) -> list[Path]:
+    return sorted((ROOT / "tests" / tier).rglob("test_*.py"))
 
 
 def room_of(module: str) -> str:
@@ -121,6 +126,21 @@ def test_the_house_has_few_rooms_and_every_rank_is_one() -> None:
     assert rooms == {room for rank in RANKS for room in rank}
     assert len(rooms) <= MAX_ROOMS
     assert len(RANKS) <= 10
+
+
+def test_tests_lie_in_the_room_of_what_they_test() -> None:
+    rooms = {
+        module.replace(".", "/").removeprefix("uait/") for module, path in FILES.items() if path.stem == "__init__"
+    }
+    for tier in ("unit", "integration"):
+        folders = {path.parent.relative_to(ROOT / "tests" / tier).as_posix() for path in tests_of(tier)}
+        assert folders - {"."} <= rooms
+
+
+def test_every_place_that_contributing_names_is_there() -> None:
+    named = re.findall(r"`(tests/[\w/.]+)`", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    assert named
+    assert [place for place in named if not (ROOT / place).exists()] == []
 
 
 @pytest.mark.parametrize("module", FILES)

@@ -17,7 +17,7 @@ from tests.integration.conftest import LESSONS
 from uait.cli.main import main
 from uait.stages import pipeline
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 VERBS = ("ask", "sample", "label", "distill", "tune", "evaluate", "serve")
 PASSAGE = {"doc_id": "peru", "title": "Peru", "text": "The capital of Peru is Lima."}
 

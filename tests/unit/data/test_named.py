@@ -277,7 +277,7 @@ def test_without_a_hub_one_sentence_says_what_to_do(source: str, tmp_path: Path)
     )
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PATH": ""}
     command = [sys.executable, "-c", code, source]
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, check=True)
     (line,) = done.stdout.splitlines()
     assert source.partition("[")[0] in line and "UAIT_DATA" in line and "file" in line
@@ -311,5 +311,5 @@ def test_a_source_is_a_file_or_a_set(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_readme_names_every_set() -> None:
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
     assert [name for name in NAMES if f"`{name}`" not in readme] == []

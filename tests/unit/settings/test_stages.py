@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from uait import settings
 from uait.records.errors import SettingsError
 from uait.settings import (
     ASSETS,
@@ -17,33 +16,11 @@ from uait.settings import (
     TuneSettings,
     from_dict,
     preset,
-    server_port,
     settings_of,
     to_dict,
 )
 
 CARDS = sorted(ASSETS.rglob("card.json"))
-
-
-@pytest.mark.parametrize("value", ["0", "65536", "-1", "web", "", "7860.0"])
-def test_a_port_out_of_range_is_named(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UAIT_PORT", value)
-    with pytest.raises(SettingsError, match=rf"^UAIT_PORT is '{value}'; it must be a port number from 1 to 65535"):
-        server_port()
-
-
-@pytest.mark.parametrize(("value", "port"), [("1", 1), ("65535", 65535)])
-def test_a_port_in_range_is_taken(value: str, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UAIT_PORT", value)
-    assert server_port() == port
-
-
-def test_a_space_listens_to_everyone_and_a_computer_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("UAIT_HOST", raising=False)
-    monkeypatch.delenv("SPACE_ID", raising=False)
-    assert settings.server_name() == "127.0.0.1"
-    monkeypatch.setenv("SPACE_ID", "someone/uait")
-    assert settings.server_name() == "0.0.0.0"
 
 
 @pytest.mark.parametrize(

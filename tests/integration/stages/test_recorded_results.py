@@ -15,7 +15,7 @@ from uait.settings import POCKET, preset
 from uait.stages.evaluate import EXPECTED, IN_DOMAIN, OUT_OF_WORLD, SPOKEN, build_report, recorded_splits, with_results
 from uait.stages.pipeline import Engines, ask, load_engines
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 N_AGAIN = 40
 
 
