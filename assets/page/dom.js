@@ -18,3 +18,11 @@ const percent = (value, digits = 1) => `${Number((100 * value).toFixed(digits))}
 const seconds = (value) => `${value.toFixed(value < 0.095 ? 2 : value < 9.95 ? 1 : 0)}\u00a0s`;
 
 const root = element.firstElementChild;
+
+// A table of texts; a cell may be a pair, its second part in small letters. On a narrow screen a cell says its column.
+const cellOf = (cell) => (Array.isArray(cell) ? [cell[0], cell[1] && el("span", { class: "about" }, cell[1])] : cell);
+const tableOf = (label, { heads, rows }) =>
+  el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label },
+    el("table", {},
+      el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
+      el("tbody", {}, rows.map(([first, ...cells]) => el("tr", {}, el("th", { scope: "row" }, cellOf(first)), cells.map((cell, i) => el("td", { "data-name": heads[i + 1] }, cellOf(cell))))))));

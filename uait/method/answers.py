@@ -9,6 +9,14 @@ from uait.method.correctness import is_correct
 from uait.records import Answer, Finish, Question, Sample, SampleSet, SarScore, Unscored
 
 VERBALIZED, TEACHER, P_TRUE, UAIT = METHODS = ("verbalized", "teacher", "p_true", "uait")
+# What a file calls the tuned model's two confidences, and what people read.
+SPOKEN, EXPECTED = "UaIT spoken", "UaIT expected"
+_TITLES = {SPOKEN: "UaIT: stated number", EXPECTED: "UaIT: average number"}
+
+
+def title_of(method: str) -> str:
+    """How a method that is stored under this name is called wherever people read it."""
+    return _TITLES.get(method, method)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from uait.embedded.pocket.familiarity import KnownFacts
 from uait.method.answers import Opinion
 from uait.page import endpoints, menu
 from uait.page.calls import Calls, Verbs
+from uait.page.components import PLOTLY
 from uait.page.tabs import ask as ask_tab
 from uait.page.tabs import compare as compare_tab
 from uait.page.tabs import evaluate as evaluate_tab
@@ -32,7 +33,7 @@ from uait.stages.evaluate import recorded_splits
 TITLE = "UaIT: a model that knows when to look it up"
 # A class of thirty, each with a question waiting; Gradio would allow one on ZeroGPU.
 MAX_WAITING = 64
-STYLES = ("page.css", "compare.css", "words.css", "learn.css")
+STYLES = ("page.css", "compare.css", "words.css", "learn.css", "figures.css")
 _HOUR = 3600
 _WARM_UP = "What is the capital of France?"
 
@@ -149,6 +150,7 @@ def launch_arguments() -> dict[str, Any]:
         "share": False,
         "pwa": False,
         "max_file_size": "20mb",
+        "allowed_paths": [str(PLOTLY)],
         "mcp_server": endpoints.has_mcp(),
         "server_name": settings.server_name(),
         "server_port": settings.server_port(),

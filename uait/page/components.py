@@ -3,16 +3,30 @@
 A template never holds data: Gradio runs templates as code. The scripts in assets/page/ set text with textContent only.
 """
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import plotly
 
+from uait.page.figures.style import GROUNDS, SCRIPT, template
 from uait.settings import ASSETS
+
+# Served from this machine, when the first figure is seen; `launch` must allow it.
+PLOTLY = Path(plotly.__file__).parent / "package_data" / SCRIPT
 
 
 def _script(names: Sequence[str]) -> str:
-    return "\n".join((ASSETS / "page" / part).read_text(encoding="utf-8") for part in ("dom.js", *names))
+    parts = [(ASSETS / "page" / part).read_text(encoding="utf-8") for part in ("dom.js", *names)]
+    return "\n".join([_plotly(), *parts] if "figures.js" in names else parts)
+
+
+def _plotly() -> str:
+    """The constants that figures.js goes by: where plotly's script is, and the two templates."""
+    templates = json.dumps({theme: template(ground) for theme, ground in GROUNDS.items()})
+    return f"const PLOTLY = {json.dumps(f'gradio_api/file={PLOTLY}')};\nconst TEMPLATES = {templates};"
 
 
 class Drawn(gr.HTML):

@@ -17,6 +17,7 @@ from uait.data.files import append_jsonl, data_hash, read_jsonl, read_rows, writ
 from uait.data.json import to_json
 from uait.data.questions import read_questions
 from uait.method import baselines
+from uait.method.answers import EXPECTED, SPOKEN, title_of
 from uait.method.correctness import is_correct
 from uait.method.metrics import budget_curve, method_result, oracle_confidence, share_of_oracle_gain, threshold_sweep
 from uait.method.sar import sar_score
@@ -43,7 +44,7 @@ from uait.stages.pipeline import SAMPLES, Engines, adapter_card, sample_run
 IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD = "in-domain", "out-of-domain", "out-of-world"
 BUDGETS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SWEEP = tuple(round(0.05 * i, 2) for i in range(1, 20))
-SPOKEN, EXPECTED, VERBALIZED, P_TRUE, SAR = "UaIT spoken", "UaIT expected", "verbalized", "P(True)", "SAR"
+VERBALIZED, P_TRUE, SAR = "verbalized", "P(True)", "SAR"
 BATCH = 32
 RESULTS_START, RESULTS_END = "<!-- results -->", "<!-- /results -->"
 
@@ -261,7 +262,7 @@ def markdown_table(report: EvalReport) -> str:
     by_key = {(result.method, result.split): result for result in report.results}
     for method in dict.fromkeys(result.method for result in report.results):
         cells = [cell for s in splits for cell in _cells(by_key[method, s])]
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+        lines.append(f"| {title_of(method)} | " + " | ".join(cells) + " |")
     counts = ", ".join(f"{s}: n = {next(r.n for r in report.results if r.split == s)}" for s in splits)
     return "\n".join([*lines, "", f"AUROC with 95 % bootstrap intervals; {counts}."])
 
@@ -289,14 +290,15 @@ def results_markdown(report: EvalReport) -> str:
             f"- Reading: {right} right when a right passage was found ({reading['n_found']} of {reading['n']})."
         )
     for split, curves in report.budget_curve.items():
-        gains = [f"{name} {100 * c['accuracy'][1]:.1f} %" for name, c in curves.items()]
+        gains = [f"{title_of(name)} {100 * c['accuracy'][1]:.1f} %" for name, c in curves.items()]
         none = curves["random"]["accuracy"][0]
         lines.append(
             f"- {split}, looking up a quarter of the questions: {', '.join(gains)} (none: {100 * none:.1f} %)."
         )
         share = curves[EXPECTED]["share_of_oracle_gain"]
         if share is not None:
-            lines.append(f"- {split}, share of the oracle's gain at a quarter, {EXPECTED}: {100 * share:.0f} %.")
+            of_gain = f"share of the oracle's gain at a quarter, {title_of(EXPECTED)}"
+            lines.append(f"- {split}, {of_gain}: {100 * share:.0f} %.")
     return "\n".join(lines)
 
 

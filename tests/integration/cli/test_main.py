@@ -195,7 +195,7 @@ def test_the_whole_path_from_questions_to_a_measured_adapter(
     adapter = ok("tune", *begun, "--max-steps", "2", "--rank", "2", "--first-layer", "0")
     assert Path(adapter["path"], "adapter_config.json").is_file()
     assert main(["evaluate", *begun, "--questions", questions, "--n-bootstrap", "10"]) == 0
-    assert "| UaIT spoken |" in capsys.readouterr().out
+    assert "| UaIT: stated number |" in capsys.readouterr().out
     report = json.loads(Path(run_folder, "evaluation.json").read_text())
     assert report["provenance"]["adapter_id"] == adapter["path"]
 

@@ -1,6 +1,6 @@
 """The Evaluate tab: the paper's results as recorded, and measured again in a job that outlives the tab.
 
-Knows the components and the jobs; the data on the page is made in `present_evaluate` and `present_export`.
+Knows the components and the jobs; the data on the page is made in `views.evaluate` and `figures.results`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +13,11 @@ import gradio as gr
 from uait.data.files import write_jsonl
 from uait.page import run_actions
 from uait.page.components import Drawn
+from uait.page.figures import results
 from uait.page.run_components import JobPanel, tab_style
 from uait.page.views import answer as answer_view
 from uait.page.views import compare as compare_view
 from uait.page.views import evaluate as evaluate_view
-from uait.page.views import export as export_view
 from uait.page.views import runs as runs_view
 from uait.records import EvalReport, Question, SweepPoint
 from uait.records.errors import UaitError
@@ -45,7 +45,7 @@ class Evaluation(Drawn):
     # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
     def __init__(self, value: answer_view.Payload | None = None, **options: Any) -> None:
         css = (ASSETS / "page" / "evaluate.css").read_text(encoding="utf-8")
-        super().__init__(value, ("evaluate_figures.js", "evaluate.js"), css_template=css, **options)
+        super().__init__(value, ("figures.js", "evaluate.js"), css_template=css, **options)
 
 
 def build(
@@ -76,11 +76,8 @@ def _shower(exposure: evaluate_view.Exposure | None, sweep: tuple[SweepPoint, ..
         if report is None:
             return evaluate_view.no_evaluation()
         shown = evaluate_view.evaluation(report, sweep, exposure, is_recorded)
-        if shown["state"] != "done":
-            return shown
         caveat = "" if exposure is None else f"About “verbalized”: {compare_view.BY_CONSTRUCTION}"
-        files = {"csv": export_view.csv_text(shown), "markdown": export_view.markdown(shown)}
-        return {**shown, **files, "caveat": caveat}
+        return results.page({**shown, "caveat": caveat})
 
     return show
 

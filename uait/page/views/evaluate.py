@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from uait.method.answers import EXPECTED, SPOKEN
 from uait.records import EvalReport, MethodResult, SweepPoint
 
 Payload = dict[str, Any]
 Exposure = Callable[[str], int | None]
 
-SPOKEN, EXPECTED = "UaIT spoken", "UaIT expected"
 # In this order: what one answer tells, what takes one more question, what takes several answers.
 ABOUT = {
     EXPECTED: "tuned; the mean of the numbers it might have said with its answer",
@@ -93,6 +93,9 @@ def _cell(result: MethodResult) -> Payload:
         "why": undefined(result),
         "accuracy": result.accuracy,
         "ece": result.ece,
+        "auprc": result.auprc,
+        "brier": result.brier,
+        "risk": result.risk_coverage_area,
     }
 
 

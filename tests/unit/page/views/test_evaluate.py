@@ -11,8 +11,9 @@ import pytest
 from tests import fake_report
 from tests.fake_report import IN_DOMAIN
 from uait.method import metrics
+from uait.page.figures.results import markdown
 from uait.page.views.evaluate import EXPOSURES, evaluation, no_evaluation, undefined, wilson
-from uait.page.views.export import csv_text, markdown
+from uait.page.views.export import csv_text
 from uait.records import EvalReport, MethodResult, SweepPoint
 from uait.settings import EvaluateSettings
 
@@ -132,7 +133,7 @@ def test_the_report_has_a_table_per_result_and_says_what_is_undefined(shown: dic
     text = markdown(shown)
     assert text.count("\n## ") == 4
     spoken = shown["methods"][1]["cells"][0]
-    assert f"| UaIT spoken | {spoken['auroc']:.2f} ({spoken['low']:.2f}-{spoken['high']:.2f}) |" in text
-    assert "| 0.9 | 0 | undefined |" in text
+    assert f"| UaIT: stated number | {spoken['auroc']:.2f} ({spoken['low']:.2f} to {spoken['high']:.2f}) |" in text
+    assert "| 90\u00a0% | 0 | undefined |" in text
     right = replace(_report(), results=(_result([0.9, 0.4], [True, True]),), budget_curve={})
     assert "undefined: only right answers, nothing to tell apart" in markdown(evaluation(right, None, None))

@@ -1,0 +1,64 @@
+// Figures made by page/figures. PLOTLY and TEMPLATES stand before this script: plotly's address on our own server, from
+// where it comes when the first figure is seen, and what a figure looks like in the light and in the dark theme.
+
+const save = (blob, name) => {
+  const link = el("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+};
+
+const plotly = () =>
+  (window.uaitPlotly ??= new Promise((done, failed) => {
+    document.head.append(el("script", { src: PLOTLY, onload: () => done(window.Plotly), onerror: failed }));
+  }));
+
+// Every point of every line, with the ends of its interval.
+const csvOf = (data) => {
+  const quoted = (value) => (/[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+  const rows = data.flatMap(({ name = "", x, y, customdata }) => x.map((at, i) => [name, at, y[i], ...(customdata?.[i] || [])]));
+  return [["name", "x", "y", "low", "high"], ...rows].map((row) => row.map((value) => quoted(String(value ?? ""))).join(",")).join("\n");
+};
+
+const plots = new Map(); // by name: a figure that comes again changes in place
+
+const makePlot = (name) => {
+  const box = el("div", { class: "plot" });
+  const table = el("details", {});
+  const caption = el("figcaption", {});
+  const node = el("figure", { class: "figure", "data-figure": name }, box, caption, table);
+  let figure = null;
+  const config = (Plotly) => ({
+    displaylogo: false,
+    displayModeBar: true,
+    modeBarButtons: [[
+      { name: "png", title: "Save as PNG", icon: Plotly.Icons.camera, click: () => Plotly.downloadImage(box, { format: "png", filename: name, scale: 2, width: box.clientWidth, height: box.clientHeight }) },
+      { name: "csv", title: "Save as CSV", icon: Plotly.Icons.disk, click: () => save(new Blob(["\ufeff", csvOf(figure.data)], { type: "text/csv" }), `${name}.csv`) },
+    ]],
+  });
+  const draw = async () => {
+    if (!figure || box.clientWidth === 0) return; // in a tab that is not shown: the observer calls again
+    const Plotly = await plotly();
+    const template = TEMPLATES[document.body.classList.contains("dark") ? "dark" : "light"];
+    await Plotly.react(box, structuredClone(figure.data), { ...structuredClone(figure.layout), template, width: box.clientWidth }, config(Plotly));
+  };
+  const show = (next) => {
+    if (JSON.stringify(next) === JSON.stringify(figure)) return;
+    figure = next;
+    box.style.minHeight = `${figure.layout.height}px`;
+    node.setAttribute("aria-label", figure.label);
+    caption.textContent = figure.caption;
+    if (figure.table) table.replaceChildren(el("summary", {}, "As a table"), tableOf(figure.label, figure.table));
+    table.hidden = !figure.table;
+    draw();
+  };
+  new ResizeObserver(draw).observe(box);
+  return { node, box, show, draw };
+};
+
+const plot = (figure) => {
+  if (!plots.has(figure.name)) plots.set(figure.name, makePlot(figure.name));
+  plots.get(figure.name).show(figure);
+  return plots.get(figure.name).node;
+};
+
+new MutationObserver(() => plots.forEach(({ draw }) => draw())).observe(document.body, { attributeFilter: ["class"] });

@@ -1,0 +1,98 @@
+"""The figures: what is drawn is what was measured, tells its n, and can be told apart on both grounds."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests import fake_report
+from tests.fake_report import IN_DOMAIN
+from uait.method.answers import EXPECTED, SPOKEN
+from uait.page.figures import evaluation, results, style
+from uait.page.views.evaluate import evaluation as numbers
+
+METHODS = [EXPECTED, SPOKEN, "verbalized", "P(True)", "SAR"]
+
+
+@pytest.fixture
+def shown() -> dict[str, Any]:
+    curve = {"budgets": [0.0, 0.5, 1.0], "accuracy": [0.5, 0.75, 0.9]}
+    report = replace(fake_report.report(), budget_curve={IN_DOMAIN: {"random": curve, EXPECTED: curve}})
+    return numbers(report, None, lambda question: len(question) % 4)
+
+
+def _light(colour: str) -> float:
+    """Relative luminance in [0, 1]. Source: WCAG 2.2."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one: str, other: str) -> float:
+    dark, light = sorted((_light(one), _light(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", style.GROUNDS)
+def test_lines_stand_out_at_three_to_one_and_text_at_four_and_a_half(theme: str) -> None:
+    ground = style.GROUNDS[theme]
+    assert all(_contrast(c, ground.card) >= 3 for c in (style.BLUE, style.AMBER, style.GREEN, style.GREY))
+    assert all(_contrast(c, ground.card) >= 4.5 for c in (ground.ink, ground.muted))
+
+
+def test_no_two_methods_look_alike_without_colour() -> None:
+    looks = [evaluation.LOOKS[m] for m in (EXPECTED, SPOKEN, "verbalized", "SAR", "random", "oracle")]
+    assert len({(look.dash, look.symbol) for look in looks}) == len(looks)
+
+
+def test_a_row_per_method_has_its_interval_as_a_bar_and_in_the_hover(shown: dict[str, Any]) -> None:
+    drawn = evaluation.auroc_by_method(shown["methods"], IN_DOMAIN, 120).payload()
+    assert drawn["label"] == "AUROC, in-domain, n\u00a0=\u00a0120"
+    assert [row["name"] for row in drawn["data"]] == ["UaIT: average number", "UaIT: stated number", *METHODS[2:]]
+    for row, method in zip(drawn["data"], shown["methods"], strict=True):
+        (cell,) = method["cells"]
+        assert row["x"] == [cell["auroc"]]
+        assert row["x"][0] + row["error_x"]["array"][0] == pytest.approx(cell["high"])
+        assert row["x"][0] - row["error_x"]["arrayminus"][0] == pytest.approx(cell["low"])
+        assert f"{cell['auroc']:.2f} ({cell['low']:.2f} to {cell['high']:.2f})" in row["hovertext"][0]
+
+
+def test_a_method_without_a_number_is_a_word_and_not_a_point(shown: dict[str, Any]) -> None:
+    cell = {**shown["methods"][2]["cells"][0], "auroc": None, "low": None, "high": None, "why": "undefined: all right"}
+    drawn = evaluation.auroc_by_method([{"name": "verbalized", "cells": [cell]}], IN_DOMAIN, 120).payload()
+    assert drawn["data"] == []
+    assert [note["text"] for note in drawn["layout"]["annotations"]] == ["undefined"]
+
+
+def test_a_missing_value_is_a_gap_in_line_hover_and_error_bar() -> None:
+    gap, look = ([0.4, None], [0.7, None]), style.Look(style.BLUE)
+    line = style.line("a", [0, 1], [0.5, None], look, places=("x", "y"), show=style.two, interval=gap)
+    drawn = json.loads(str(line.to_json()))
+    assert drawn["y"] == [0.5, None]
+    assert drawn["hovertext"] == ["a, x: 0.50 (0.40 to 0.70)", ""]
+    assert drawn["error_y"]["array"] == [pytest.approx(0.2), 0]
+
+
+def test_every_figure_of_the_page_has_a_name_of_its_own_an_n_and_a_table(shown: dict[str, Any]) -> None:
+    page = results.page(shown)
+    figures = [one for part in page["sections"] for one in part["figures"]]
+    assert len({one["name"] for one in figures}) == len(figures) == 3
+    for one in figures:
+        assert "n\u00a0=\u00a0" in one["label"]
+        assert "template" not in one["layout"]  # the browser's
+        assert one["table"] or page["sections"][0]["table"]["rows"]
+
+
+def test_the_table_shows_every_measure_of_every_method(shown: dict[str, Any]) -> None:
+    methods = results.page(shown)["sections"][0]
+    cell = shown["methods"][0]["cells"][0]
+    assert methods["table"]["rows"][0][1][0].startswith(f"{cell['auroc']:.2f} (")
+    assert methods["folded"]["heads"] == ["method", "AUPRC, in-domain, n\u00a0=\u00a0120", "Brier", "risk and coverage"]
+    assert methods["folded"]["rows"][0][1:] == [f"{cell[key]:.2f}" for key in ("auprc", "brier", "risk")]
+
+
+def test_a_figure_is_a_piece_of_a_web_page_without_plotlys_script(shown: dict[str, Any]) -> None:
+    html = evaluation.auroc_by_method(shown["methods"], IN_DOMAIN, 120).html()
+    assert "UaIT: average number" in html and "cdn" not in html
+    assert len(html) < 50_000

@@ -1,0 +1,181 @@
+"""An evaluation as the Evaluate tab shows it: four results with figures, how to read them, and tables; and as files.
+
+In: the numbers of `views.evaluate`. Out: sections of figures, which the page draws and the report lists.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from uait.method.answers import EXPECTED, title_of
+from uait.page.figures import evaluation as draw
+from uait.page.figures.style import Cell, Figure, Payload, Table, between, table_payload, two
+from uait.page.views.answer import percent
+from uait.page.views.export import csv_text
+
+_ABOUT_AUROC = (
+    "Pick one right and one wrong answer at random: how often does the right one have the higher number? That share is "
+    "the AUROC. On the dashed line, 0.5, the number is worth no more than a coin; at 1 it is never wrong. Each bar is "
+    "a 95 % interval from drawing the questions again and again (bootstrap): where two bars overlap widely, these "
+    "questions can’t say who is better."
+)
+_ABOUT_TABLE = (
+    "ECE says by how much the number is off on average, 0 being best. Every method is judged on the answers it gave "
+    "itself, so their shares of right answers differ a little."
+)
+_ABOUT_MORE = (
+    "AUPRC is the area under precision and recall, 1 being best and the share of right answers what a coin reaches. "
+    "Brier is the mean square of number minus outcome, 0 being best. Risk and coverage is the area under the share of "
+    "wrong answers, from the surest answer alone to all of them: 0 is best."
+)
+_ABOUT_SWEEP = (
+    "How strictly the labels are sorted before the model is tuned on them: right answers stay from the threshold on, "
+    "wrong ones below it; “none” keeps all. One adapter was tuned per threshold and asked the questions named above "
+    "the figure, which are used for choosing and not for reporting. Look for the top, and at the 95 % bars "
+    "(bootstrap): thresholds whose bars overlap do equally well as far as this many questions can tell."
+)
+_NO_SWEEP = (
+    "Not measured yet: “make pocket” tunes the embedded model once per threshold, and its result then shows here."
+)
+_ABOUT_BUDGET = (
+    "Look up only the questions a method is least sure of: the share looked up runs from left to right, the share of "
+    "right answers after it upwards. The sooner a line climbs, the better its method knows where help is needed. "
+    "“random” looks up blindly; the “oracle” knows which look-ups help, so nobody can do better. The bars are 95 % "
+    f"intervals (Wilson), drawn for “{title_of(EXPECTED)}” only; the table has them all."
+)
+_ABOUT_EXPOSURE = (
+    "Only for a model whose every training text is known: the questions, sorted by how often training told their fact. "
+    "Bars: how many are answered right; lines: how sure the model says it is. A model that knows what it knows has "
+    "lines that climb with the bars, and stay low on the left, where it was told nothing. The thin upright lines are "
+    "95 % intervals (Wilson’s for shares, the normal one for means); n stands under each bar."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One result: figures, a sentence on how to read them, its tables; `folded` ones are opened by who wants them."""
+
+    title: str
+    figures: tuple[Figure, ...]
+    caption: str
+    caveat: str = ""
+    table: tuple[str, Table] | None = None
+    note: str = ""
+    folded: tuple[str, Table, str] | None = None
+
+
+def page(shown: Payload) -> Payload:
+    """What the tab draws, with its files; the state alone where there is no evaluation."""
+    if shown["state"] != "done":
+        return shown
+    parts = sections(shown)
+    files = [
+        {"label": "Numbers as CSV", "name": "evaluation.csv", "text": "\ufeff" + csv_text(shown), "type": "text/csv"},
+        {"label": "Report as Markdown", "name": "evaluation.md", "text": markdown(shown), "type": "text/markdown"},
+    ]
+    return {"state": "done", "made": shown["made"], "files": files, "sections": [_payload(part) for part in parts]}
+
+
+def _payload(part: Section) -> Payload:
+    label, table = part.table or ("", None)
+    more, more_table, about = part.folded or ("", None, "")
+    return {
+        "title": part.title,
+        "figures": [one.payload() for one in part.figures],
+        "caption": part.caption,
+        "caveat": part.caveat,
+        "table": {"label": label, **(table_payload(table) or {})},
+        "note": part.note,
+        "folded": {"label": more, "about": about, **(table_payload(more_table) or {})},
+    }
+
+
+def sections(shown: Payload) -> list[Section]:
+    """The results that this evaluation has."""
+    found = [_methods(shown), _sweep(shown["sweep"])]
+    if shown["budget"]:
+        figures = tuple(draw.accuracy_by_budget(b, split) for split, b in shown["budget"].items())
+        found.append(Section("3. What is it worth when looking things up?", figures, _ABOUT_BUDGET))
+    if shown["exposure"]:
+        figures = tuple(draw.confidence_by_exposure(bins, split) for split, bins in shown["exposure"].items())
+        found.append(Section("4. Is it surer of what it was told more often?", figures, _ABOUT_EXPOSURE))
+    return found
+
+
+def _sweep(sweep: Payload | None) -> Section:
+    title = "2. Does it matter which labels teach?"
+    if sweep is None:
+        return Section(title, (), _NO_SWEEP)
+    return Section(title, tuple(draw.auroc_by_threshold(sweep, split) for split in sweep["curves"]), _ABOUT_SWEEP)
+
+
+def _methods(shown: Payload) -> Section:
+    methods, splits = shown["methods"], shown["splits"]
+    return Section(
+        "1. Which confidence tells right from wrong?",
+        tuple(draw.auroc_by_method(methods, s["name"], s["n"]) for s in splits),
+        _ABOUT_AUROC,
+        shown.get("caveat", ""),
+        ("AUROC by method", _table(methods, splits, ("AUROC", "off by (ECE)", "right"), _main)),
+        _ABOUT_TABLE,
+        ("More measures", _table(methods, splits, ("AUPRC", "Brier", "risk and coverage"), _more), _ABOUT_MORE),
+    )
+
+
+def _table(
+    methods: Sequence[Payload],
+    splits: Sequence[Payload],
+    names: tuple[str, ...],
+    cells: Callable[[Payload], list[Cell]],
+) -> Table:
+    """A row per method, and per split one column for each of `names`."""
+    heads = [
+        f"{name}, {draw.sized(s['name'], s['n'])}" if i == 0 else name for s in splits for i, name in enumerate(names)
+    ]
+    rows = []
+    for method in methods:
+        by_split = {cell["split"]: cell for cell in method["cells"]}
+        row: list[Cell] = [(title_of(method["name"]), method["about"])]
+        for s in splits:
+            cell = by_split.get(s["name"])
+            row += [""] * len(names) if cell is None else cells(cell)
+        rows.append(tuple(row))
+    return Table(("method", *heads), tuple(rows))
+
+
+def _main(cell: Payload) -> list[Cell]:
+    auroc = cell["why"]
+    if cell["auroc"] is not None:
+        auroc = two(cell["auroc"]) + between(cell["low"], cell["high"], two)
+    missing = f"{cell['n_unscored']} without a number" if cell["n_unscored"] else ""
+    return [(auroc, missing), _or_none(cell["ece"]), percent(cell["accuracy"])]
+
+
+def _more(cell: Payload) -> list[Cell]:
+    return [_or_none(cell["auprc"]), _or_none(cell["brier"]), _or_none(cell["risk"])]
+
+
+def _or_none(value: float | None) -> str:
+    return "none" if value is None else two(value)
+
+
+# -- the report --------------------------------------------------------------------------------------
+
+
+def markdown(shown: Payload) -> str:
+    """The results as a report to read: every table with its n and intervals."""
+    parts = ["# How well the confidence tells right from wrong", shown["made"]]
+    for part in sections(shown):
+        parts += [f"## {part.title}", part.caption]
+        parts += [_markdown_table(kept[1]) for kept in (part.table, part.folded) if kept]
+        parts += [f"{one.label}:\n\n{_markdown_table(one.table)}" for one in part.figures if one.table]
+    parts.append("In brackets: 95 % intervals. AUROC: 0.5 is chance, 1 is perfect.")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _markdown_table(table: Table) -> str:
+    lines = [table.heads, ["---"] * len(table.heads), *table.rows]
+    return "\n".join("| " + " | ".join(_text(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _text(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else cell[0]
