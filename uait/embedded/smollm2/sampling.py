@@ -54,24 +54,25 @@ class FewShotSampler:
         self.stop_ids = stop_ids(tokenizer)
 
     def sample(
-        self, questions: Sequence[Question], settings: SamplingSettings
+        self, questions: Sequence[Question], settings: SamplingSettings, *, greedy_only: bool = False
     ) -> Iterator[tuple[SampleSet | None, Sample, Distributions]]:
-        """Per question its SampleSet (None with n_samples 0), the greedy Sample, and its distributions; in order."""
+        """Per question its SampleSet (None with `greedy_only`), the greedy Sample, and its distributions; in order."""
+        n_samples = 0 if greedy_only else settings.n_samples
         for start in range(0, len(questions), settings.batch_size):
-            yield from self._batch(questions[start : start + settings.batch_size], settings)
+            yield from self._batch(questions[start : start + settings.batch_size], settings, n_samples)
 
     @torch.inference_mode()
     def _batch(
-        self, questions: Sequence[Question], settings: SamplingSettings
+        self, questions: Sequence[Question], settings: SamplingSettings, n_samples: int
     ) -> list[tuple[SampleSet | None, Sample, Distributions]]:
-        n_each = settings.n_samples + 1
+        n_each = n_samples + 1
         texts = [few_shot_question(question.text) for question in questions]
         tokens, mask = padded(self.tokenizer(texts, add_special_tokens=False)["input_ids"], 0)
         positions = self.prefix.length + (mask.cumsum(-1) - 1).clamp(min=0)
         hidden, past = self.llama.read(self.llama.embed(tokens), positions, mask, self.prefix)
         ends = mask.sum(-1) - 1
         logits = self.llama.logits(hidden[torch.arange(len(texts)), ends])
-        uniforms = _uniforms(texts, settings)
+        uniforms = _uniforms(texts, settings, n_samples)
         branches = [_Branch(i, list(range(n_each))) for i in range(len(texts))]
         ended: list[tuple[_Branch, Finish]] = []
         tops: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in texts]
@@ -153,11 +154,11 @@ def stop_ids(tokenizer: Any) -> frozenset[int]:
     return frozenset(ends | {i for token, i in tokenizer.get_vocab().items() if "\u010a" in token or "\n" in token})
 
 
-def _uniforms(texts: Sequence[str], settings: SamplingSettings) -> np.ndarray:
+def _uniforms(texts: Sequence[str], settings: SamplingSettings, n_samples: int) -> np.ndarray:
     """(questions, K+1, steps): drawn from each question's text and the seed alone, never from the batch."""
-    table = np.zeros((len(texts), settings.n_samples + 1, settings.max_new_tokens))
+    table = np.zeros((len(texts), n_samples + 1, settings.max_new_tokens))
     for i, text in enumerate(texts):
         key = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
-        for k in range(settings.n_samples):
+        for k in range(n_samples):
             table[i, k + 1] = np.random.default_rng([settings.seed, key, k]).random(settings.max_new_tokens)
     return table
