@@ -57,7 +57,7 @@ def module_name(path: Path) -> str:
 FILES = {module_name(path): path for path in sorted((ROOT / "uait").rglob("*.py"))}
 
 
-def tests_of(tier: str) -> list[Path]:
+def files_of(tier: str) -> list[Path]:
     return sorted((ROOT / "tests" / tier).rglob("test_*.py"))
 
 
@@ -142,7 +142,7 @@ def test_tests_lie_in_the_room_of_what_they_test() -> None:
         module.replace(".", "/").removeprefix("uait/") for module, path in FILES.items() if path.stem == "__init__"
     }
     for tier in ("unit", "integration"):
-        folders = {path.parent.relative_to(ROOT / "tests" / tier).as_posix() for path in tests_of(tier)}
+        folders = {path.parent.relative_to(ROOT / "tests" / tier).as_posix() for path in files_of(tier)}
         assert folders - {"."} <= rooms
 
 
