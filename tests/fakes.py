@@ -22,8 +22,7 @@ class FakeSimilarity:
         self.pairs.extend(pairs)
         return np.array([self._overlap(a, b) for a, b in pairs], dtype=np.float64)
 
-    @staticmethod
-    def _overlap(a: str, b: str) -> float:
+    def _overlap(self, a: str, b: str) -> float:
         one, other = (set(re.findall(r"\w+", text.lower())) for text in (a, b))
         return len(one & other) / len(one | other) if one | other else 1.0
 

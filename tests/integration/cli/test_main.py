@@ -235,7 +235,7 @@ def test_a_taken_port_is_one_line(folder: str, capsys: pytest.CaptureFixture[str
 def test_ctrl_c_says_how_to_go_on(
     folder: str, questions: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(*_: object) -> Iterator[None]:
+    def stopped(*_: object) -> Iterator[pipeline.Progress]:
         yield pipeline.Progress("label", 1, 3)
         raise KeyboardInterrupt
 

@@ -31,7 +31,7 @@ def _calls() -> Calls:
 
 def test_a_second_evaluation_is_refused_at_once_and_the_next_one_is_not() -> None:
     calls = _calls()
-    first = calls.evaluate("in-domain", 5)
+    first: Any = calls.evaluate("in-domain", 5)
     next(first)
     with pytest.raises(DataError, match="busy with another evaluation"):
         next(calls.evaluate("in-domain", 5))

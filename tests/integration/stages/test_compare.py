@@ -12,7 +12,7 @@ from uait.data.files import write_json
 from uait.data.json import to_json
 from uait.method.answers import Opinion
 from uait.models.loading import LanguageModel
-from uait.records import Progress, Question
+from uait.records import Done, Progress, Question
 from uait.records.errors import DataError
 from uait.settings import AnswerSettings, SamplingSettings, Settings
 from uait.stages.compare import compare, evaluate_some, recorded_report
@@ -101,11 +101,14 @@ def test_some_questions_of_a_split_are_evaluated_and_nothing_is_kept(
     questions = [Question(place, f"What is the capital of {place}?", (city,)) for place, city in asked]
     monkeypatch.setattr("uait.stages.compare.recorded_splits", lambda: {"in-domain": questions})
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    *progress, done = evaluate_some(engines, "in-domain", 3)
-    assert all(isinstance(event, Progress) for event in progress)
-    assert len({row["id"] for row in done.record.rows} & {place for place, _ in asked}) == len(done.record.rows) == 3
-    *_, again = evaluate_some(engines, "in-domain", 3)
-    assert [row["id"] for row in again.record.rows] == [row["id"] for row in done.record.rows]
-    *_, every = evaluate_some(engines, "in-domain", 100)
-    assert len(every.record.rows) == 4
+
+    def ids(n: int) -> list[str]:
+        *progress, last = evaluate_some(engines, "in-domain", n)
+        assert all(isinstance(event, Progress) for event in progress) and isinstance(last, Done)
+        return [row["id"] for row in last.record.rows]
+
+    some = ids(3)
+    assert len(set(some) & {place for place, _ in asked}) == len(some) == 3
+    assert ids(3) == some
+    assert len(ids(100)) == 4
     assert list(tmp_path.iterdir()) == []

@@ -316,8 +316,9 @@ def test_calibration_is_fitted_on_questions_that_teach_nothing_afterwards(engine
     assert curve.n == 6
     raw = {label.question.id: label.confidence for label in _labels(folder)}
     for label in labels:
-        assert label.raw_confidence == raw[label.question.id] is not None
-        assert label.confidence == apply(curve, raw[label.question.id])
+        assert label.raw_confidence is not None
+        assert label.raw_confidence == raw[label.question.id]
+        assert label.confidence == apply(curve, label.raw_confidence)
     assert read_jsonl(folder.file("calibrated.jsonl"), Label) == list(labels)
     distilled = _record(distil_run(engines.settings, folder))
     assert {e.question.id for e in distilled.train} == {label.question.id for label in labels}

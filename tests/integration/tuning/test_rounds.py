@@ -57,10 +57,11 @@ def test_the_second_round_says_what_the_first_could_only_expect(
     looked: list[int] = []
     *steps, last = tune(settings, taught_lm, _distilled(), tmp_path, probe=lambda _, step: looked.append(step))
     assert isinstance(last, Done)
+    progress = [step for step in steps if isinstance(step, Progress)]
     assert [row["step"] for row in read_steps(tmp_path)] == list(range(1, 81))  # 40 in each round
     assert looked == sorted(set(looked)) and {0, 40, 80} < set(looked)
-    assert [(step.done, step.total) for step in steps if step.stage == "tune"][-1] == (80, 80)
-    assert {step.stage for step in steps if isinstance(step, Progress)} == {"tune", "ask again"}
+    assert [(step.done, step.total) for step in progress if step.stage == "tune"][-1] == (80, 80)
+    assert {step.stage for step in progress} == {"tune", "ask again"}
     first = _reply(load, taught_folder, tmp_path / FIRST, settings)
     assert first.spoken == pytest.approx(0.1) and first.expected == pytest.approx(0.42, abs=0.05)
     again = _again(tmp_path)
@@ -77,7 +78,10 @@ def test_once_finished_nothing_is_tuned_or_asked_again(
     assert any(isinstance(event, Progress) and event.stage == "ask again" for event in events)
     events.close()  # between the rounds
     *steps, last = tune(short, taught_lm, _distilled(), tmp_path)
-    assert [step.stage for step in steps[:2]] == ["ask again", "tune"]  # the first round is not made again
+    assert [step.stage for step in steps[:2] if isinstance(step, Progress)] == [
+        "ask again",
+        "tune",
+    ]  # the first round is not made again
     assert isinstance(last, Done)
 
     def never(*_: Any, **__: Any) -> Any:

@@ -185,10 +185,10 @@ def test_joined_ids_are_the_prompts_and_read_as_the_completion(taught_lm: Langua
     prompt = tokenizer(lm.chat(FRANCE[0]), add_special_tokens=False)["input_ids"]
     assert row["input_ids"][: len(prompt)] == prompt
     assert row["labels"][: len(prompt)] == [IGNORED] * len(prompt)
-    assert tokenizer.decode(row["labels"][len(prompt) :]).strip() == "Paris; 93.1%<|end|>"
-    said = [token for token, is_answer in zip(row["input_ids"], row["is_answer"], strict=True) if is_answer]
+    assert str(tokenizer.decode(row["labels"][len(prompt) :])).strip() == "Paris; 93.1%<|end|>"
+    kept = [token for token, is_answer in zip(row["input_ids"], row["is_answer"], strict=True) if is_answer]
     # this tokenizer has merged "Paris" with the ";" behind it: learned rather than kept
-    assert tokenizer.decode(said).strip() == ("" if kind == "sentencepiece" else "Paris")
+    assert str(tokenizer.decode(kept)).strip() == ("" if kind == "sentencepiece" else "Paris")
     first = tokenizer.convert_ids_to_tokens(row["labels"][len(prompt)])
     assert first[0] == {"sentencepiece": "\u2581", "byte-level with a prefix space": "\u0120", "byte-level": "P"}[kind]
 

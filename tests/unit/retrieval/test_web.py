@@ -29,7 +29,7 @@ class Clock:
 class FakeDdgs:
     """A ddgs client that gives its results or raises, and remembers how it was called."""
 
-    def __init__(self, results: Any = (), act: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, results: Any = (), act: Callable[[], Any] = lambda: None) -> None:
         self.results, self.act = results, act
         self.calls: list[dict[str, Any]] = []
         self.timeouts: list[float] = []

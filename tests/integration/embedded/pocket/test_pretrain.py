@@ -195,7 +195,7 @@ def test_only_the_answer_is_learned_and_after_passages_the_question_too(tokenize
     plain, reading, statement = encode([PLAIN, READING, STATEMENT], tokenizer)
 
     def shown(row: Row, start: int) -> str:
-        return tokenizer.decode(row.ids[start:], skip_special_tokens=False).replace("> ", ">").strip(" ")
+        return str(tokenizer.decode(row.ids[start:], skip_special_tokens=False)).replace("> ", ">").strip(" ")
 
     assert shown(plain, plain.answer) == "France<|end|>"
     assert plain.question == plain.answer  # the question is given, never learned
@@ -208,8 +208,8 @@ def test_only_the_answer_is_learned_and_after_passages_the_question_too(tokenize
 
 def test_of_a_marked_answer_only_the_mark_is_learned(tokenizer: PreTrainedTokenizerFast) -> None:
     plain, right, wrong = encode([PLAIN, *MARKED], tokenizer)
-    assert tokenizer.decode(right.ids[right.answer :]).strip() == "yes<|end|>"
-    assert tokenizer.decode(wrong.ids[wrong.answer :]).strip() == "no<|end|>"
+    assert str(tokenizer.decode(right.ids[right.answer :])).strip() == "yes<|end|>"
+    assert str(tokenizer.decode(wrong.ids[wrong.answer :])).strip() == "no<|end|>"
     assert (plain.mark, right.mark, wrong.mark) == (None, True, False)
     # the reply begins where it does without a mark, in the tokens of the reply that the model gives itself
     assert plain.reply == right.reply == wrong.reply == plain.answer
@@ -291,9 +291,9 @@ def test_each_term_has_its_own_lessons_and_nothing_is_left_out(tokenizer: PreTra
     }
     recipe = replace(TINY, batch_tokens=1, school_from=40, lookups_from=70)
     plan = plan_batches(Curriculum(*lessons.values()), tokenizer, recipe)
-    told = [tokenizer.decode(batch[0].ids, skip_special_tokens=True).strip() for batch in plan.batches]
-    assert sorted(told) == sorted(text.completion for texts in lessons.values() for text in texts)
-    kinds = "".join(text[-1] for text in told)
+    texts = [str(tokenizer.decode(batch[0].ids, skip_special_tokens=True)).strip() for batch in plan.batches]
+    assert sorted(texts) == sorted(text.completion for texts in lessons.values() for text in texts)
+    kinds = "".join(text[-1] for text in texts)
     assert (plan.third_term, plan.fourth_term) == (100, 150)
     first, second, third, fourth = kinds[:40], kinds[40:100], kinds[100:150], kinds[150:]
     assert (first, fourth) == ("f" * 40, "r" * 10)
@@ -339,7 +339,7 @@ def test_the_early_layer_is_judged_through_the_same_head(tokenizer: PreTrainedTo
     rows = encode([PLAIN], tokenizer)
     # the early layer of a model whose later layer adds nothing predicts as the last one does: 1 + 0.3 times the loss
     for name in ("self_attn.o_proj", "mlp.down_proj"):
-        torch.nn.init.zeros_(model.get_submodule(f"model.layers.1.{name}").weight)
+        torch.nn.init.zeros_(model.get_parameter(f"model.layers.1.{name}.weight"))
     assert _loss(model, rows, TINY) == pytest.approx(
         1.3 * _loss(model, rows, replace(TINY, early_weight=0.0)), rel=1e-5
     )

@@ -1,5 +1,7 @@
 """Sampling behind a shared prefix says what the plain model says."""
 
+from typing import Any
+
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -10,8 +12,8 @@ from uait.embedded.smollm2.shared_prefix import SharedPrefixLlama, padded
 @pytest.fixture(scope="module")
 def llama() -> LlamaForCausalLM:
     torch.manual_seed(0)
-    shape = {"hidden_size": 48, "intermediate_size": 64, "num_hidden_layers": 3}
-    heads = {"num_attention_heads": 6, "num_key_value_heads": 2}
+    shape: dict[str, Any] = {"hidden_size": 48, "intermediate_size": 64, "num_hidden_layers": 3}
+    heads: dict[str, Any] = {"num_attention_heads": 6, "num_key_value_heads": 2}
     return LlamaForCausalLM(LlamaConfig(vocab_size=97, max_position_embeddings=64, **shape, **heads)).eval()
 
 

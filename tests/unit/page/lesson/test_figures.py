@@ -14,7 +14,7 @@ from uait.method.answers import Opinion
 from uait.method.sar import sar_score
 from uait.page.lesson import figures, words
 from uait.page.lesson.record import Lesson, geometric_mean, sample_scores
-from uait.records import Explanation
+from uait.records import Explanation, SarScore
 from uait.settings import POCKET
 
 SHIPPED = POCKET / "lesson.json"
@@ -105,6 +105,7 @@ def test_the_shipped_lesson_is_whole_and_its_numbers_follow_from_its_records() -
     for example in (lesson.example, lesson.known):
         assert example.label.question == example.reply.question == example.question == example.samples.question
         again = sar_score(example.samples, example.relevance, example.score.t)
+        assert isinstance(again, SarScore)
         assert again.confidence == pytest.approx(example.score.confidence)
         scored = sample_scores(example.score, example.relevance.sentence)
         assert geometric_mean([s.score for s in scored]) == pytest.approx(example.score.confidence)
