@@ -20,7 +20,7 @@ from uait.settings import PromptSettings
 
 OPENS, CLOSES = " [", "]; "  # around the decile: " [" ends the answer, and its probability belongs to the answer's
 MAX_NEW_TOKENS = 16
-_HERE = "\x00"
+_HERE = "Xyzzy"  # stands for the question where the chat template is parted around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ class Student:
 
     def __init__(self, model: Any, tokenizer: Any, style: PromptSettings, edges: Sequence[float]) -> None:
         self.llama, self.tokenizer, self.edges = SharedPrefixLlama(model), tokenizer, list(edges)
-        turn = [{"role": "user", "content": question_prompt(style, _HERE + "?")}]
+        turn = [{"role": "user", "content": question_prompt(style, _HERE)}]
         chat = str(tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True))
         # parted before the space, so that the two halves are tokenised as the whole is
-        before, _, self._after = chat.partition(f" {_HERE}?")
+        before, _, self._after = chat.partition(f" {_HERE}")
         self.prefix_ids: list[int] = tokenizer(before, add_special_tokens=False)["input_ids"]
         (self.end_id,), self.close_ids = self._ids(OPENS), self._ids(CLOSES)
         self.digit_ids = [self._ids(str(digit))[0] for digit in range(10)]

@@ -4,6 +4,7 @@ A row holds the greedy answer, its tokens, what the base thought at each of them
 and whether it is right. Labels for tuning and the baselines of the evaluation are read off these rows.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ class TeacherRow:
     """One question as the few-shot base answers it.
 
     `ids` (T,) and `logprobs` (T,) of the greedy answer; `top_ids` and `top_logprobs` (T+1, 32), the step after the
-    answer included; `sar` SAR's confidence, None without a score.
+    answer included; `p_end` the probability that it ends there; `sar` SAR's confidence, None without a score.
     """
 
     id: str
@@ -42,6 +43,12 @@ class TeacherRow:
     sar: float | None
     top_ids: np.ndarray
     top_logprobs: np.ndarray
+    p_end: float
+
+    @property
+    def probability(self) -> float:
+        """The probability of the whole answer, its end included; on dev it ranks better than the tokens' mean."""
+        return min(float(np.exp(sum(self.logprobs))) * self.p_end, 1.0)
 
     @property
     def teaches(self) -> bool:
@@ -73,14 +80,15 @@ def ask_teacher(
         yield len(known) + start + len(batch)
 
 
-def read_teacher(path: Path) -> dict[str, TeacherRow]:
-    """The rows of a file that `ask_teacher` wrote, by question id."""
+def read_teacher(path: Path, stops: frozenset[int]) -> dict[str, TeacherRow]:
+    """The rows of a file that `ask_teacher` wrote, by question id. `stops`: the tokens that end an answer."""
     rows = {}
     for _, row in read_rows(path, is_log=True):
         row.pop("probability", None)
         tuples = {name: tuple(row[name]) for name in ("ids", "logprobs")}
         arrays = {"top_ids": np.array(row["top_ids"]), "top_logprobs": np.array(row["top_logprobs"])}
-        rows[row["id"]] = TeacherRow(**{**row, **tuples, **arrays})
+        ends = [math.exp(p) for i, p in zip(row["top_ids"][-1], row["top_logprobs"][-1], strict=True) if i in stops]
+        rows[row["id"]] = TeacherRow(**{**row, **tuples, **arrays, "p_end": min(sum(ends), 1.0)})
     return rows
 
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy, cross_entropy
 
 from uait.embedded.smollm2.shared_prefix import Prefix, padded
 from uait.embedded.smollm2.student import Student, mean_number
 
 FIRST_LAYER = 15
+ONES_WEIGHT = 0.3  # of the second digit's loss: what it says is a tenth of the first's
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,113 +46,162 @@ class Stage:
     batch_size: int = 16
     learning_rate: float = 1e-3
     keep_weight: float = 1.0
-    number_weight: float = 1.0
     spread_weight: float = 1.0
     warmup: float = 0.06
     seed: int = 0
 
 
-def tune(student: Student, lessons: Sequence[Lesson], stage: Stage) -> Iterator[dict[str, float]]:
-    """Tunes the student's trainable weights in place; yields every step's number, losses and how many there will be."""
-    weights = [w for w in student.llama.causal.parameters() if w.requires_grad]
-    optimiser = torch.optim.AdamW(weights, lr=stage.learning_rate, weight_decay=0.0)
-    per_epoch = math.ceil(len(lessons) / stage.batch_size)
-    n_steps = max(1, round(stage.epochs * per_epoch))
-    warm = max(1, round(stage.warmup * n_steps))
-    draws = torch.Generator().manual_seed(stage.seed)
-    with torch.no_grad():
-        below, low = student.llama.prefix_layers(
-            student.llama.embed(torch.tensor([student.prefix_ids])), 0, FIRST_LAYER
+@dataclass(frozen=True, slots=True)
+class Below:
+    """One lesson's hidden states after the frozen layers: of its tokens (T, hidden), and of every digit after them."""
+
+    tokens: Tensor
+    digits: Tensor | None
+
+
+class Tuner:
+    """Tunes a student's trainable weights, which all lie from `FIRST_LAYER` on, in place."""
+
+    def __init__(self, student: Student) -> None:
+        self.student, self.llama = student, student.llama
+        self.n_layers = len(self.llama.body.layers)
+        self.digits = torch.tensor(student.digit_ids)
+        with torch.no_grad():
+            embedded = self.llama.embed(torch.tensor([student.prefix_ids]))
+            self.below_prefix, layers = self.llama.prefix_layers(embedded, 0, FIRST_LAYER)
+        self.low = Prefix(layers, len(student.prefix_ids))
+
+    def tune(self, lessons: Sequence[Lesson], stage: Stage) -> Iterator[dict[str, float]]:
+        """Yields every step's number and losses, and how many steps there will be."""
+        weights = [w for w in self.llama.causal.parameters() if w.requires_grad]
+        optimiser = torch.optim.AdamW(weights, lr=stage.learning_rate, weight_decay=0.0)
+        n_steps = max(1, round(stage.epochs * math.ceil(len(lessons) / stage.batch_size)))
+        warm = max(1, round(stage.warmup * n_steps))
+        draws = torch.Generator().manual_seed(stage.seed)
+        known: dict[int, Below] = {}  # a second epoch reads the frozen layers' output here
+        order: list[int] = []
+        for step in range(n_steps):
+            if not order:
+                order = torch.randperm(len(lessons), generator=draws).tolist()
+            batch, order = order[: stage.batch_size], order[stage.batch_size :]
+            new = [i for i in batch if i not in known]
+            known.update(zip(new, self.below([lessons[i] for i in new]), strict=True))
+            rate = min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / n_steps)))
+            for group in optimiser.param_groups:
+                group["lr"] = stage.learning_rate * rate
+            keep, number = self.losses([lessons[i] for i in batch], [known[i] for i in batch], stage)
+            optimiser.zero_grad()
+            (stage.keep_weight * keep + number).backward()
+            torch.nn.utils.clip_grad_norm_(weights, 1.0)
+            optimiser.step()
+            if stage.epochs <= 1:
+                known.clear()
+            yield {"step": step + 1, "total": n_steps, "keep": keep.item(), "number": number.item()}
+
+    @torch.no_grad()
+    def below(self, lessons: Sequence[Lesson]) -> list[Below]:
+        """What the frozen layers make of each lesson."""
+        if not lessons:
+            return []
+        tokens, mask, positions = self._tokens(lessons)
+        hidden, past = self.llama.read(self.llama.embed(tokens), positions, mask, self.low, None, 0, FIRST_LAYER)
+        numbered = torch.tensor([i for i, lesson in enumerate(lessons) if lesson.target is not None]).long()
+        digits: dict[int, Tensor] = {}
+        if len(numbered):
+            rows = numbered.repeat_interleave(10)
+            places = (self.low.length + mask.sum(-1))[rows][:, None]
+            embedded = self.llama.embed(self.digits.repeat(len(numbered))[:, None])
+            ones = torch.ones(len(rows), 1, dtype=torch.long)
+            after, _ = self.llama.read(embedded, places, ones, self.low, past.select(rows), 0, FIRST_LAYER)
+            digits = dict(zip(numbered.tolist(), after.view(len(numbered), 10, -1), strict=True))
+        lengths = mask.sum(-1).tolist()
+        return [Below(hidden[i, :n].clone(), digits.get(i)) for i, n in enumerate(lengths)]
+
+    def losses(self, lessons: Sequence[Lesson], below: Sequence[Below], stage: Stage) -> tuple[Tensor, Tensor]:
+        """The answers' KL per token, and the numbers' loss per number; both scalars."""
+        _, layers = self.llama.prefix_layers(self.below_prefix, FIRST_LAYER, self.n_layers)
+        high = Prefix(layers, self.low.length)
+        _, mask, positions = self._tokens(lessons)
+        hidden = torch.nn.utils.rnn.pad_sequence([b.tokens for b in below], batch_first=True)
+        hidden, past = self.llama.read(hidden, positions, mask, high, None, FIRST_LAYER, self.n_layers)
+        keep = self._answers_loss(lessons, hidden)
+        at = torch.tensor([i for i, lesson in enumerate(lessons) if lesson.target is not None]).long()
+        if not len(at):
+            return keep, keep.new_zeros(())
+        ends = mask.sum(-1)[at] - 1
+        target = torch.tensor([lesson.target for lesson in lessons if lesson.target is not None])
+        tens = self._digit_logits(hidden[at, ends])
+        if stage.truth:
+            number, wanted = truth_loss(tens, target, stage.spread_weight)
+        else:
+            number, wanted = teacher_loss(tens, target)
+        first = tens.argmax(-1) if stage.truth else wanted // 10
+        # one token more: the first digit, and behind it the second
+        each = [b.digits[int(digit)] for b, digit in zip((below[i] for i in at.tolist()), first, strict=True)]  # type: ignore[index]
+        places = positions[at, ends][:, None] + 1
+        after, _ = self.llama.read(
+            torch.stack(each)[:, None],
+            places,
+            torch.ones_like(places),
+            high,
+            past.select(at),
+            FIRST_LAYER,
+            self.n_layers,
         )
-    order: list[int] = []
-    for step in range(n_steps):
-        if not order:
-            order = torch.randperm(len(lessons), generator=draws).tolist()
-        batch, order = [lessons[i] for i in order[: stage.batch_size]], order[stage.batch_size :]
-        rate = min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / n_steps)))
-        for group in optimiser.param_groups:
-            group["lr"] = stage.learning_rate * rate
-        keep, number, extra = losses(student, batch, stage, below, Prefix(low, len(student.prefix_ids)))
-        loss = stage.keep_weight * keep + stage.number_weight * number
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimiser.step()
-        yield {"step": step + 1, "total": n_steps, "keep": float(keep), "number": float(number), "spread": float(extra)}
+        second = (wanted - 10 * first).clamp(0, 9)
+        return keep, number + ONES_WEIGHT * cross_entropy(self._digit_logits(after[:, -1]), second)
+
+    def _digit_logits(self, hidden: Tensor) -> Tensor:
+        return self.llama.body.norm(hidden) @ self.llama.causal.lm_head.weight[self.digits].T
+
+    def _tokens(self, lessons: Sequence[Lesson]) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens, mask and positions (B, T): question, answer and, where a number is learned, what opens it."""
+        rows = []
+        for lesson in lessons:
+            heard = [] if lesson.decile is None else [self.student.end_id, *self.student.heard_ids(lesson.decile)]
+            rows.append([*lesson.question_ids, *lesson.answer_ids, *heard])
+        tokens, mask = padded(rows, 0)
+        return tokens, mask, self.low.length + (mask.cumsum(-1) - 1).clamp(min=0)
+
+    def _answers_loss(self, lessons: Sequence[Lesson], hidden: Tensor) -> Tensor:
+        """KL(base || student) per step of the answers that are the base's, over its likeliest tokens and all others."""
+        places, ids, ps = [], [], []
+        for i, lesson in enumerate(lessons):
+            if lesson.thought is not None:
+                start = len(lesson.question_ids) - 1
+                places += [(i, start + t) for t in range(len(lesson.answer_ids) + 1)]
+                ids.append(lesson.thought[0])
+                ps.append(lesson.thought[1])
+        if not places:
+            return hidden.new_zeros(())
+        rows, columns = torch.tensor(places).T
+        logprobs = self.llama.logits(hidden[rows, columns]).log_softmax(-1)
+        base, wanted = torch.cat(ps), torch.cat(ids)
+        tuned = logprobs.gather(-1, wanted.clamp(min=0))
+        rest = (1 - base.sum(-1)).clamp(min=1e-6)
+        tuned_rest = torch.log1p(-(tuned.exp() * (wanted >= 0)).sum(-1).clamp(max=1 - 1e-6))
+        kl = (base * (base.clamp(min=1e-9).log() - tuned)).sum(-1) + rest * (rest.log() - tuned_rest)
+        return kl.mean()
 
 
-def losses(
-    student: Student, batch: Sequence[Lesson], stage: Stage, below: Tensor, low: Prefix
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The answers' KL per token, the numbers' loss per number, and the spread of the numbers; each a scalar.
+def teacher_loss(tens: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """-log q_i of the target's first digit i, and 5 (c - target)^2; with it the whole numbers to say (B,), 1 to 99."""
+    wanted = (100 * target).round().long().clamp(1, 99)
+    distance = (mean_number(tens.softmax(-1)) - target).square().mean()
+    return cross_entropy(tens, wanted // 10) + 5.0 * distance, wanted
 
-    `below`, `low`: the shared prefix after the frozen layers, and its keys and values in them.
+
+def truth_loss(tens: Tensor, right: Tensor, spread_weight: float) -> tuple[Tensor, Tensor]:
+    """-log c of right and -log(1 - c) of wrong answers, c the mean of the number; and what to say, 100 c, rounded.
+
+    The number's variance is taxed as well, so that what is said is what is expected. ConfTuner (arXiv 2508.18847)
+    taxes both at once by (v_i - y)^2.
     """
-    llama, n_layers = student.llama, len(student.llama.body.layers)
-    _, high_layers = llama.prefix_layers(below, FIRST_LAYER, n_layers)
-    high = Prefix(high_layers, low.length)
-    rows = [_row(student, lesson) for lesson in batch]
-    tokens, mask = padded(rows, 0)
-    positions = low.length + (mask.cumsum(-1) - 1).clamp(min=0)
-    with torch.no_grad():
-        hidden, low_past = llama.read(llama.embed(tokens), positions, mask, low, None, 0, FIRST_LAYER)
-    hidden, high_past = llama.read(hidden, positions, mask, high, None, FIRST_LAYER, n_layers)
-    keep = _answers_loss(student, batch, hidden)
-    numbered = [i for i, lesson in enumerate(batch) if lesson.target is not None]
-    if not numbered:
-        return keep, keep.new_zeros(()), keep.new_zeros(())
-    at = torch.tensor(numbered)
-    ends = mask.sum(-1)[at] - 1
-    digits = torch.tensor(student.digit_ids)
-    tens = llama.logits(hidden[at, ends])[:, digits]
     q = tens.softmax(-1)
     expected = mean_number(q)
-    target = torch.tensor([batch[i].target for i in numbered])
-    middles = torch.arange(10) / 10 + 0.045
-    spread = (q @ middles.square() - expected.square()).mean()
-    if stage.truth:
-        number = torch.nn.functional.binary_cross_entropy(expected, target) + stage.spread_weight * spread
-        first = q.argmax(-1)
-        wanted = (100 * expected.detach()).round().long()
-    else:
-        wanted = (100 * target).round().long().clamp(1, 99)
-        first = wanted // 10
-        number = cross_entropy(tens, first) + 5.0 * (expected - target).square().mean()
-    second = (wanted - 10 * first).clamp(0, 9)
-    # one token more: the first digit, and behind it the second
-    token, place = digits[first][:, None], positions[at, ends][:, None] + 1
-    one = torch.ones_like(token)
-    with torch.no_grad():
-        hidden, _ = llama.read(llama.embed(token), place, one, low, low_past.select(at), 0, FIRST_LAYER)
-    hidden, _ = llama.read(hidden, place, one, high, high_past.select(at), FIRST_LAYER, n_layers)
-    number = number + 0.3 * cross_entropy(llama.logits(hidden[:, -1])[:, digits], second)
-    return keep, number, spread.detach()
-
-
-def _row(student: Student, lesson: Lesson) -> list[int]:
-    heard = [] if lesson.decile is None else [student.end_id, *student.heard_ids(lesson.decile)]
-    return [*lesson.question_ids, *lesson.answer_ids, *heard]
-
-
-def _answers_loss(student: Student, batch: Sequence[Lesson], hidden: Tensor) -> Tensor:
-    """KL(base || student) per step of the answers that are the base's, over its likeliest tokens and all others."""
-    places, ids, ps = [], [], []
-    for i, lesson in enumerate(batch):
-        if lesson.thought is not None:
-            start = len(lesson.question_ids) - 1
-            places += [(i, start + t) for t in range(len(lesson.answer_ids) + 1)]
-            ids.append(lesson.thought[0])
-            ps.append(lesson.thought[1])
-    if not places:
-        return hidden.new_zeros(())
-    rows, columns = torch.tensor(places).T
-    logprobs = student.llama.logits(hidden[rows, columns]).log_softmax(-1)
-    base, wanted = torch.cat(ps), torch.cat(ids)
-    tuned = logprobs.gather(-1, wanted.clamp(min=0))
-    rest = (1 - base.sum(-1)).clamp(min=1e-6)
-    tuned_rest = torch.log1p(-(tuned.exp() * (wanted >= 0)).sum(-1).clamp(max=1 - 1e-6))
-    kl = (base * (base.clamp(min=1e-9).log() - tuned)).sum(-1) + rest * (rest.log() - tuned_rest)
-    return kl.mean()
+    spread = q @ (torch.arange(10) / 10 + 0.045).square() - expected.square()
+    wanted = (100 * expected.detach()).round().long()
+    return binary_cross_entropy(expected, right) + spread_weight * spread.mean(), wanted
 
 
 def thought_of(student: Student, stops: frozenset[int], top_ids: Any, top_logprobs: Any) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,202 @@
+"""What the student is worth on held-out questions, beside its teacher, its own answer probability and the baselines.
+
+In: the teacher's rows, the student's rows, the baselines' rows, each kept in a file and made once. Out: an EvalReport.
+Every method is judged on the answers that it is about. Nothing is chosen here; the stack is fitted on dev.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from uait import __version__
+from uait.data.files import append_jsonl, read_rows
+from uait.embedded.smollm2.student import Student
+from uait.embedded.smollm2.teacher import RULE, TeacherRow
+from uait.method.correctness import is_correct
+from uait.method.metrics import auroc, best_threshold, method_result, threshold_sweep
+from uait.records import EvalReport, MethodResult, Provenance, Question
+from uait.settings import EvaluateSettings, Settings, to_dict
+
+SPOKEN, EXPECTED = "UaIT spoken", "UaIT expected"
+OWN_P, BASE_P, STACK, SAR = "its answer probability", "answer probability", "stack", "SAR"
+SWEEP = tuple(round(0.05 * i, 2) for i in range(1, 20))
+N_BOOTSTRAP = 1000
+BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class StudentRow:
+    """One question as the student answers it: `spoken` and `expected` in [0, 1], None where it said nothing."""
+
+    id: str
+    answer: str
+    is_right: bool
+    probability: float
+    decile: int
+    spoken: float | None
+    expected: float | None
+    n_tokens: int
+
+
+def ask_student(
+    student: Student, questions: Sequence[Question], path: Path, decile: int | None = None
+) -> list[StudentRow]:
+    """The student's rows of these questions, in order; asks only what the file at `path` does not hold yet."""
+    known = {row["id"]: StudentRow(**row) for _, row in read_rows(path, is_log=True)} if path.exists() else {}
+    todo = [question for question in questions if question.id not in known]
+    prefix = student.prefix() if todo else None
+    for start in range(0, len(todo), BATCH):
+        batch = todo[start : start + BATCH]
+        assert prefix is not None
+        for question, heard in zip(batch, student.ask([q.text for q in batch], prefix, decile), strict=True):
+            right = bool(is_correct(heard.answer, question.references, RULE))
+            row = StudentRow(
+                question.id, heard.answer, right, round(heard.probability, 6), heard.decile,
+                heard.spoken, None if heard.expected is None else round(heard.expected, 6), len(heard.ids),
+            )  # fmt: skip
+            append_jsonl(path, row)
+            known[row.id] = row
+    return [known[question.id] for question in questions]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A logistic regression on what one pass gives: logit of the expected number, log p, number of tokens."""
+
+    weights: tuple[float, ...]
+    intercept: float
+
+    def confidence(self, row: StudentRow) -> float | None:
+        """The stack's confidence in (0, 1); None where the student said nothing."""
+        if row.expected is None:
+            return None
+        return float(1 / (1 + np.exp(-(np.dot(self.weights, _features(row)) + self.intercept))))
+
+
+def fit_stack(rows: Sequence[StudentRow]) -> Stack:
+    """The stack of these dev rows."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 -- takes 2 s to import
+
+    said = [row for row in rows if row.expected is not None]
+    fitted = LogisticRegression(max_iter=1000).fit([_features(row) for row in said], [row.is_right for row in said])
+    return Stack(tuple(map(float, fitted.coef_[0])), float(fitted.intercept_[0]))
+
+
+def _features(row: StudentRow) -> list[float]:
+    c = min(max(row.expected or 0.0, 1e-3), 1 - 1e-3)
+    return [float(np.log(c / (1 - c))), float(np.log(max(row.probability, 1e-9))), float(row.n_tokens)]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Everything about one held-out split, row by row. `baselines`: per method (right, confidence) pairs, if asked."""
+
+    name: str
+    questions: Sequence[Question]
+    teacher: Sequence[TeacherRow]
+    student: Sequence[StudentRow]
+    baselines: dict[str, Sequence[tuple[bool, float | None]]]
+
+
+def results(split: Split, stack: Stack, settings: EvaluateSettings) -> Iterator[MethodResult]:
+    """One result per method. The teacher's and P(True) are about the few-shot base's answers, UaIT's about its own."""
+    base, own = [row.is_right for row in split.teacher], [row.is_right for row in split.student]
+    yield method_result(SAR, split.name, [row.sar for row in split.teacher], base, settings)
+    yield method_result(BASE_P, split.name, [row.probability for row in split.teacher], base, settings)
+    for method, pairs in split.baselines.items():
+        yield method_result(method, split.name, [c for _, c in pairs], [right for right, _ in pairs], settings)
+    yield method_result(SPOKEN, split.name, [row.spoken for row in split.student], own, settings)
+    yield method_result(EXPECTED, split.name, [row.expected for row in split.student], own, settings)
+    yield method_result(OWN_P, split.name, [row.probability for row in split.student], own, settings)
+    yield method_result(STACK, split.name, [stack.confidence(row) for row in split.student], own, settings)
+
+
+def differences(split: Split) -> dict[str, Any]:
+    """The spoken number's AUROC minus others', with paired 95 % bootstrap intervals over the same questions.
+
+    Against SAR each is judged on its own model's answers; against the student's answer probability on the same ones.
+    """
+    spoken = np.array([row.spoken or 0.0 for row in split.student])
+    expected = np.array([row.expected or 0.0 for row in split.student])
+    own = np.array([row.is_right for row in split.student])
+    p = np.array([row.probability for row in split.student])
+    sar = np.array([row.sar or 0.0 for row in split.teacher])
+    base = np.array([row.is_right for row in split.teacher])
+    return {
+        "n": len(own),
+        "spoken - SAR": difference((spoken, own), (sar, base)),
+        "spoken - its answer probability": difference((spoken, own), (p, own)),
+        "expected - SAR": difference((expected, own), (sar, base)),
+        "expected - its answer probability": difference((expected, own), (p, own)),
+        "accuracy - base": _mean_difference(own, base),
+    }
+
+
+Ranking = tuple[np.ndarray, np.ndarray]  # confidence (N,), right (N,)
+
+
+def difference(one: Ranking, other: Ranking) -> list[float] | None:
+    """AUROC of one minus the other's, and the 95 % interval, over the same questions; None when a class is missing."""
+    rng, n = np.random.default_rng(0), len(one[1])
+    first, second = auroc(*one), auroc(*other)
+    if first is None or second is None:
+        return None
+    drawn = []
+    for _ in range(N_BOOTSTRAP):
+        i = rng.integers(n, size=n)
+        pair = auroc(one[0][i], one[1][i]), auroc(other[0][i], other[1][i])
+        if pair[0] is not None and pair[1] is not None:
+            drawn.append(pair[0] - pair[1])
+    return [round(float(x), 4) for x in (first - second, *np.percentile(drawn, [2.5, 97.5]))]
+
+
+def _mean_difference(one: np.ndarray, other: np.ndarray) -> list[float]:
+    rng, gap = np.random.default_rng(0), one.astype(float) - other
+    drawn = [gap[rng.integers(len(gap), size=len(gap))].mean() for _ in range(N_BOOTSTRAP)]
+    return [round(float(x), 4) for x in (gap.mean(), *np.percentile(drawn, [2.5, 97.5]))]
+
+
+def threshold_of(rows: Sequence[StudentRow]) -> float:
+    """The threshold that best parts right from wrong among these dev rows by what is said."""
+    said = [row for row in rows if row.spoken is not None]
+    return round(best_threshold([row.spoken or 0.0 for row in said], [row.is_right for row in said]), 3)
+
+
+def report(splits: Sequence[Split], stack: Stack, settings: Settings, own: Sequence[str], extras: Any) -> EvalReport:
+    """The evaluation of all splits. Only the rows of the splits in `own`, whose questions are ours, are in it."""
+    return EvalReport(
+        results=tuple(result for split in splits for result in results(split, stack, settings.evaluate)),
+        threshold_sweep={s.name: _sweep(s) for s in splits},
+        budget_curve={},
+        extras={**extras, "differences": {s.name: differences(s) for s in splits}},
+        rows=tuple(row for split in splits if split.name in own for row in _rows(split)),
+        provenance=Provenance(
+            "smollm2", "smollm2/adapter", to_dict(settings), settings.sampling.seed, __version__,
+            datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        ),
+    )  # fmt: skip
+
+
+def _sweep(split: Split) -> dict[str, Any]:
+    return threshold_sweep([r.spoken for r in split.student], [r.is_right for r in split.student], SWEEP)
+
+
+def _rows(split: Split) -> Iterator[dict[str, Any]]:
+    for question, base, own in zip(split.questions, split.teacher, split.student, strict=True):
+        yield {
+            "id": question.id,
+            "split": split.name,
+            "question": question.text,
+            "base": {
+                "answer": base.answer, "right": base.is_right,
+                "confidences": {SAR: base.sar, BASE_P: base.probability},
+            },
+            "uait": {
+                "answer": own.answer, "right": own.is_right,
+                "confidences": {SPOKEN: own.spoken, EXPECTED: own.expected, OWN_P: own.probability},
+            },
+        }  # fmt: skip
