@@ -127,9 +127,7 @@ def recorded_run() -> SmallRun:
     """A recorded run as the one that ships: a look without any number, one on the way, one at the end."""
     labels = labels_of(24)
     judged = [label for label in labels if label.confidence is not None and label.is_correct is not None]
-    examples = tuple(
-        TrainingExample(x.question, f"{x.answer}; 50%", x.confidence or 0.0, bool(x.is_correct)) for x in judged[:8]
-    )
+    examples = tuple(TrainingExample(x.question, x.answer, x.confidence or 0.0, bool(x.is_correct)) for x in judged[:8])
     looks = []
     for step, said, auroc in ((0, None, None), (10, 0.4, 0.6), (20, 0.7, 0.8)):
         interval = None if auroc is None else [auroc - 0.1, auroc + 0.1]

@@ -16,7 +16,8 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
-from uait.models.loading import LanguageModel, load_model
+from uait.models.language_model import LanguageModel
+from uait.models.loading import load_model
 from uait.records import Question, SampleSet
 from uait.settings import ModelSettings, PromptSettings, Settings
 from uait.stages import pipeline
@@ -120,6 +121,21 @@ def make_llm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 def load() -> Callable[..., LanguageModel]:
     """Loads a folder on the CPU, asked with bare questions."""
     return _load
+
+
+def _make_lora(folder: Path, base: Path, seed: int = 0) -> Path:
+    from peft import LoraConfig, get_peft_model  # noqa: PLC0415 -- slow to import: only tests with an adapter pay it
+
+    torch.manual_seed(seed)
+    config = LoraConfig(r=4, lora_alpha=32, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
+    get_peft_model(LlamaForCausalLM.from_pretrained(base), config).save_pretrained(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_lora() -> Callable[..., Path]:
+    """Makes an adapter with random weights: its folder, its base's folder, a seed."""
+    return _make_lora
 
 
 @pytest.fixture(scope="session")

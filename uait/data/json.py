@@ -103,6 +103,8 @@ def _decode(wanted: Any, data: Any, where: str) -> Any:
 
 
 def _decode_record(wanted: Any, data: dict[str, Any], where: str) -> Any:
+    if hasattr(wanted, "from_older"):  # a record whose fields have changed reads its older files itself
+        data = wanted.from_older(data)
     names = {f.name for f in fields(wanted)}
     needed = {f.name for f in fields(wanted) if f.default is MISSING and f.default_factory is MISSING}
     for problem, keys in (("no known field", set(data) - names), ("missing", needed - set(data))):

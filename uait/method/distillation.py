@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from uait.method.prompts import target_text
+from uait.method.prompts import percent
 from uait.records import DistilledSet, Label, Reason, TrainingExample
 from uait.records.errors import DataError
 from uait.settings import DistilSettings
@@ -57,22 +57,18 @@ def distil(labels: Sequence[Label], settings: DistilSettings) -> DistilledSet:
 def relabel(distilled: DistilledSet, confidences: Sequence[float | None]) -> DistilledSet:
     """The same examples with other confidences, those of `train` before those of `dev`; None leaves one as it is."""
     examples = (*distilled.train, *distilled.dev)
-    told = [_told(example, confidence) for example, confidence in zip(examples, confidences, strict=True)]
+    relabelled = [
+        example if confidence is None else replace(example, confidence=confidence)
+        for example, confidence in zip(examples, confidences, strict=True)
+    ]
     n_train = len(distilled.train)
-    return _summed_up(told[:n_train], told[n_train:], distilled.kept, distilled.dropped)
-
-
-def _told(example: TrainingExample, confidence: float | None) -> TrainingExample:
-    if confidence is None:
-        return example
-    completion = target_text(example.completion.rpartition(";")[0], confidence)
-    return replace(example, completion=completion, confidence=confidence)
+    return _summed_up(relabelled[:n_train], relabelled[n_train:], distilled.kept, distilled.dropped)
 
 
 def _summed_up(
     train: Sequence[TrainingExample], dev: Sequence[TrainingExample], kept: dict[str, int], dropped: dict[str, int]
 ) -> DistilledSet:
-    values = Counter(example.completion.rpartition(";")[2].strip() for example in train)
+    values = Counter(percent(example.confidence) for example in train)
     entropy_bits = _entropy_bits(values)
     return DistilledSet(tuple(train), tuple(dev), kept, dropped, _histogram(train), entropy_bits, _warning(values))
 
@@ -102,7 +98,7 @@ def _example(label: Label, settings: DistilSettings) -> TrainingExample | str:
         target = label.answer
     if not target.strip():
         return f"unscored: {Reason.EMPTY}"
-    return TrainingExample(label.question, target_text(target, label.confidence), label.confidence, label.is_correct)
+    return TrainingExample(label.question, target, label.confidence, label.is_correct)
 
 
 def _balanced(examples: list[TrainingExample], rng: np.random.Generator) -> list[TrainingExample]:

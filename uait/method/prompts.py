@@ -80,17 +80,21 @@ def reading_prompt(style: PromptSettings, text: str, passages: Sequence[Passage]
 
 
 def target_text(answer: str, confidence: float) -> str:
-    """The completion to learn, e.g. `Paris; 93.1%`: one decimal, from 0.1 to 99.9, since certainty is never taught.
-
-    Raises DataError on an empty answer or a confidence outside [0, 1].
-    """
+    """The completion to learn, e.g. `Paris; 93.1%`. Raises DataError on an empty answer, or as `percent` does."""
     cleaned = _clean(answer)
     if not cleaned:
         raise DataError("There is no answer to teach; drop the label instead.")
+    return f"{cleaned}; {percent(confidence)}"
+
+
+def percent(confidence: float) -> str:
+    """The confidence as it is taught: one decimal, from 0.1 to 99.9 %, since certainty is never taught.
+
+    Raises DataError when it is outside [0, 1].
+    """
     if not 0.0 <= confidence <= 1.0:
-        raise DataError(f"The confidence of {cleaned!r} is {confidence}; it must lie between 0 and 1.")
-    percent = min(max(100.0 * confidence, 0.1), 99.9)
-    return f"{cleaned}; {percent:.1f}%"
+        raise DataError(f"The confidence is {confidence}; it must lie between 0 and 1.")
+    return f"{min(max(100.0 * confidence, 0.1), 99.9):.1f}%"
 
 
 def parse_reply(text: str) -> ParsedReply:

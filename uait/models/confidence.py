@@ -5,14 +5,13 @@ Also the two baselines that ask the untuned model about its confidence. Decides 
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from time import perf_counter
 
 import torch
 
 from uait.method.prompts import p_true_prompt, parse_reply, question_prompt, reading_prompt, verbalized_prompt
 from uait.models.decoding import advance, decode, prefill, to_sample
-from uait.models.loading import LanguageModel
+from uait.models.language_model import LanguageModel
 from uait.records import Answer, Done, Finish, Partial, Passage, Sample
 from uait.settings import AnswerSettings
 
@@ -52,8 +51,7 @@ def verbalized_batch(
 ) -> list[Answer]:
     """The untuned model's answers when it is asked for a confidence in words: the verbalized baseline."""
     chats = [lm.chat(verbalized_prompt(lm.prompts, text)) for text in texts]
-    with lm.adapter_off():
-        return _in_batches(lm, chats, [0] * len(chats), settings.max_new_tokens, batch_size)
+    return _in_batches(lm.without_adapter(), chats, [0] * len(chats), settings.max_new_tokens, batch_size)
 
 
 @torch.inference_mode()
@@ -68,8 +66,7 @@ def p_true_batch(
     yes, no = _first_ids(lm, "yes"), _first_ids(lm, "no")
     found: list[float | None] = []
     for start in range(0, len(chats), batch_size):
-        with lm.adapter_off():
-            p = prefill(lm, chats[start : start + batch_size]).logits.softmax(-1)
+        p = prefill(lm.without_adapter(), chats[start : start + batch_size]).logits.softmax(-1)
         for p_yes, p_no in zip(_mass(p, yes - no), _mass(p, no - yes), strict=True):
             found.append(p_yes / (p_yes + p_no) if p_yes + p_no >= _MIN_YES_NO_MASS else None)
     return found
@@ -108,14 +105,12 @@ def _in_batches(
 class _Replies:
     """Greedy replies of one batch (B rows), with what the model held of each number at each step.
 
-    Where it `reads` passages the adapter is off: tuning showed it none, and the base model copies more faithfully.
+    What `reads` passages is the base model: tuning showed it none, and without an adapter it copies more faithfully.
     """
 
     def __init__(self, lm: LanguageModel, chats: Sequence[str], max_new_tokens: int, *, reads: bool) -> None:
-        self.lm, self.chats, self.max_new_tokens = lm, chats, max_new_tokens
-        self.weights = lm.adapter_off if reads else nullcontext
-        with self.weights():
-            self.rows = prefill(lm, chats, max_new_tokens)
+        self.lm, self.chats, self.max_new_tokens = lm.without_adapter() if reads else lm, chats, max_new_tokens
+        self.rows = prefill(self.lm, chats, max_new_tokens)
         self.n_slots = self.rows.mask.shape[1]
         self.numbers = list(lm.number_ids.values())  # N ids
         self.values = torch.tensor([float(re.sub(r"\D", "", token)) for token in lm.number_ids], device=lm.device)
@@ -124,13 +119,7 @@ class _Replies:
         self.p_number: list[torch.Tensor] = []  # per step, (B, N)
 
     def steps(self) -> Iterator[None]:
-        decoding = decode(self.lm, self.rows, self.max_new_tokens, keep_closed=True)
-        while True:
-            with self.weights():  # per step: a lock must not be held while the caller has the generator
-                step = next(decoding, None)
-            if step is None:
-                return
-            tokens, logprobs = step
+        for tokens, logprobs in decode(self.lm, self.rows, self.max_new_tokens, keep_closed=True):
             self.tokens.append(tokens.tolist())
             self.logprobs.append(logprobs.tolist())
             self.p_number.append(self.rows.logits.softmax(-1)[:, self.numbers])

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from uait.method.prompts import question_prompt
-from uait.models.loading import LanguageModel
+from uait.models.language_model import LanguageModel
 from uait.records import Finish, Question, Sample, SampleSet
 from uait.records.errors import DataError
 from uait.settings import PromptSettings, SamplingSettings
@@ -190,14 +190,13 @@ def sample_answers(
     for start in range(0, len(questions), settings.batch_size):
         batch = questions[start : start + settings.batch_size]
         chats = [lm.chat(question_prompt(style, question.text)) for question in batch]
-        with lm.adapter_off():
-            answers = generate(
-                lm,
-                chats,
-                n_samples=settings.n_samples,
-                temperature=settings.temperature,
-                max_new_tokens=settings.max_new_tokens,
-                seed=settings.seed,
-            )
+        answers = generate(
+            lm.without_adapter(),
+            chats,
+            n_samples=settings.n_samples,
+            temperature=settings.temperature,
+            max_new_tokens=settings.max_new_tokens,
+            seed=settings.seed,
+        )
         for question, chat, (greedy, samples) in zip(batch, chats, answers, strict=True):
             yield SampleSet(question, greedy, samples, chat)

@@ -34,12 +34,20 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class TrainingExample:
-    """One row to learn from: the question, and the completion `answer; 87.3%`."""
+    """One row to learn from: the question, the answer to give, and how sure to be of it, in [0, 1]."""
 
     question: Question
-    completion: str
+    answer: str
     confidence: float
     is_correct: bool
+
+    @staticmethod
+    def from_older(data: dict[str, Any]) -> dict[str, Any]:
+        """The fields as they are now: files of earlier versions held the text `answer; 87.3%` as `completion`."""
+        if "completion" not in data:
+            return data
+        answer = data["completion"].rpartition(";")[0]
+        return {"answer": answer, **{key: value for key, value in data.items() if key != "completion"}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,8 @@ def with_adapter(engines: Engines, adapter: Path | None) -> Engines:
     settings = engines.settings.with_adapter("none" if adapter is None else adapter)
     if adapter is not None and (adapter / "card.json").is_file():
         settings = replace(settings, prompts=from_dict(read_card(adapter).settings).prompts)
-    lm = load_model(settings)
-    lm.adapter_id = "/".join(adapter.parts[-2:]) if adapter else None  # shown on pages: no place of this machine
+    lm = replace(engines.lm, prompts=settings.prompts)
+    lm = lm.without_adapter() if adapter is None else lm.with_adapter(adapter)
     return replace(engines, lm=lm, settings=settings, threshold=_threshold(settings, lm))
 
 

@@ -89,7 +89,7 @@ def _point(
     saved = read_json(path) if path.exists() else {}
     if saved.get("key") == key:
         return from_json(SweepPoint, saved["point"])
-    tuned = load_model(settings.with_adapter(place / "adapter"))
+    tuned = base.with_adapter(place / "adapter")
     results: list[MethodResult] = []
     for i, (split, questions) in enumerate(splits.items()):
         yield Progress(f"{place.name}: asking", i, len(splits), split)

@@ -134,7 +134,7 @@ def before_after(
     """The base asked for a confidence in words, the new adapter's spoken and its expected one, on unseen questions."""
     if not questions:
         return ()
-    tuned = load_model(settings.with_adapter(folder.file("adapter")))
+    tuned = base.with_adapter(folder.file("adapter"))
     texts = [question.text for question in questions]
     before = verbalized_batch(base, texts, settings.answer, BATCH)
     after = answer_batch(tuned, texts, settings.answer, batch_size=BATCH)

@@ -1,16 +1,18 @@
-"""An adapter's card: what it was made from, what it measured, from which confidence on it is trusted."""
+"""An adapter's folder: whose it is, and the card: made from what, measured how, trusted from which confidence on."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from uait import __version__
-from uait.data.files import read_json, write_json
+from uait.data.files import data_hash, read_json, write_json
 from uait.data.json import from_json, to_json
-from uait.records import Adapter
-from uait.records.errors import DataError, ModelError
+from uait.models.language_model import LanguageModel
+from uait.records import Adapter, DistilledSet
+from uait.records.errors import DataError, ModelError, TrainingError
+from uait.settings import Settings, TuneSettings, to_dict
 
-_CARD, _RUN = "card.json", "run.json"
+CARD, _RUN = "card.json", "run.json"
 
 
 def read_card(path: Path | str) -> Adapter:
@@ -18,9 +20,9 @@ def read_card(path: Path | str) -> Adapter:
 
     Raises ModelError when there is no card, and DataError when it is broken.
     """
-    file = Path(path) / _CARD
+    file = Path(path) / CARD
     if not file.is_file():
-        raise ModelError(f"The adapter folder {str(path)!r} has no {_CARD}; name a folder where tuning finished.")
+        raise ModelError(f"The adapter folder {str(path)!r} has no {CARD}; name a folder where tuning finished.")
     data = read_json(file)
     fields = {key: value for key, value in data.items() if key != "package_version"} if isinstance(data, dict) else {}
     try:
@@ -43,9 +45,61 @@ def save_threshold(adapter_path: Path | str, threshold: float, metrics: dict[str
     return adapter
 
 
+def check_same(settings: Settings, lm: LanguageModel, out: Path) -> None:
+    """Raises TrainingError when `out` holds a tuning of another model or with other settings."""
+    if (out / _RUN).exists():
+        _compare(out, _made_with(settings, lm))
+
+
+def claim(settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path) -> None:
+    """Makes `out` the folder of this tuning. Raises TrainingError when it is that of another one."""
+    if out.exists() and not out.is_dir():
+        raise TrainingError(f"{out} is a file; tuning needs a folder of its own. Choose another name.")
+    identity = _identity(settings, lm, distilled)
+    if not (out / _RUN).exists():
+        if (out / CARD).exists():
+            raise TrainingError(f"{out} holds an adapter of unknown making; choose another folder, or delete it.")
+        write_json(out / _RUN, identity)
+    _compare(out, identity)
+
+
+def publish(
+    settings: Settings, tuned: LanguageModel, distilled: DistilledSet, metrics: dict[str, Any], out: Path
+) -> None:
+    """Puts the adapter, a model card and, last of all, the card into the adapter's folder."""
+    made_with = replace(settings, model=replace(settings.model, model=tuned.model_id, adapter="none"))
+    data = _identity(settings, tuned, distilled)["data_hash"]
+    adapter = Adapter(str(out), tuned.model_id, data, to_dict(made_with), metrics)
+    tuned.save_adapter(out)
+    (out / "README.md").write_text(_model_card(adapter), encoding="utf-8")
+    _write_card(adapter)
+
+
+def _identity(settings: Settings, lm: LanguageModel, distilled: DistilledSet) -> dict[str, Any]:
+    """All that the adapter depends on, by name: a tuning goes on only when nothing of it has changed."""
+    return {"data_hash": data_hash((distilled.train, distilled.dev)), **_made_with(settings, lm)}
+
+
+def _made_with(settings: Settings, lm: LanguageModel) -> dict[str, Any]:
+    tune = {f"tune.{name}": value for name, value in to_dict(settings.tune).items()}
+    return {"base_model_id": lm.model_id, "prompts.question": lm.prompts.question, **tune}
+
+
+def _compare(out: Path, identity: dict[str, Any]) -> None:
+    # a setting that came later was at its default
+    saved = {**{f"tune.{name}": value for name, value in to_dict(TuneSettings()).items()}, **read_json(out / _RUN)}
+    for name, value in identity.items():
+        if saved.get(name) != value:
+            what = "other examples: their data_hash" if name == "data_hash" else f"another {name}: it"
+            raise TrainingError(
+                f"{out} holds a tuning with {what} is {saved.get(name)!r:.80}, not {value!r:.80}. "
+                "Use the same again, or choose another folder."
+            )
+
+
 def _write_card(adapter: Adapter) -> None:
     card = {name: value for name, value in to_json(adapter).items() if name != "path"}
-    write_json(Path(adapter.path) / _CARD, {**card, "package_version": __version__})
+    write_json(Path(adapter.path) / CARD, {**card, "package_version": __version__})
 
 
 def _check_threshold(threshold: float | None) -> None:

@@ -1,6 +1,6 @@
-"""Stage 3, what is taught: examples as rows of token ids, and the loss over them.
+"""Stage 3, what is taught: examples as rows of token ids, and rows as batches.
 
-Knows nothing about schedules, checkpoints or adapters' folders.
+Knows nothing about losses, schedules, checkpoints or adapters' folders.
 """
 
 from collections.abc import Sequence
@@ -8,15 +8,18 @@ from itertools import takewhile
 
 import torch
 
-from uait.method.prompts import question_prompt
-from uait.models.loading import LanguageModel
+from uait.method.prompts import question_prompt, target_text
+from uait.models.language_model import LanguageModel
 from uait.records import TrainingExample
 from uait.records.errors import TrainingError
 
 IGNORED = -100  # the label that PyTorch's cross-entropy leaves out
 
+Row = dict[str, list[int]]
+Batch = dict[str, torch.Tensor]
 
-def encode(lm: LanguageModel, examples: Sequence[TrainingExample]) -> list[dict[str, list[int]]]:
+
+def encode(lm: LanguageModel, examples: Sequence[TrainingExample]) -> list[Row]:
     """Per example `input_ids`, `attention_mask`, `labels` and `is_answer`, each (T,); labels are -100 on the prompt.
 
     `is_answer` is 1 on the tokens of the answer, and 0 from the `;` before the number on, and on a token that a
@@ -26,13 +29,11 @@ def encode(lm: LanguageModel, examples: Sequence[TrainingExample]) -> list[dict[
     # answering feeds, and the completion starts as a fresh text does: with a word-start mark for SentencePiece
     # ("\u2581Paris") and for byte-level BPE with add_prefix_space ("\u0120Paris"), without one for the others. That is
     # how a model goes on after its turn marker; tokenising the whole could merge across the border.
-    chats = [lm.chat(question_prompt(lm.prompts, example.question.text)) for example in examples]
-    prompts = lm.tokenizer(chats, add_special_tokens=False)["input_ids"]
-    completions = lm.tokenizer([example.completion for example in examples], add_special_tokens=False)["input_ids"]
-    answers = [example.completion.rpartition(";")[0] for example in examples]
-    said = lm.tokenizer(answers, add_special_tokens=False)["input_ids"]
+    prompts = _ids(lm, [lm.chat(question_prompt(lm.prompts, example.question.text)) for example in examples])
+    completions = [target_text(example.answer, example.confidence) for example in examples]
+    answers = _ids(lm, [completion.rpartition(";")[0] for completion in completions])
     rows = []
-    for example, prompt, completion, answer in zip(examples, prompts, completions, said, strict=True):
+    for example, prompt, completion, answer in zip(examples, prompts, _ids(lm, completions), answers, strict=True):
         taught = [*completion, lm.tokenizer.eos_token_id]
         n_answer = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(answer, completion, strict=False)))
         n_tokens = len(prompt) + len(taught)
@@ -48,7 +49,11 @@ def encode(lm: LanguageModel, examples: Sequence[TrainingExample]) -> list[dict[
     return rows
 
 
-def collate(rows: Sequence[dict[str, list[int]]], pad_id: int) -> dict[str, torch.Tensor]:
+def _ids(lm: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
+    return lm.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []  # it refuses an empty list
+
+
+def collate(rows: Sequence[Row], pad_id: int) -> Batch:
     """The rows as one batch (B, T), filled up on the right; no loss and no attention on what is filled up."""
     length = max(len(row["input_ids"]) for row in rows)
     fills = {"input_ids": pad_id, "attention_mask": 0, "labels": IGNORED, "is_answer": 0}

@@ -17,11 +17,12 @@ from uait.method.calibration import Calibration, apply, fit_calibration
 from uait.method.correctness import is_correct, normalise_answer
 from uait.method.distillation import relabel
 from uait.models.confidence import answer_batch
-from uait.models.loading import LanguageModel, load_model
+from uait.models.language_model import LanguageModel
 from uait.records import Answer, DistilledSet, Event, Progress, Question, TrainingExample
 from uait.records.errors import DataError, TrainingError
 from uait.settings import Settings
-from uait.tuning.trainer import LOG, Probe, check_same, read_log, train_adapter
+from uait.tuning.card import check_same
+from uait.tuning.trainer import LOG, Probe, read_log, train_adapter
 
 BATCH = 32
 FIRST, AGAIN = "round-1", "distilled.json"
@@ -51,7 +52,7 @@ def tune(
         for event in events:
             if isinstance(event, Progress):
                 yield replace(event, total=2 * event.total)
-    again = yield from _asked_again(once, distilled, out / FIRST, held_out)
+    again = yield from _asked_again(once, lm, distilled, out / FIRST, held_out)
     n_before = _last_step(read_log(out / FIRST / LOG))
 
     def later(tuning: LanguageModel, step: int) -> None:
@@ -76,7 +77,7 @@ def _last_step(log: Sequence[dict[str, Any]]) -> int:
 
 
 def _asked_again(
-    settings: Settings, distilled: DistilledSet, out: Path, held_out: Sequence[Question]
+    settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path, held_out: Sequence[Question]
 ) -> Generator[Event, None, DistilledSet]:
     """The examples with what the first round's adapter expects of each; asked once, and kept in its folder.
 
@@ -87,7 +88,7 @@ def _asked_again(
         return from_json(DistilledSet, saved["distilled"])
     examples = (*distilled.train, *distilled.dev)
     asked = [*held_out, *(example.question for example in examples)]
-    tuned, answers = load_model(settings.with_adapter(out)), list[Answer]()
+    tuned, answers = lm.with_adapter(out), list[Answer]()
     for start in range(0, len(asked), BATCH):
         yield Progress("ask again", start, len(asked))
         texts = [question.text for question in asked[start : start + BATCH]]
@@ -102,8 +103,7 @@ def _asked_again(
 
 
 def _label(answer: Answer, example: TrainingExample, curve: Calibration | None) -> float | None:
-    told = example.completion.rpartition(";")[0]
-    if answer.expected is None or normalise_answer(answer.text) != normalise_answer(told):
+    if answer.expected is None or normalise_answer(answer.text) != normalise_answer(example.answer):
         return None
     return answer.expected if curve is None else apply(curve, answer.expected)
 

@@ -1,9 +1,10 @@
 """Answering with models that know a few replies by heart; the expected confidence against a plain computation."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 
 from uait.models import confidence
 from uait.models.confidence import answer, answer_batch, p_true_batch, verbalized_batch
-from uait.models.loading import LanguageModel
+from uait.models.language_model import LanguageModel
 from uait.records import Answer, Done, Finish, Partial, Passage
 from uait.records.errors import DataError
 from uait.settings import AnswerSettings
@@ -172,20 +173,12 @@ def test_an_empty_question_is_a_sentence(taught_lm: LanguageModel) -> None:
 
 
 def test_verbalized_asks_the_base_model_for_a_confidence(
-    taught_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+    taught_lm: LanguageModel, taught_folder: Path, make_lora: Callable[..., Path], tmp_path: Path
 ) -> None:
-    off: list[bool] = []
-
-    @contextmanager
-    def adapter_off() -> Iterator[None]:
-        off.append(True)
-        yield
-
-    monkeypatch.setattr(taught_lm, "adapter_off", adapter_off)
-    [found] = verbalized_batch(taught_lm, [FRANCE], SETTINGS)
+    adapted = taught_lm.with_adapter(make_lora(tmp_path, taught_folder))
+    [found] = verbalized_batch(adapted, [FRANCE], SETTINGS)
     assert (found.text, found.spoken) == ("Paris", 0.9)
     assert found.prompt == "<|user|>What is the capital of France? How sure?<|assistant|>"
-    assert off == [True]
 
 
 def test_p_true_is_high_for_right_answers_and_low_for_wrong_ones(taught_lm: LanguageModel) -> None:

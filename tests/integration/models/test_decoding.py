@@ -1,7 +1,6 @@
 """Sampling against slow, plain computations on the same tiny models."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 import torch
 
 from uait.models.decoding import decode, generate, prefill, sample_answers, token_texts
-from uait.models.loading import LanguageModel
+from uait.models.language_model import LanguageModel
 from uait.records import Finish, Question, Sample
 from uait.records.errors import DataError
 from uait.settings import SamplingSettings
@@ -141,18 +140,13 @@ def test_sample_answers_keeps_the_order_and_the_prompt(random_lm: LanguageModel)
     assert [len(s.samples) for s in sets] == [2] * 5
 
 
-def test_the_teacher_is_the_base_model(random_folder: Path, load: Callable[..., LanguageModel]) -> None:
-    lm = load(random_folder)
-    events: list[str] = []
-
-    @contextmanager
-    def adapter_off() -> Iterator[None]:
-        events.append("off")
-        yield
-        events.append("on")
-
-    lm.adapter_off = adapter_off
-    questions = [Question(f"q{i}", "Why?") for i in range(3)]
-    for _ in sample_answers(lm, questions, SamplingSettings(max_new_tokens=1, batch_size=2), style=lm.prompts):
-        assert events[-1] == "on", "the adapter must be back whenever the caller has the word"
-    assert events == ["off", "on"] * 2
+def test_the_teacher_is_the_base_model(
+    random_lm: LanguageModel, random_folder: Path, make_lora: Callable[..., Path], tmp_path: Path
+) -> None:
+    adapted = random_lm.with_adapter(make_lora(tmp_path, random_folder))
+    settings = SamplingSettings(n_samples=1, max_new_tokens=4)
+    base, other = (
+        list(sample_answers(lm, [Question("q", "Why?")], settings, style=lm.prompts)) for lm in (random_lm, adapted)
+    )
+    assert other[0].greedy.token_ids == base[0].greedy.token_ids
+    assert _generate(adapted, [base[0].prompt], max_new_tokens=4)[0][0].token_ids != base[0].greedy.token_ids

@@ -2,33 +2,25 @@
 
 import json
 import shutil
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from uait.models.loading import LanguageModel, choose_device, load_model
+from uait.models.language_model import LanguageModel
+from uait.models.loading import choose_device, load_model
 from uait.records.errors import ModelError
 from uait.settings import ModelSettings, Settings
 
 
-def _lora(folder: Path, base: Path, seed: int = 0) -> Path:
-    """An adapter with random weights for the model in `base`."""
-    from peft import LoraConfig, get_peft_model  # noqa: PLC0415 -- slow to import: only tests with an adapter pay it
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415
-
-    torch.manual_seed(seed)
-    config = LoraConfig(r=4, lora_alpha=32, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
-    get_peft_model(AutoModelForCausalLM.from_pretrained(base), config).save_pretrained(str(folder))
-    return folder
-
-
 @pytest.fixture(scope="module")
-def adapter_folder(tmp_path_factory: pytest.TempPathFactory, random_folder: Path) -> Path:
-    return _lora(tmp_path_factory.mktemp("adapters") / "adapter", random_folder)
+def adapter_folder(
+    tmp_path_factory: pytest.TempPathFactory, random_folder: Path, make_lora: Callable[..., Path]
+) -> Path:
+    return make_lora(tmp_path_factory.mktemp("adapters") / "adapter", random_folder)
 
 
 @pytest.fixture(scope="module")
@@ -70,33 +62,73 @@ def test_number_tokens_are_the_whole_numbers_to_100(taught_lm: LanguageModel, wh
     assert not {"101", "00", "07"} & set(whole_number_lm.number_ids)
 
 
-def test_an_adapter_changes_the_model_and_adapter_off_gives_the_base_back(
-    adapted: LanguageModel, random_lm: LanguageModel
+def test_views_share_one_base_and_each_has_its_own_adapter(
+    random_lm: LanguageModel,
+    random_folder: Path,
+    load: Callable[..., LanguageModel],
+    make_lora: Callable[..., Path],
+    tmp_path: Path,
 ) -> None:
-    base, tuned = _logits(random_lm), _logits(adapted)
-    assert (tuned - base).abs().max() > 0.01
-    with adapted.adapter_off():
-        assert torch.equal(_logits(adapted), base)
-    assert torch.equal(_logits(adapted), tuned)
+    folders = [make_lora(tmp_path / str(seed), random_folder, seed) for seed in range(3)]
+    views = [random_lm.with_adapter(folder) for folder in folders]
+    assert {view.model.lm_head.weight.data_ptr() for view in views} == {random_lm.model.lm_head.weight.data_ptr()}
+    for _ in range(2):
+        for i, (view, folder) in enumerate(zip(views, folders, strict=True)):
+            base = _copy(random_folder, tmp_path / f"{_}-{i}" / "random")
+            separate = load(base, adapter=str(folder))
+            assert separate.model is not view.model
+            assert torch.equal(_logits(view), _logits(separate))
+            assert torch.equal(_logits(view.without_adapter()), _logits(separate.without_adapter()))
+            assert (_logits(view) - _logits(random_lm)).abs().max() > 0.01
 
 
-def test_another_thread_never_sees_the_adapter_switched_off(adapted: LanguageModel) -> None:
+def test_a_base_that_is_in_memory_is_not_read_again(
+    random_lm: LanguageModel, random_folder: Path, load: Callable[..., LanguageModel], adapter_folder: Path
+) -> None:
+    assert load(random_folder).weights is random_lm.weights
+    assert load(random_folder, adapter=str(adapter_folder)).weights is random_lm.weights
+
+
+def test_an_adapter_is_read_once_and_freed_with_its_last_view(
+    random_lm: LanguageModel, random_folder: Path, make_lora: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder, before = make_lora(tmp_path / "adapter", random_folder), _n_lora(random_lm)
+    one, other = random_lm.with_adapter(folder), random_lm.with_adapter(folder)
+    assert one.lora is other.lora
+    logits = _logits(one)
+    make_lora(folder, random_folder, seed=5)  # tuned again
+    again = random_lm.with_adapter(folder)
+    assert again.lora is not one.lora and not torch.equal(_logits(again), logits)
+    assert _n_lora(random_lm) == before + 2 * sum(p.numel() for p in one.adapter_weights().values())
+    del one, other, again
+    assert _n_lora(random_lm) == before
+
+
+def _n_lora(lm: LanguageModel) -> int:
+    """How many numbers the adapters beside this base hold, once it has been asked."""
+    _logits(lm)
+    return sum(p.numel() for p in lm.model.parameters()) - lm.weights.n_parameters
+
+
+def test_threads_that_ask_at_once_each_get_their_own_adapter(
+    random_lm: LanguageModel, random_folder: Path, make_lora: Callable[..., Path], tmp_path: Path
+) -> None:
+    tuned = [random_lm.with_adapter(make_lora(tmp_path / str(seed), random_folder, seed)) for seed in range(3)]
+    views = [random_lm.without_adapter(), *tuned] * 20
+    expected = [_logits(view) for view in views]
+    with ThreadPoolExecutor(4) as pool:
+        assert all(map(torch.equal, pool.map(_logits, views), expected))
+
+
+def test_a_block_inside_another_gives_back_what_it_found(adapted: LanguageModel) -> None:
     tuned = _logits(adapted)
-    seen: list[torch.Tensor] = []
-    other = threading.Thread(target=lambda: seen.append(_logits(adapted)))
-    with adapted.adapter_off():
-        other.start()
-        other.join(timeout=0.3)
-        assert not seen, "the other thread ran while the adapter was off"
-    other.join(timeout=30)
-    assert torch.equal(seen[0], tuned)
-
-
-def test_adapter_off_survives_an_error_inside(adapted: LanguageModel) -> None:
-    tuned = _logits(adapted)
-    with pytest.raises(KeyError), adapted.adapter_off():
-        raise KeyError
-    assert torch.equal(_logits(adapted), tuned)
+    with adapted.alone(learns=True) as model:
+        with pytest.raises(KeyError), adapted.without_adapter().alone():
+            assert not model.training
+            raise KeyError
+        assert model.training
+        assert torch.equal(model(input_ids=torch.tensor([[5, 6, 7]])).logits, tuned)
+    assert not model.training
 
 
 def test_a_missing_folder_is_named(load: Callable[..., LanguageModel], tmp_path: Path) -> None:

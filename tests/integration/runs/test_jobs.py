@@ -253,7 +253,7 @@ def test_a_forgotten_tuning_is_killed_and_leaves_its_examples(root: Path, settin
 
 def test_probes_are_the_surest_right_and_the_least_sure_wrong_unseen_ones_first() -> None:
     def example(name: str, confidence: float, is_right: bool) -> TrainingExample:
-        return TrainingExample(Question(name, "?"), "a; 50%", confidence, is_right)
+        return TrainingExample(Question(name, "?"), "a", confidence, is_right)
 
     class Distilled:
         train = (*(example(f"r{i}", 0.5 + i / 20, True) for i in range(6)), example("w", 0.1, False))

@@ -33,8 +33,7 @@ def settings(taught_folder: Path, taught_lm: LanguageModel) -> Settings:
 
 def _distilled() -> DistilledSet:
     train = tuple(
-        TrainingExample(Question(f"q{i}", FRANCE, ("Paris",)), f"Paris; {100 * c:.1f}%", c, True)
-        for i, c in enumerate(TWO_WAYS)
+        TrainingExample(Question(f"q{i}", FRANCE, ("Paris",)), "Paris", c, True) for i, c in enumerate(TWO_WAYS)
     )
     return DistilledSet(train, (), {"right": 5, "wrong": 0}, {}, (), 0.0)
 
@@ -99,7 +98,7 @@ def test_the_second_labels_are_calibrated_on_questions_that_nothing_is_tuned_on(
     list(tune(short, taught_lm, _distilled(), tmp_path, held_out))
     again = _again(tmp_path)
     # France was surer than Faust, and right: a rising step from 0 to 1, held in from certainty
-    assert [example.completion for example in again.train] == ["Paris; 99.9%"] * 5
+    assert [(example.answer, example.confidence) for example in again.train] == [("Paris", 0.999)] * 5
 
 
 def test_a_label_stays_where_the_model_now_says_something_else(
@@ -107,11 +106,11 @@ def test_a_label_stays_where_the_model_now_says_something_else(
 ) -> None:
     short = replace(settings, tune=replace(settings.tune, epochs=1.0, answers="base"))  # it goes on to say Paris
     (example, *others) = _distilled().train
-    other = replace(example, completion="Lyon; 10.0%")
+    other = replace(example, answer="Lyon")
     list(tune(short, taught_lm, replace(_distilled(), train=(other, *others)), tmp_path))
-    assert [example.completion.partition(";")[0] for example in _again(tmp_path).train] == ["Lyon", *["Paris"] * 4]
-    assert _again(tmp_path).train[0].completion == "Lyon; 10.0%"
-    assert _again(tmp_path).train[1].completion != "Paris; 10.0%"
+    again = _again(tmp_path).train
+    assert [example.answer for example in again] == ["Lyon", *["Paris"] * 4]
+    assert again[0].confidence == 0.1 and again[1].confidence != 0.1
 
 
 def test_other_held_out_questions_are_asked_anew(settings: Settings, taught_lm: LanguageModel, tmp_path: Path) -> None:

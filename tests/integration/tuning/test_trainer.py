@@ -13,9 +13,10 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from uait.models.adapters import Weights
 from uait.models.confidence import answer_batch
 from uait.models.decoding import sample_answers
-from uait.models.loading import LanguageModel
+from uait.models.language_model import LanguageModel
 from uait.records import Adapter, DistilledSet, Done, Progress, Question, TrainingExample
 from uait.records.errors import DataError, ModelError, TrainingError
 from uait.settings import SamplingSettings, Settings, TuneSettings
@@ -24,21 +25,24 @@ from uait.tuning.card import read_card, save_threshold
 from uait.tuning.examples import IGNORED, collate, encode
 from uait.tuning.trainer import read_log, train_adapter
 
-FRANCE = ("What is the capital of France?", "Paris; 93.1%")
-PERU = ("What is the capital of Peru?", "Lima; 47.0%")
-FAUST = ("Who wrote Faust?", "Goethe; 8.5%")
+FRANCE = ("What is the capital of France?", "Paris", 0.931)
+PERU = ("What is the capital of Peru?", "Lima", 0.47)
+FAUST = ("Who wrote Faust?", "Goethe", 0.085)
 TUNE = TuneSettings(
     rank=8, alpha=16, targets="all-linear", learning_rate=0.02, batch_size=4, epochs=2.0, dropout=0.1, save_steps=2
 )
 SETTINGS = Settings(tune=TUNE)
 
 
-def _examples(*lessons: tuple[str, str]) -> tuple[TrainingExample, ...]:
+Lesson = tuple[str, str, float]  # question, answer, confidence
+
+
+def _examples(*lessons: Lesson) -> tuple[TrainingExample, ...]:
     rows = enumerate(lessons)
-    return tuple(TrainingExample(Question(f"q{i}", text), completion, 0.5, True) for i, (text, completion) in rows)
+    return tuple(TrainingExample(Question(f"q{i}", text), answer, c, True) for i, (text, answer, c) in rows)
 
 
-def _distilled(*lessons: tuple[str, str], dev: tuple[tuple[str, str], ...] = ()) -> DistilledSet:
+def _distilled(*lessons: Lesson, dev: tuple[Lesson, ...] = ()) -> DistilledSet:
     unseen = tuple(replace(e, question=replace(e.question, id=f"dev-{e.question.id}")) for e in _examples(*dev))
     return DistilledSet(_examples(*lessons), unseen, {}, {}, (), 0.0)
 
@@ -65,24 +69,11 @@ def _logits(lm: LanguageModel) -> torch.Tensor:
     return lm.forward(input_ids=torch.tensor([[5, 6, 7]])).logits
 
 
-@pytest.fixture
-def stop_in(random_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Path], None]:
-    """Starts to tune on TWELVE, and closes the iterator while this step is under way."""
-
-    def run(step: int, out: Path) -> None:
-        class Held(training._Watch):
-            def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-                super().on_log(args, state, control, **kwargs)
-                if state.global_step == step - 1:  # a tiny model would be through before the caller has looked
-                    assert self.stop.wait(timeout=60)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(training, "_Watch", Held)
-            events = train_adapter(SETTINGS, random_lm, TWELVE, out)
-            assert any(isinstance(event, Progress) and event.done == step - 1 for event in events)
-            events.close()
-
-    return run
+def _stop(lm: LanguageModel, step: int, out: Path) -> None:
+    """Starts to tune on TWELVE, and closes the iterator when this step has been made."""
+    events = train_adapter(SETTINGS, lm, TWELVE, out)
+    assert any(isinstance(event, Progress) and event.done == step for event in events)
+    events.close()
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +88,7 @@ def test_it_learns_an_example_by_heart_and_the_adapter_reloads(
     taught_lm: LanguageModel, taught_folder: Path, load: Callable[..., LanguageModel], tmp_path: Path
 ) -> None:
     before = _logits(taught_lm)
-    lesson = (FRANCE[0], PERU[1])  # it says "Paris; 93.1%" before
+    lesson = (FRANCE[0], *PERU[1:])  # it says "Paris; 93.1%" before
     settings = replace(SETTINGS, tune=replace(TUNE, epochs=30.0, dropout=0.0, save_steps=1000))
     steps, adapter = _train(settings, taught_lm, _distilled(*[lesson] * 4, dev=(lesson,)), tmp_path / "adapter")
 
@@ -114,14 +105,13 @@ def test_it_learns_an_example_by_heart_and_the_adapter_reloads(
     reloaded = load(taught_folder, adapter=adapter.path)
     (reply,) = answer_batch(reloaded, [FRANCE[0]], replace(SETTINGS.answer, max_new_tokens=24))
     assert (reply.text.strip(), reply.spoken) == ("Lima", 0.47)
-    with reloaded.adapter_off():
-        assert torch.equal(_logits(reloaded), before)
+    assert torch.equal(_logits(reloaded.without_adapter()), before)
 
 
 def test_kept_answers_stay_as_the_base_models_and_only_the_number_is_learned(
     taught_lm: LanguageModel, taught_folder: Path, load: Callable[..., LanguageModel], tmp_path: Path
 ) -> None:
-    lesson = (FRANCE[0], "Parix; 47.0%")  # it says "Paris; 93.1%" before
+    lesson = (FRANCE[0], "Parix", 0.47)  # it says "Paris; 93.1%" before
     tune = replace(TUNE, epochs=30.0, dropout=0.0, save_steps=1000, answers="base")
     _, adapter = _train(replace(SETTINGS, tune=tune), taught_lm, _distilled(*[lesson] * 4, dev=(lesson,)), tmp_path)
     assert adapter.metrics["eval_loss"] < 0.1
@@ -174,9 +164,9 @@ def test_joined_ids_are_the_prompts_and_read_as_the_completion(taught_lm: Langua
     backend = Tokenizer(models.BPE())
     backend.pre_tokenizer, backend.decoder = before, decoder
     special = ["<pad>", "<|end|>", "<|user|>", "<|assistant|>"]
-    backend.train_from_iterator(
-        [*FRANCE, *PERU] * 3, trainers.BpeTrainer(vocab_size=200, special_tokens=special, show_progress=False)
-    )
+    texts = [FRANCE[0], "Paris; 93.1%", PERU[0], "Lima; 47.0%"] * 3
+    trainer = trainers.BpeTrainer(vocab_size=200, special_tokens=special, show_progress=False)
+    backend.train_from_iterator(texts, trainer)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<pad>")
     tokenizer.chat_template = taught_lm.tokenizer.chat_template
     lm = replace(taught_lm, tokenizer=tokenizer)
@@ -209,10 +199,10 @@ def test_padding_carries_neither_loss_nor_attention() -> None:
 
 @pytest.mark.parametrize("step", [2, 3, 5], ids=["in the first epoch", "between two epochs", "in the last epoch"])
 def test_a_stopped_tuning_goes_on_and_ends_as_if_never_stopped(
-    random_lm: LanguageModel, tuned: Path, tmp_path: Path, stop_in: Callable[[int, Path], None], step: int
+    random_lm: LanguageModel, tuned: Path, tmp_path: Path, step: int
 ) -> None:
-    stop_in(step, tmp_path)
-    assert (tmp_path / f"checkpoint-{step}").is_dir() and not (tmp_path / "card.json").exists()
+    _stop(random_lm, step, tmp_path)
+    assert not (tmp_path / "card.json").exists()
 
     steps, adapter = _train(SETTINGS, random_lm, TWELVE, tmp_path)
     assert [event.done for event in steps] == list(range(step, 7))
@@ -225,15 +215,13 @@ def test_a_stopped_tuning_goes_on_and_ends_as_if_never_stopped(
     assert _same(_weights(tmp_path), _weights(tuned))
 
 
-def test_a_checkpoint_that_a_kill_cut_short_is_passed_over(
-    random_lm: LanguageModel, tuned: Path, tmp_path: Path, stop_in: Callable[[int, Path], None]
-) -> None:
-    stop_in(5, tmp_path)
-    state = tmp_path / "checkpoint-5" / "trainer_state.json"
-    state.write_bytes(state.read_bytes()[:100])
+def test_a_checkpoint_that_cannot_be_read_is_made_again(random_lm: LanguageModel, tuned: Path, tmp_path: Path) -> None:
+    _stop(random_lm, 2, tmp_path)
+    checkpoint = tmp_path / "checkpoint.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
     steps, _ = _train(SETTINGS, random_lm, TWELVE, tmp_path)
-    assert [event.done for event in steps] == [4, 5, 6]
-    assert [row["step"] for row in read_log(tmp_path / "log.jsonl")] == [1, 2, 3, 4, 5, 6]  # step 5 was made twice
+    assert [event.done for event in steps] == list(range(7))
+    assert [row["step"] for row in read_log(tmp_path / "log.jsonl")] == [1, 2, 3, 4, 5, 6]  # steps 1, 2 were made twice
     assert _same(_weights(tmp_path), _weights(tuned))
 
 
@@ -244,7 +232,7 @@ def test_a_kill_between_the_last_step_and_the_card_costs_no_step(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, "_publish", killed)
+        patch.setattr(training, "publish", killed)
         _train(SETTINGS, random_lm, TWELVE, tmp_path)
     steps, adapter = _train(SETTINGS, random_lm, TWELVE, tmp_path)
     assert steps == [] and adapter.metrics["n_steps"] == 6
@@ -300,6 +288,21 @@ def test_a_tuned_model_is_tuned_afresh_from_its_base(
     assert torch.equal(_logits(adapted), before)
 
 
+def test_a_tuning_adds_its_adapter_to_the_base_that_others_are_asking(
+    random_folder: Path, random_lm: LanguageModel, make_lora: Callable[..., Path], tmp_path: Path
+) -> None:
+    others = [random_lm.with_adapter(make_lora(tmp_path / str(seed), random_folder, seed)) for seed in (1, 2)]
+    expected = [_logits(lm) for lm in (random_lm, *others)]
+    bases: set[int] = set()
+
+    def probe(tuning: LanguageModel, step: int) -> None:
+        bases.add(tuning.model.lm_head.weight.data_ptr())
+        assert all(map(torch.equal, map(_logits, (random_lm, *others)), expected))
+
+    list(train_adapter(SETTINGS, others[0], TWELVE, tmp_path / "out", probe))
+    assert bases == {random_lm.model.lm_head.weight.data_ptr()}
+
+
 def test_the_folder_holds_the_adapter_and_its_card_and_no_checkpoint(tuned: Path, random_folder: Path) -> None:
     names = {path.name for path in tuned.iterdir()}
     assert names == {
@@ -347,13 +350,13 @@ def test_no_example_is_a_sentence(random_lm: LanguageModel, tmp_path: Path) -> N
 
 def test_an_example_that_is_too_long_is_named(random_lm: LanguageModel, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"Question 'q0' .* this model reads 256"):
-        _train(SETTINGS, random_lm, _distilled(("Why? " * 200, "So; 5.0%")), tmp_path)
+        _train(SETTINGS, random_lm, _distilled(("Why? " * 200, "So", 0.05)), tmp_path)
 
 
 def test_a_loss_that_is_no_number_ends_the_tuning(random_lm: LanguageModel, tmp_path: Path) -> None:
     broken = GPT2LMHeadModel(GPT2Config(vocab_size=600, n_embd=16, n_layer=1, n_head=2))
     broken.transformer.ln_f.weight.data.fill_(float("nan"))
-    lm = replace(random_lm, model=broken)
+    lm = replace(random_lm, weights=Weights(broken))
     with pytest.raises(TrainingError, match=r"The loss is nan at step 1: .* lower tune\.learning_rate \(now 0\.02\)"):
         _train(SETTINGS, lm, TWELVE, tmp_path / "all-linear")
     attention = replace(SETTINGS, tune=replace(TUNE, targets="attention"))
@@ -367,7 +370,7 @@ def test_a_disk_that_refuses_is_a_sentence(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("transformers.Trainer._save_checkpoint", full)
+    monkeypatch.setattr("torch.save", full)
     with pytest.raises(TrainingError, match=r"No space left on device.*it goes on from its last checkpoint"):
         _train(SETTINGS, random_lm, TWELVE, tmp_path)
 

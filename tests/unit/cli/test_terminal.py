@@ -153,7 +153,7 @@ def test_label_lines_without_a_judged_answer_claim_no_accuracy() -> None:
 
 
 def test_distilled_lines_count_and_draw() -> None:
-    example = TrainingExample(QUESTION, "Lima; 90.0%", 0.9, True)
+    example = TrainingExample(QUESTION, "Lima", 0.9, True)
     histogram = (1, *([0] * 18), 80)
     distilled = DistilledSet(
         (example,), (), {"right": 81, "wrong": 0}, {"wrong but sure": 3}, histogram, 0.1, "One value dominates."

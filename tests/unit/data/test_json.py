@@ -40,7 +40,7 @@ SAMPLES = SampleSet(QUESTION, SAMPLE, (SAMPLE, SAMPLE), "the prompt")
 RELEVANCE = Relevance("q1", (np.array([0.7, 0.1]), np.array([0.5])), np.array([[1.0, 0.2], [0.2, 1.0]]), "scorer")
 SCORE = SarScore("q1", np.array([0.5625, 2.5]), -3.78, 0.25, 0.001)
 LABEL = Label(QUESTION, "Wien", 0.25, 0.3, -3.78, True, None, ("Wien", "Graz"))
-EXAMPLE = TrainingExample(QUESTION, "Wien; 25.0%", 0.25, True)
+EXAMPLE = TrainingExample(QUESTION, "Wien", 0.25, True)
 ANSWER = Answer("Wien", 0.9, None, SAMPLE, "the prompt", 0.2, "pocket")
 DECISION = Decision(Action.RETRIEVE, None, 0.7, "The model stated no confidence: looking it up.")
 PASSAGE = Passage("d1", "Wien", "Wien is a city.", 0.5, "bundle")
@@ -166,3 +166,8 @@ def test_a_truth_value_is_no_number_and_a_whole_number_is_a_float() -> None:
 def test_a_range_checked_by_the_record_is_checked_on_reading() -> None:
     with pytest.raises(DataError, match=r"confidence of 'q1' is 1\.5"):
         from_json(Label, {**to_json(LABEL), "confidence": 1.5})
+
+
+def test_an_example_of_an_earlier_version_held_its_answer_in_a_text() -> None:
+    older = {"question": to_json(QUESTION), "completion": "Wien; Donau; 25.0%", "confidence": 0.25, "is_correct": True}
+    assert from_json(TrainingExample, older) == TrainingExample(QUESTION, "Wien; Donau", 0.25, True)

@@ -24,14 +24,14 @@ def _label(
 
 def test_right_answers_teach_the_first_reference_and_wrong_ones_the_own_answer() -> None:
     made = distil([_label("a", 0.931, True), _label("b", 0.2, False)], ALL_TRAIN)
-    assert [e.completion for e in made.train] == ["gold; 93.1%", "own; 20.0%"]
+    assert [(e.answer, e.confidence) for e in made.train] == [("gold", 0.931), ("own", 0.2)]
     assert [e.is_correct for e in made.train] == [True, False]
     assert made.kept == {"right": 1, "wrong": 1} and made.dropped == {}
 
 
 def test_an_invented_name_has_no_reference_and_teaches_the_own_answer() -> None:
     made = distil([_label("a", 0.05, False, references=())], ALL_TRAIN)
-    assert made.train[0].completion == "own; 5.0%"
+    assert (made.train[0].answer, made.train[0].confidence) == ("own", 0.05)
 
 
 def test_every_drop_is_counted_by_its_reason() -> None:
@@ -59,7 +59,7 @@ def test_exactly_one_half_is_kept_when_right_and_dropped_when_wrong() -> None:
 def test_without_thresholds_only_what_has_no_target_is_dropped() -> None:
     labels = [_label("a", 0.01, True), _label("b", 0.99, False), _label("c", None, True)]
     made = distil(labels, DistilSettings(keep_right_from=None, keep_wrong_below=None, dev_fraction=0.0))
-    assert [e.completion for e in made.train] == ["gold; 1.0%", "own; 99.0%"]
+    assert [(e.answer, e.confidence) for e in made.train] == [("gold", 0.01), ("own", 0.99)]
     assert sum(made.dropped.values()) == 1
 
 
@@ -143,7 +143,7 @@ def test_an_empty_own_answer_teaches_nothing() -> None:
 def test_relabelled_examples_keep_their_answers_and_are_counted_anew() -> None:
     made = distil([_label("a", 0.931, True), _label("b", 0.2, False), _label("c", 0.931, True)], ALL_TRAIN)
     again = relabel(made, [0.5, None, 0.5])
-    assert [e.completion for e in again.train] == ["gold; 50.0%", "own; 20.0%", "gold; 50.0%"]
+    assert [e.answer for e in again.train] == ["gold", "own", "gold"]
     assert [e.confidence for e in again.train] == [0.5, 0.2, 0.5]
     assert (again.kept, again.dropped) == (made.kept, made.dropped)
     assert (again.histogram[10], again.histogram[4], again.histogram[18]) == (2, 1, 0)

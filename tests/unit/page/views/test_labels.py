@@ -5,6 +5,7 @@ import json
 import pytest
 
 from uait.method.distillation import distil
+from uait.method.prompts import target_text
 from uait.page.views import labels as labels_view
 from uait.records import Label, Question, Reason
 from uait.settings import DistilSettings
@@ -51,7 +52,7 @@ def test_the_points_sorted_by_two_thresholds_are_what_distil_keeps(right: float,
     found = distil(LABELS, settings)
     assert sum(p["right"] for p in kept) == found.kept["right"]
     assert sum(not p["right"] for p in kept) == found.kept["wrong"]
-    assert {p["taught"] for p in kept if not p["is_dev"]} == {e.completion for e in found.train}
+    assert {p["taught"] for p in kept if not p["is_dev"]} == {target_text(e.answer, e.confidence) for e in found.train}
     left_out = [p["left_out"] for p in drawn["points"] if p["left_out"]]
     assert sorted(left_out) == ["no reference answer", "unscored: empty answer"]
     assert {reason: found.dropped[reason] for reason in left_out} == dict.fromkeys(left_out, 1)

@@ -82,7 +82,7 @@ def _hash(settings: Settings) -> str:
 
 
 def test_probes_are_lines_over_the_looks_and_a_repeated_step_counts_once() -> None:
-    examples = [TrainingExample(Question("a", "A?"), "x; 9%", 0.09, False)]
+    examples = [TrainingExample(Question("a", "A?"), "x", 0.09, False)]
     looks = [{"step": s, "confidences": [c], "answers": ["x"]} for s, c in ((0, None), (2, 0.4), (2, 0.3))]
     drawn = runs_view.tuning([], looks, examples, [])
     assert drawn["probe_steps"] == [0, 2]

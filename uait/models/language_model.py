@@ -1,0 +1,101 @@
+"""A loaded chat model as one asks it: base weights that all views of it share, and an adapter of the view's own."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from uait.models.adapters import Lora, Weights
+from uait.records.errors import ModelError
+from uait.settings import PromptSettings
+
+# "\u0120" is the leading space of byte-level vocabularies, "\u2581" that of SentencePiece ones
+_NUMBER_TOKEN = re.compile("[\u0120\u2581 ]?(0|[1-9][0-9]?|100)")
+
+
+@dataclass
+class LanguageModel:
+    """A view of a loaded model, with everything that asking it takes. `adapter_id` is None for the base model.
+
+    Views are cheap: they share the weights, and several threads may ask several of them at once.
+    """
+
+    weights: Weights
+    tokenizer: Any
+    device: torch.device
+    model_id: str
+    adapter_id: str | None
+    prompts: PromptSettings
+    lora: Lora | None = None
+
+    @property
+    def model(self) -> Any:
+        """The base model itself, to be read; to ask it, use `forward`, which minds the adapters and other threads."""
+        return self.weights.model
+
+    @property
+    def stop_ids(self) -> tuple[int, ...]:
+        """The tokens that close an answer: the generation config's and the tokenizer's, ascending."""
+        configured = getattr(getattr(self.model, "generation_config", None), "eos_token_id", None)
+        ids = configured if isinstance(configured, list) else [configured]
+        return tuple(sorted({i for i in (*ids, self.tokenizer.eos_token_id) if i is not None}))
+
+    @property
+    def max_tokens(self) -> int | None:
+        """How many tokens prompt and answer may have together, or None when the model names no limit."""
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+
+    @cached_property
+    def number_ids(self) -> dict[str, int]:
+        """The tokens that write a whole number from 0 to 100, alone or after a space: '93' or ' 93' -> id."""
+        return {token: i for token, i in self.tokenizer.get_vocab().items() if _NUMBER_TOKEN.fullmatch(token)}
+
+    def chat(self, user_text: str) -> str:
+        """The text as the model sees it: the chat template around one user turn, open for the answer."""
+        turn = [{"role": "user", "content": user_text}]
+        return str(self.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True))
+
+    @torch.inference_mode()
+    def forward(self, **inputs: Any) -> Any:
+        """The model's output for `inputs`. Waits while another thread is asking."""
+        with self.alone() as model:
+            return model(**inputs)
+
+    @contextmanager
+    def alone(self, *, learns: bool = False) -> Iterator[Any]:
+        """The model as this view has it, for this thread alone, with dropout where it `learns` (`asked_with`)."""
+        with self.weights.asked_with(self.lora, learns=learns) as model:
+            yield model
+
+    def without_adapter(self) -> "LanguageModel":
+        """The base model."""
+        return replace(self, lora=None, adapter_id=None)
+
+    def with_adapter(self, folder: Path | str) -> "LanguageModel":
+        """The base model with the adapter in that folder; only the adapter's own weights are read.
+
+        Its id is the end of the path, which names no place of this machine. Raises ModelError when the adapter is
+        missing, incomplete, or tuned on another model.
+        """
+        folder = Path(folder).expanduser()
+        names = Path(self.model.name_or_path).resolve().name, self.model_id
+        return replace(self, lora=self.weights.load(folder, names), adapter_id="/".join(folder.parts[-2:]))
+
+    def with_new_adapter(self, config: Any) -> "LanguageModel":
+        """The base model with a fresh adapter of that LoraConfig, to be tuned. Raises ValueError when no layer fits."""
+        return replace(self, lora=self.weights.add(config), adapter_id="being tuned")
+
+    def adapter_weights(self) -> dict[str, torch.nn.Parameter]:
+        """The adapter's own weights by name, those that tuning moves; empty for the base model."""
+        return {} if self.lora is None else self.weights.of(self.lora)
+
+    def save_adapter(self, folder: Path) -> None:
+        """Writes the adapter into `folder`, in peft's files. Raises ModelError when there is none."""
+        if self.lora is None:
+            raise ModelError(f"{self.model_id!r} has no adapter to save; tune one first.")
+        self.weights.save(self.lora, folder, self.model_id)
