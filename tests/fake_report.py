@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from uait.data.catalogue import preset
 from uait.method.metrics import method_result
 from uait.records import EvalReport, MethodResult, Provenance
-from uait.settings import EvaluateSettings, preset, to_dict
+from uait.settings import EvaluateSettings, to_dict
 
 METHODS = {"base": ("SAR", "P(True)"), "verbalized": ("verbalized",), "uait": ("UaIT spoken", "UaIT expected")}
 IN_DOMAIN, OUT_OF_WORLD = "in-domain", "out-of-world"

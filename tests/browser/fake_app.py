@@ -4,6 +4,7 @@ Run it to look at the page: python -m tests.browser.fake_app
 """
 
 import math
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tests import fake_report
+from uait.data.catalogue import preset
 from uait.method import prompts
-from uait.method.answers import Exchange, Opinion
+from uait.method.answers import Exchange, MethodAnswer
 from uait.method.gate import decide
 from uait.records import (
     Action,
@@ -34,7 +36,7 @@ from uait.records import (
     TokenExplanation,
 )
 from uait.records.errors import DataError, ModelError, RetrievalError
-from uait.settings import Settings, preset
+from uait.settings import Settings
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -83,7 +85,7 @@ def _believes(text: str) -> tuple[str, float, str]:
     return next((said for word, said in _KNOWN.items() if word in text.lower()), _BEYOND)
 
 
-def ask(engines: FakeEngines, text: str, *, threshold: float | None = None, explain: bool = False) -> Iterator[Event]:
+def ask(engines: FakeEngines, text: str, *, threshold: float | None = None) -> Iterator[Event]:
     """Streams an answer letter by letter; looks it up below the threshold; "crash" raises, "offline" finds nothing."""
     text = prompts.sanitise(text)
     if "crash" in text:
@@ -125,12 +127,16 @@ def _passages(answer: str) -> tuple[Passage, ...]:
     )
 
 
-def explain(engines: FakeEngines, text: str) -> Explanation:
+def explain(engines: FakeEngines, text: str) -> Iterator[Event]:
     """Three tokens whose doubt sits on the middle one, and five samples of which three agree."""
     text = prompts.sanitise(text)
     if "crash" in text:
         raise ZeroDivisionError("a bug")
     time.sleep(20 * engines.pause)
+    yield Done(_explanation())
+
+
+def _explanation() -> Explanation:
     rows = ((" Mele", 0.61, 0.42, 0.21), ("keok", 0.22, 0.55, 0.69), (" Town", 0.55, 0.12, 0.10))
     texts = [row[0] for row in rows]
     tokens = tuple(
@@ -145,7 +151,7 @@ def explain(engines: FakeEngines, text: str) -> Explanation:
     return Explanation(tokens, tuple(_sample(a, -0.4) for a in answers), same, score, 2.13)
 
 
-def compare(engines: object, text: str, references: tuple[str, ...] = ()) -> Iterator[Opinion]:
+def compare(engines: object, text: str, references: tuple[str, ...] = ()) -> Iterator[MethodAnswer]:
     """Four opinions, one after the other; "crash" breaks after the first one."""
     text = prompts.sanitise(text)
     answers = {"verbalized": "Koror", "teacher": "Koror", "p_true": "Koror", "uait": "Ngerulmud"}
@@ -155,15 +161,15 @@ def compare(engines: object, text: str, references: tuple[str, ...] = ()) -> Ite
         prompt = f"{text} Answer with your confidence." if method == "verbalized" else text
         sure = {"spoken": 0.412, "expected": 0.395} if method == "uait" else {"number": 0.87}
         exchange = Exchange("asked once", prompt, (f"{answer}; 41.2%",))
-        yield Opinion(method, answer, sure, is_right, 1 if method == "p_true" else 7, 0.25, (exchange,))
+        yield MethodAnswer(method, answer, sure, is_right, 1 if method == "p_true" else 7, 0.25, (exchange,))
         if "crash" in text:
             raise ZeroDivisionError("a bug")
 
 
-def evaluate(engines: object, split: str, n: int) -> Iterator[Event]:
+def evaluate_drawn(engines: object, split: str, n: int) -> Iterator[Event]:
     """Some progress, slower for more questions, then a report of `n`; the unjudged split breaks."""
     for done in range(0, n, 10):
-        yield Progress(f"{split}: sampling", done, n)
+        yield Progress("evaluate", done, n, f"{split}: sampling")
         time.sleep(n / 200)
     if split == fake_report.OUT_OF_WORLD:
         raise DataError("There is nothing to evaluate.")
@@ -179,10 +185,11 @@ def load(engines: FakeEngines, adapter: Path | None) -> FakeEngines:
 
 def build(pause: float = 0.0) -> "gr.Blocks":
     """The whole page around the fakes."""
-    verbs: dict[str, Any] = {"ask": ask, "explain": explain, "compare": compare, "evaluate": evaluate, "load": load}
     from uait.page import app  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
 
-    return app.build(FakeEngines(pause=pause), **verbs, facts=FakeFacts())
+    around: Any = FakeEngines(pause=pause)
+    facts: Any = FakeFacts()
+    return app.build(around, sys.modules[__name__], load, facts)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from uait.embedded.pocket.familiarity import KnownFacts
+from uait.data.catalogue import preset
 from uait.page import app
-from uait.settings import ASSETS, preset
-from uait.stages import pipeline
+from uait.settings import ASSETS
+from uait.stages.engines import load_engines
 
 OUT = ASSETS / "screenshots"
 QUESTION = "Who wrote Hamlet?"
@@ -19,7 +19,7 @@ TABS = ("Ask", "Compare", "Label", "Tune", "Evaluate", "Learn")
 
 
 def photograph(tab: Page, url: str, theme: str, width: int, out: Path) -> None:
-    """Nothing; one picture per tab below `out`."""
+    """Takes one picture per tab, into `out`."""
     tab.set_viewport_size({"width": width, "height": 900})
     tab.goto(f"{url}?__theme={theme}")
     tab.get_by_label("Your question").fill(QUESTION)
@@ -37,7 +37,7 @@ def photograph(tab: Page, url: str, theme: str, width: int, out: Path) -> None:
 def main() -> None:
     """Serves the page on a free port and photographs it."""
     OUT.mkdir(parents=True, exist_ok=True)
-    demo = app.build(pipeline.load_engines(preset("pocket")), facts=KnownFacts())
+    demo = app.build(load_engines(preset("pocket")))
     arguments = app.launch_arguments() | {"server_port": None, "prevent_thread_lock": True, "quiet": True}
     _, url, _ = demo.launch(**arguments)
     try:

@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests import fake_report
 from tests.fake_report import IN_DOMAIN
+from uait.data.catalogue import Description
 from uait.method import metrics
 from uait.records import EvalReport, Question, SweepPoint
 from uait.settings import RetrievalSettings
@@ -46,19 +47,27 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from uait.page import app  # noqa: PLC0415 - as above
     from uait.page.tabs import evaluate  # noqa: PLC0415 - as above
     from uait.runs import jobs  # noqa: PLC0415 - as above
+    from uait.runs.folder import all_runs  # noqa: PLC0415 - as above
+    from uait.stages.engines import Shelf  # noqa: PLC0415 - as above
 
     folder = tmp_path_factory.mktemp("evaluate")
+    runs = folder / "runs"
+    monkey = pytest.MonkeyPatch()
+    monkey.setenv("UAIT_RUNS", str(runs))
+    description = Description("tiny", "tiny", "a test", {}, about_verbalized="It is random.", folder=folder / "tiny")
     asked = {IN_DOMAIN: tiny_lab.questions(N), "out-of-world": [Question("o", "Who am I?")]}
+    description.__dict__.update(held_out=asked, sweep=SWEEP)
     around: Any = tiny_lab.engines(folder / "tiny")
     around = replace(around, settings=replace(around.settings, retrieval=RetrievalSettings(n_passages=1)))
     with gr.Blocks(analytics_enabled=False) as demo, gr.Tabs(), gr.Tab("Evaluate"):
-        evaluate.build(around, REPORT, _seen, lambda: SWEEP, lambda: asked, folder / "runs")
+        evaluate.build(Shelf(around), description, REPORT, _seen)
     place = {"server_name": "127.0.0.1", "server_port": None, "prevent_thread_lock": True, "quiet": True}
     _, address, _ = demo.queue().launch(**{**app.launch_arguments(), **place})
     yield address
     demo.close()
-    for run in jobs.runs(folder / "runs"):
+    for run in all_runs(runs):
         jobs.stop(run, grace=0.0)
+    monkey.undo()
 
 
 def _open(tab: Page, url: str, theme: str = "light") -> Locator:

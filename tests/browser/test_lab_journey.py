@@ -3,17 +3,16 @@
 import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from uait.data import catalogue
 from uait.data.files import read_jsonl
-from uait.embedded.pocket import small_run
-from uait.embedded.pocket.small_run import DISTIL
 from uait.method.distillation import distil
 from uait.records import Label
+from uait.settings import DistilSettings
 
 SLOW = 120_000  # ms; a job first has to load its libraries
 HOSTILE = "<img src=x onerror=window.pwned=1> ${window.pwned=1} {{value}}"
@@ -29,7 +28,7 @@ def url(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     from tests.browser import tiny_lab  # noqa: PLC0415 - torch and gradio take seconds; other tiers must not pay for it
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-    monkeypatch.setattr(small_run, "BATCH", 1)  # one question at a time: slow enough to be stopped on the way
+    monkeypatch.setattr(catalogue, "SMALL_BATCH", 1)  # one question at a time: slow enough to be stopped on the way
     with tiny_lab.served(tiny_lab.engines(tmp_path / "tiny"), root) as address:
         yield address
 
@@ -82,7 +81,10 @@ def _distil(tab: Page, root: Path) -> int:
     for right, wrong in ((60, 40), (20, 95)):
         tab.get_by_label("Keep right answers from").fill(str(right))
         tab.get_by_label("Keep wrong answers below").fill(str(wrong))
-        found = distil(labels, replace(DISTIL, keep_right_from=right / 100, keep_wrong_below=wrong / 100))
+        choice = DistilSettings(
+            dev_fraction=catalogue.WATCHED_SHARE, keep_right_from=right / 100, keep_wrong_below=wrong / 100
+        )
+        found = distil(labels, choice)
         for name, count in (("knows", found.kept["right"]), ("doubts", found.kept["wrong"])):
             expect(tab.locator(f'[data-quadrant="{name}"] .count')).to_have_text(str(count))
         expect(tab.locator("#distil .entropy")).to_have_text(f"{found.entropy_bits:.2f} bits")

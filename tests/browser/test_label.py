@@ -2,16 +2,16 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from uait.embedded.pocket.small_run import DISTIL
+from uait.data.catalogue import WATCHED_SHARE
 from uait.method.distillation import distil
 from uait.runs.folder import RunFolder
-from uait.stages.pipeline import read_distilled
+from uait.settings import DistilSettings
+from uait.stages.distil import read_distilled
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def counts(tab: Page) -> dict[str, int]:
 
 
 def _distilled(labels: tuple, right: float, wrong: float) -> tuple[dict[str, int], float]:
-    found = distil(labels, replace(DISTIL, keep_right_from=right, keep_wrong_below=wrong))
+    found = distil(labels, DistilSettings(dev_fraction=WATCHED_SHARE, keep_right_from=right, keep_wrong_below=wrong))
     dropped = found.dropped
     return {
         "knows": found.kept["right"],

@@ -109,7 +109,7 @@ def test_before_any_tuning_a_recorded_one_is_shown_with_its_command_and_replayed
     from tests.browser import tiny_lab  # noqa: PLC0415 - as above
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-    with tiny_lab.served(around, tmp_path / "none", tiny_lab.recorded_run) as url:
+    with tiny_lab.served(around, tmp_path / "none", tiny_lab.recorded_run()) as url:
         tab.goto(f"{url}?__theme=light")
         expect(tab.locator("#labels .recorded")).to_contain_text("Made with: python -m uait.embedded.pocket.small_run")
         expect(tab.locator("#distil .dot")).to_have_count(23)

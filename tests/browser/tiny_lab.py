@@ -5,23 +5,27 @@ Run it to look at the two tabs: python -m tests.browser.tiny_lab FOLDER
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+import pytest
 
 from tests.integration.conftest import _make_llm
-from uait.data.files import write_jsonl
-from uait.embedded.pocket.small_run import COMMAND, SmallRun
+from uait.data.files import write_json, write_jsonl
+from uait.embedded.pocket.small_run import COMMAND
 from uait.page import app
 from uait.page.tabs import label, tune
-from uait.records import Label, Question, Reason, TrainingExample
+from uait.records import Label, Question, Reason, SmallRun, TrainingExample
 from uait.runs import jobs
-from uait.runs.folder import RunFolder
+from uait.runs.folder import RunFolder, all_runs
 from uait.settings import ModelSettings, PromptSettings, SamplingSettings, Settings, TuneSettings, to_dict
-from uait.stages.pipeline import distil_run
+from uait.stages import verbs
+from uait.stages.distil import distil
+from uait.stages.engines import Shelf, with_adapter
 
 ANSWERS = {"France": "Paris", "Peru": "Lima", "Italy": "Rome", "Spain": "Madrid", "Japan": "Tokyo", "Chad": "Lima"}
 TRUE = {**ANSWERS, "Chad": "N'Djamena"}
@@ -31,10 +35,11 @@ HOSTILE = "<img src=x onerror=window.pwned=1> ${window.pwned=1} {{value}}"
 
 @dataclass
 class TinyEngines:
-    """The two fields of the real engines that the tabs read."""
+    """The fields of the real engines that the tabs read."""
 
     settings: Settings
     threshold: float = 0.5
+    lm: Any = None
 
 
 def questions(n: int) -> list[Question]:
@@ -52,6 +57,9 @@ def engines(folder: Path) -> TinyEngines:
     lessons = [(words.format(country), answer) for words in WORDS for country, answer in ANSWERS.items()]
     lessons += [(f"Say {n}", f"so; {n}.{n % 10}%") for n in range(5, 100, 9)]  # it knows how to write a number
     _make_llm(folder, lessons=lessons)
+    write_json(folder / "description.json", {"name": "tiny", "title": "tiny", "made_by": "a test", "settings": {}})
+    write_jsonl(folder / "tuning_questions.jsonl", questions(64))
+    write_jsonl(folder / "questions" / "in-domain.jsonl", questions(88)[65:])
     prompts = PromptSettings(
         question="{question}", verbalized="{question}", p_true="{question} {answer}", reading="{passages} {question}"
     )
@@ -62,31 +70,37 @@ def engines(folder: Path) -> TinyEngines:
     return TinyEngines(Settings(prompts=prompts, model=model, sampling=sampling, tune=tuned))
 
 
-def build(
-    around: TinyEngines, root: Path, n: int = 64, recorded: Callable[[], SmallRun | None] = lambda: None
-) -> gr.Blocks:
-    """The page; its runs are kept below `root`."""
+def build(around: TinyEngines) -> gr.Blocks:
+    """The page with the two tabs; its runs are kept where UAIT_RUNS says."""
+    shelf: Any = Shelf(around, with_adapter)  # pyright: ignore[reportArgumentType]
     demo = gr.Blocks(analytics_enabled=False)
     with demo, gr.Tabs():
         with gr.Tab("Label", id="label"):
-            label.build(around, lambda: questions(n), lambda: questions(24)[1:], root, recorded)
+            label.build(around.settings)
         with gr.Tab("Tune", id="tune"):
-            tune.build(around, root, recorded)
+            tune.build(shelf, verbs)
     return demo.queue()
 
 
 @contextmanager
-def served(around: TinyEngines, root: Path, recorded: Callable[[], SmallRun | None] = lambda: None) -> Iterator[str]:
-    """The page's address; its jobs are ended with it."""
-    demo = build(around, root, recorded=recorded)
+def served(around: TinyEngines, root: Path, recorded: SmallRun | None = None) -> Iterator[str]:
+    """The page's address; its jobs are ended with it. `recorded` came with the model."""
+    file = Path(around.settings.model.model) / "small_run.json"
+    if recorded is not None:
+        write_json(file, recorded)
+    patch = pytest.MonkeyPatch()
+    patch.setenv("UAIT_RUNS", str(root))
+    demo = build(around)
     place = {"server_name": "127.0.0.1", "server_port": None, "prevent_thread_lock": True, "quiet": True}
     _, url, _ = demo.launch(**{**app.launch_arguments(), **place})
     try:
         yield url
     finally:
         demo.close()
-        for folder in jobs.runs(root):
+        for folder in all_runs(root):
             jobs.stop(folder, grace=0.0)
+        patch.undo()
+        file.unlink(missing_ok=True)
 
 
 def labelled_run(around: TinyEngines, root: Path, n: int = 24) -> tuple[Label, ...]:
@@ -119,7 +133,7 @@ def tunable_run(around: TinyEngines, root: Path) -> Path:
     folder = root / "20260101-000001-tune"
     shutil.copytree(root / "20260101-000000-label", folder)
     (folder / "questions.jsonl").unlink()
-    list(distil_run(around.settings, RunFolder(folder)))
+    list(distil(around.settings, RunFolder(folder)))
     return folder
 
 
@@ -140,5 +154,4 @@ def recorded_run() -> SmallRun:
 
 
 if __name__ == "__main__":
-    place = Path(sys.argv[1])
-    build(engines(place / "model"), place / "runs").launch(**app.launch_arguments())
+    build(engines(Path(sys.argv[1]))).launch(**app.launch_arguments())

@@ -20,7 +20,7 @@ from uait.models.language_model import LanguageModel
 from uait.models.loading import load_model
 from uait.records import Question, SampleSet
 from uait.settings import ModelSettings, PromptSettings, Settings
-from uait.stages import pipeline
+from uait.stages import label
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}{% endfor %}"
@@ -225,12 +225,12 @@ def word_overlap() -> WordOverlap:
 def sampled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the questions that were really sampled, in order."""
     ids: list[str] = []
-    real = pipeline.sample_answers
+    real = label.sample_answers
 
     def noted(lm: Any, questions: Sequence[Question], *args: Any, **named: Any) -> Iterator[SampleSet]:
         for samples in real(lm, questions, *args, **named):
             ids.append(samples.question.id)
             yield samples
 
-    monkeypatch.setattr(pipeline, "sample_answers", noted)
+    monkeypatch.setattr(label, "sample_answers", noted)
     return ids

@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from uait.data.catalogue import preset
 from uait.data.files import read_json
 from uait.records.errors import SettingsError
 from uait.runs.folder import RunFolder
-from uait.settings import Setting, Settings, default_model, preset, settings_of
+from uait.settings import Setting, Settings, default_model, settings_of
 
 _KINDS: dict[type, tuple[str, str]] = {int: ("N", "whole number"), float: ("X", "number"), str: ("TEXT", "text")}
 

@@ -1,4 +1,4 @@
-"""The command line: one verb per stage, each a reader of the pipeline's events.
+"""The command line: one verb per stage, each a reader of its stage's events.
 
 In: arguments and question files. Out: a few lines for people or one JSON object on stdout, progress on stderr.
 Engines are imported inside the verbs, so that --help answers at once.
@@ -20,19 +20,23 @@ from tqdm import tqdm
 
 from uait.cli.arguments import Parser, add_flags, starting_settings, with_flags
 from uait.cli.terminal import (
+    before_after_lines,
     distilled_data,
     distilled_lines,
     label_data,
     label_lines,
     printable,
-    reply_data,
     reply_lines,
 )
+from uait.data.catalogue import describe
+from uait.data.files import read_json
 from uait.data.json import to_json
 from uait.data.named import name_of, read_questions_of
+from uait.data.plain import reply_data
 from uait.method.prompts import sanitise
 from uait.records import Adapter, DistilledSet, Done, EvalReport, Event, Label, Partial, Progress, Question, Reply
 from uait.records.errors import DataError, UaitError
+from uait.runs.files import ADAPTER, BEFORE_AFTER, CALIBRATED, DISTILLED, LABELS, SAMPLES
 from uait.runs.folder import RunFolder
 from uait.settings import Settings, is_port
 
@@ -91,7 +95,7 @@ def _parser(settings: Settings) -> Parser:
     ask.add_argument("--explain", action="store_true", help="sample as well, and show where the doubt lies")
     sample = verb(_sample, ("model", "sampling"), "ask every question several times, without scoring")
     label = verb(_label, ("model", "sampling", "label"), "sample, score and label every question")
-    distill = verb(_distill, ("distil",), "choose the labels that teach")
+    distil = verb(_distil, ("distil",), "choose the labels that teach")
     tune = verb(_tune, ("model", "tune"), "tune a LoRA adapter on the chosen labels")
     evaluate = verb(
         _evaluate, ("model", "sampling", "label", "answer", "retrieval", "evaluate"), "measure every method"
@@ -99,7 +103,7 @@ def _parser(settings: Settings) -> Parser:
     serve = verb(_serve, ("model", "answer", "retrieval", "sampling"), "open the page")
     for stage in (sample, label):
         stage.add_argument("questions", metavar="QUESTIONS", help=f"{_SOURCES} (without a split the one to teach with)")
-    for stage in (sample, label, distill, tune):
+    for stage in (sample, label, distil, tune):
         stage.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="the run; resumed if it was begun")
     tune.add_argument("--out", type=Path, metavar="FOLDER", help="the adapter's folder (default: adapter in the run)")
     evaluate.add_argument("--run", type=Path, metavar="FOLDER", help="keep the results here, and measure its adapter")
@@ -119,22 +123,24 @@ def _port(text: str) -> int:
 
 def _ask(options: Namespace, settings: Settings) -> Outcome:
     question = sanitise(options.question)
-    pipeline = _pipeline()
+    _say_loading()
+    from uait.stages.ask import ask
+    from uait.stages.engines import load_engines
+
     is_live = sys.stdout.isatty() and not options.json
-    events = pipeline.ask(pipeline.load_engines(settings), question, explain=options.explain)
-    reply: Reply = _streamed(events, is_live)
+    reply: Reply = _streamed(ask(load_engines(settings), question, explained=options.explain), is_live)
     return Outcome(reply_data(reply), reply_lines(reply))
 
 
 def _sample(options: Namespace, settings: Settings) -> Outcome:
-    start, questions, folder = (
-        time.perf_counter(),
-        read_questions_of(options.questions, to_teach=True),
-        RunFolder(options.run),
-    )
-    pipeline = _pipeline()
-    n_questions: int = _followed(pipeline.sample_run(pipeline.load_engines(settings), questions, folder))
-    path, n_samples = str(folder.file(pipeline.SAMPLES)), settings.sampling.n_samples
+    start, questions = time.perf_counter(), read_questions_of(options.questions, to_teach=True)
+    folder = RunFolder(options.run)
+    _say_loading()
+    from uait.stages.engines import load_untuned
+    from uait.stages.label import sample
+
+    n_questions: int = _followed(sample(load_untuned(settings), questions, folder))
+    path, n_samples = str(folder.file(SAMPLES)), settings.sampling.n_samples
     seconds = time.perf_counter() - start
     data = {"file": path, "n_questions": n_questions, "n_samples": n_samples, "seconds": seconds}
     return Outcome(data, [f"{n_questions} questions, {n_samples} samples each: {path} ({seconds:.0f} s)"])
@@ -142,39 +148,53 @@ def _sample(options: Namespace, settings: Settings) -> Outcome:
 
 def _label(options: Namespace, settings: Settings) -> Outcome:
     questions, folder = read_questions_of(options.questions, to_teach=True), RunFolder(options.run)
-    pipeline = _pipeline()
-    labels: tuple[Label, ...] = _followed(pipeline.label_run(pipeline.load_engines(settings), questions, folder))
-    path = str(folder.file(pipeline.LABELS if settings.label.calibrate == "none" else pipeline.CALIBRATED))
+    _say_loading()
+    from uait.stages.engines import load_untuned
+    from uait.stages.label import label
+
+    labels: tuple[Label, ...] = _followed(label(load_untuned(settings), questions, folder))
+    path = str(folder.file(LABELS if settings.label.calibrate == "none" else CALIBRATED))
     counts = label_data(labels)
     return Outcome({"file": path, **counts}, [*label_lines(counts), path])
 
 
-def _distill(options: Namespace, settings: Settings) -> Outcome:
+def _distil(options: Namespace, settings: Settings) -> Outcome:
+    from uait.stages.distil import distil
+
     folder = RunFolder(options.run)
-    pipeline = _pipeline()
-    distilled: DistilledSet = _followed(pipeline.distil_run(settings, folder))
-    path = str(folder.file(pipeline.DISTILLED))
+    distilled: DistilledSet = _followed(distil(settings, folder))
+    path = str(folder.file(DISTILLED))
     return Outcome({"file": path, **distilled_data(distilled)}, [*distilled_lines(distilled), path])
 
 
 def _tune(options: Namespace, settings: Settings) -> Outcome:
-    pipeline = _pipeline()
-    adapter: Adapter = _followed(pipeline.tune_run(settings, RunFolder(options.run), options.out))
-    metrics = [f"{name}: {value}" for name, value in adapter.metrics.items()]
-    return Outcome(to_json(adapter), [*metrics, f"adapter: {adapter.path}"])
+    _say_loading()
+    from uait.stages.tune import tune
+
+    folder = RunFolder(options.run)
+    adapter: Adapter = _followed(tune(settings, folder, options.out))
+    results = read_json(folder.file(BEFORE_AFTER)) if folder.file(BEFORE_AFTER).exists() else []
+    lines = [f"{name}: {value}" for name, value in adapter.metrics.items()]
+    lines += before_after_lines(results)
+    return Outcome({**to_json(adapter), "before_after": results}, [*lines, f"adapter: {adapter.path}"])
 
 
 def _evaluate(options: Namespace, settings: Settings) -> Outcome:
-    splits, pipeline = _splits(options.questions or []), _pipeline()
-    from uait.stages import evaluate
+    splits, description = _splits(options.questions or []), describe(settings.model.model)
+    splits = splits or (description.held_out if description else {})
+    if not splits:
+        raise DataError(f"{settings.model.model!r} comes with no questions; name some with --questions.")
+    _say_loading()
+    from uait.stages.engines import load_engines
+    from uait.stages.evaluate import evaluate
+    from uait.stages.report import markdown_table
 
-    if options.run and not hasattr(options, "model.adapter") and (options.run / "adapter" / "card.json").is_file():
-        settings = settings.with_adapter(options.run / "adapter")
-    splits = splits or evaluate.recorded_splits()
+    if options.run and not hasattr(options, "model.adapter") and (options.run / ADAPTER / "card.json").is_file():
+        settings = settings.with_adapter(options.run / ADAPTER)
     with tempfile.TemporaryDirectory() as scratch:  # without a run everything is measured afresh, and nothing is kept
         folder = RunFolder(options.run or Path(scratch))
-        report: EvalReport = _followed(evaluate.evaluate_run(pipeline.load_engines(settings), splits, folder))
-    return Outcome(to_json(report), [evaluate.markdown_table(report)])
+        report: EvalReport = _followed(evaluate(load_engines(settings), splits, folder))
+    return Outcome(to_json(report), [markdown_table(report)])
 
 
 def _splits(sources: Sequence[str]) -> dict[str, list[Question]]:
@@ -195,13 +215,10 @@ def _serve(options: Namespace, settings: Settings) -> Outcome:
     return Outcome(None, ["The page is closed."])
 
 
-def _pipeline() -> Any:
-    """The module of that name; it takes some seconds to import, so a person who waits is told."""
+def _say_loading() -> None:
+    """A person who waits is told: the stages take some seconds to import."""
     if sys.stderr.isatty():
         print("loading ...", file=sys.stderr)
-    from uait.stages import pipeline
-
-    return pipeline
 
 
 def _streamed(events: Iterator[Event], is_live: bool) -> Any:

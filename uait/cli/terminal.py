@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from uait.data.json import to_json
-from uait.records import Action, Answer, DistilledSet, Explanation, Label, Reply, Unscored
+from uait.records import Action, DistilledSet, Explanation, Label, Reply, Unscored
 
 _BAR_WIDTH = 40
 _LABEL_WIDTH = 12
@@ -19,37 +19,6 @@ _LABEL_WIDTH = 12
 def printable(text: str) -> str:
     """The text on one line, with a space for everything that is no visible character."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def reply_data(reply: Reply) -> dict[str, Any]:
-    """The whole reply as plain data: `answer` and `confidence` before anything was read, `final` after it."""
-    retrieved, data = reply.retrieved, {"question": reply.question.text, **_answer_data(reply.first)}
-    data["decision"] = {"action": str(reply.decision.action), "reason": reply.decision.reason}
-    data["threshold"] = reply.decision.threshold
-    data["passages"] = to_json(retrieved.passages) if retrieved else []
-    data["notes"] = list(retrieved.notes) if retrieved else []
-    data["final"] = _answer_data(reply.final)
-    data["seconds"] = reply.seconds
-    return data | (explanation_data(reply.explanation) if reply.explanation else {})
-
-
-def _answer_data(answer: Answer) -> dict[str, Any]:
-    return {"answer": answer.text, "confidence": {"spoken": answer.spoken, "expected": answer.expected}}
-
-
-def explanation_data(explanation: Explanation) -> dict[str, Any]:
-    """The teacher's view as plain data: tokens, samples, their similarity, SAR or why there is none."""
-    score = explanation.score
-    is_scored = not isinstance(score, Unscored)
-    return {
-        "tokens": to_json(explanation.tokens),
-        "samples": [sample.text for sample in explanation.samples],
-        "sample_similarity": to_json(explanation.similarity),
-        "sar": score.sar if is_scored else None,
-        "sar_confidence": score.confidence if is_scored else None,
-        "unscored": None if is_scored else str(score.reason),
-        "explain_seconds": explanation.seconds,
-    }
 
 
 def reply_lines(reply: Reply) -> list[str]:
@@ -151,6 +120,17 @@ def distilled_lines(distilled: DistilledSet) -> Iterator[str]:
     yield f"entropy {distilled.entropy_bits:.2f} bits"
     if distilled.warning:
         yield f"warning: {printable(distilled.warning)}"
+
+
+def before_after_lines(results: Sequence[dict[str, Any]]) -> list[str]:
+    """How well the confidence told right from wrong on held-out questions, before the tuning and after it."""
+    if not results:
+        return []
+    rows = [("held-out questions", "AUROC", "ECE", "right")]
+    for row in results:
+        auroc, ece = ("none" if row[key] is None else f"{row[key]:.2f}" for key in ("auroc", "ece"))
+        rows.append((f"{row['method']} (n = {row['n']})", auroc, ece, percent(row["accuracy"])))
+    return table(rows)
 
 
 def percent(share: float | None) -> str:

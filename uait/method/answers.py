@@ -1,6 +1,6 @@
-"""What each method says of one question, ready to be laid side by side: records of the engines -> Opinion.
+"""What each method says of one question, ready to be laid side by side: records of the engines -> MethodAnswer.
 
-Counts what an opinion cost and judges its answer. Knows neither how the records were made nor how they are shown.
+Counts what an answer cost and judges its answer. Knows neither how the records were made nor how they are shown.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class MethodAnswer:
     """One method's answer with its confidences by name, in [0, 1] or None, and what they cost.
 
     `n_passes` counts the forward passes of every answer generated, the reading of a prompt that answers share once.
@@ -46,23 +46,23 @@ class Opinion:
     note: str = ""
 
 
-def verbalized_opinion(question: Question, answer: Answer, rule: str) -> Opinion:
+def verbalized_answer(question: Question, answer: Answer, rule: str) -> MethodAnswer:
     """What the untuned model says when it is asked for a confidence in words."""
     return _stated(VERBALIZED, question, answer, rule, {"stated": answer.spoken})
 
 
-def uait_opinion(question: Question, answer: Answer, rule: str) -> Opinion:
+def uait_answer(question: Question, answer: Answer, rule: str) -> MethodAnswer:
     """What the tuned model says, spoken and expected."""
     return _stated(UAIT, question, answer, rule, {"spoken": answer.spoken, "expected": answer.expected})
 
 
-def teacher_opinion(
+def teacher_answer(
     question: Question, samples: SampleSet, score: SarScore | Unscored, rule: str, seconds: float
-) -> Opinion:
+) -> MethodAnswer:
     """What the untuned model's K samples say of its greedy answer: SAR as a confidence."""
     is_scored = isinstance(score, SarScore)
     made = (samples.greedy, *samples.samples)
-    return Opinion(
+    return MethodAnswer(
         method=TEACHER,
         answer=samples.greedy.text.strip(),
         confidences={"SAR": score.confidence if is_scored else None},
@@ -77,12 +77,12 @@ def teacher_opinion(
     )
 
 
-def p_true_opinion(
+def p_true_answer(
     question: Question, samples: SampleSet, prompt: str, p_true: float | None, rule: str, seconds: float
-) -> Opinion:
+) -> MethodAnswer:
     """What the untuned model thinks of its own greedy answer: one pass, after those that gave the answer."""
     reply = "no yes, no no" if p_true is None else f"yes {100 * p_true:.1f} %, no {100 * (1 - p_true):.1f} %"
-    return Opinion(
+    return MethodAnswer(
         method=P_TRUE,
         answer=samples.greedy.text.strip(),
         confidences={"P(yes)": p_true},
@@ -96,9 +96,9 @@ def p_true_opinion(
 
 def _stated(
     method: str, question: Question, answer: Answer, rule: str, confidences: dict[str, float | None]
-) -> Opinion:
-    """An opinion that came with a number in its reply. One pass more looks at the number's second digits."""
-    return Opinion(
+) -> MethodAnswer:
+    """An answer that came with a number in its reply. One pass more looks at the number's second digits."""
+    return MethodAnswer(
         method=method,
         answer=answer.text,
         confidences=confidences,

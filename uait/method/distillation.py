@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from uait.method.prompts import percent
-from uait.records import DistilledSet, Label, Reason, TrainingExample
+from uait.records import DistilledSet, Label, Question, Reason, TrainingExample
 from uait.records.errors import DataError
 from uait.settings import DistilSettings
 
@@ -23,6 +23,7 @@ NO_REFERENCE = "no reference answer"
 RIGHT_BUT_UNSURE = "right but unsure"
 WRONG_BUT_SURE = "wrong but sure"
 BALANCE = "balance"
+HELD_OUT = "held out to measure with"
 
 
 def distil(labels: Sequence[Label], settings: DistilSettings) -> DistilledSet:
@@ -33,7 +34,7 @@ def distil(labels: Sequence[Label], settings: DistilSettings) -> DistilledSet:
     Raises DataError when nothing is left to train on.
     """
     rng = np.random.default_rng(settings.seed)
-    dev_facts = _dev_facts(labels, settings.dev_fraction, rng)
+    dev_facts = _share_of_facts([label.question for label in labels], settings.dev_fraction, rng)
     train: list[TrainingExample] = []
     dev: list[TrainingExample] = []
     dropped = Counter[str]()
@@ -52,6 +53,15 @@ def distil(labels: Sequence[Label], settings: DistilSettings) -> DistilledSet:
     n_right = sum(example.is_correct for example in train + dev)
     kept = {"right": n_right, "wrong": len(train) + len(dev) - n_right}
     return _summed_up(train, dev, kept, dict(dropped))
+
+
+def hold_out(questions: Sequence[Question], settings: DistilSettings) -> list[Question]:
+    """The questions of a random share of the facts, to measure with: drawn before anything is known of their answers.
+
+    None when no share is asked for or there is one fact alone.
+    """
+    facts = _share_of_facts(questions, settings.held_out_fraction, np.random.default_rng([settings.seed, 1]))
+    return [question for question in questions if question.fact in facts]
 
 
 def relabel(distilled: DistilledSet, confidences: Sequence[float | None]) -> DistilledSet:
@@ -73,13 +83,13 @@ def _summed_up(
     return DistilledSet(tuple(train), tuple(dev), kept, dropped, _histogram(train), entropy_bits, _warning(values))
 
 
-def _dev_facts(labels: Sequence[Label], fraction: float, rng: np.random.Generator) -> set[str]:
+def _share_of_facts(questions: Sequence[Question], fraction: float, rng: np.random.Generator) -> set[str]:
     """A random share of the facts asked for: at least one when a share is asked for and one is left to train on."""
-    facts = sorted({label.question.fact for label in labels})
+    facts = sorted({question.fact for question in questions})
     if fraction == 0.0 or len(facts) < 2:
         return set()
-    n_dev = max(1, round(fraction * len(facts)))
-    return {facts[i] for i in rng.permutation(len(facts))[:n_dev]}
+    n = max(1, round(fraction * len(facts)))
+    return {facts[i] for i in rng.permutation(len(facts))[:n]}
 
 
 def _example(label: Label, settings: DistilSettings) -> TrainingExample | str:

@@ -14,10 +14,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
+from uait.data.catalogue import Description, describe, names
 from uait.models.adapters import LOAD_ERRORS, Weights, first_line
 from uait.models.language_model import LanguageModel
 from uait.records.errors import ModelError
-from uait.settings import POCKET, Settings, is_pocket
+from uait.settings import Settings
 
 _bases: weakref.WeakValueDictionary[tuple, Weights] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
@@ -34,18 +35,19 @@ def load_model(settings: Settings) -> LanguageModel:
     warnings.filterwarnings("ignore", message="Adapter .* was active which is now deleted")  # so it was meant
     name = settings.model.model
     device = choose_device(settings.model.device)
-    source, model_id = str(_folder(name) or name), "pocket" if is_pocket(name) else name
+    description = describe(name)
+    source, model_id = str(_folder(name, description) or name), description.name if description else name
     tokenizer = _load_tokenizer(name, source)
     with _lock:
         key = source, str(device), _state(Path(source))
         weights = _bases.get(key) or Weights(_load_weights(name, source, device).to(device))
         _bases[key] = weights
     lm = LanguageModel(weights, tokenizer, device, model_id, None, settings.prompts)
-    adapter = _adapter_folder(settings)
+    adapter = _adapter_folder(settings, description)
     if adapter is None:
         return lm
     lm = lm.with_adapter(adapter)
-    lm.adapter_id = "pocket/adapter" if settings.model.adapter == "auto" else settings.model.adapter
+    lm.adapter_id = f"{model_id}/adapter" if settings.model.adapter == "auto" else settings.model.adapter
     return lm
 
 
@@ -63,19 +65,21 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
 
 
-def _folder(name: str) -> Path | None:
+def _folder(name: str, description: Description | None) -> Path | None:
     """The folder that `name` stands for, or None for a hub id. Raises ModelError when a path leads nowhere."""
-    if name == "pocket":
-        if not (POCKET / "config.json").is_file():
-            raise ModelError("The embedded model 'pocket' is not in assets/pocket; build it with `make pocket`.")
-        return POCKET
+    if description is not None:
+        if not (description.folder / "config.json").is_file():
+            place = f"{description.folder.parent.name}/{description.folder.name}"
+            raise ModelError(f"The model {name!r} is not in {place}; make it with `{description.made_by}`.")
+        return description.folder
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise ModelError(f"The model folder {name!r} has no config.json; name a folder saved by save_pretrained.")
         return folder
     if folder.is_absolute() or name.startswith((".", "~")) or folder.exists() or name.count("/") > 1:
-        raise ModelError(f"The model folder {name!r} does not exist; check the path, or choose 'pocket' or a hub id.")
+        choice = " or ".join(names())
+        raise ModelError(f"The model folder {name!r} does not exist; check the path, or choose {choice} or a hub id.")
     return None
 
 
@@ -122,13 +126,11 @@ def _unloadable(what: str, name: str, source: str, err: Exception) -> ModelError
     )
 
 
-def _adapter_folder(settings: Settings) -> Path | None:
+def _adapter_folder(settings: Settings, description: Description | None) -> Path | None:
     """The adapter's folder, or None; 'auto' is the one shipped beside an embedded model, once it has been tuned."""
     name = settings.model.adapter
     if name == "none":
         return None
     if name == "auto":
-        model = settings.model.model
-        folder = (_folder(model) or Path(model)) / "adapter"
-        return folder if is_pocket(model) and (folder / "adapter_config.json").is_file() else None
+        return description.adapter if description else None
     return Path(name)

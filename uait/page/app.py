@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,9 @@ import gradio as gr
 from gradio.themes.utils.fonts import LocalFont
 
 from uait import settings
-from uait.embedded.pocket.familiarity import KnownFacts
-from uait.method.answers import Opinion
+from uait.data.catalogue import describe
+from uait.data.facts import Facts
 from uait.page import endpoints, menu
-from uait.page.calls import Calls, Verbs
 from uait.page.components import PLOTLY
 from uait.page.tabs import ask as ask_tab
 from uait.page.tabs import compare as compare_tab
@@ -22,13 +21,10 @@ from uait.page.tabs import evaluate as evaluate_tab
 from uait.page.tabs import label as label_tab
 from uait.page.tabs import learn as learn_tab
 from uait.page.tabs import tune as tune_tab
-from uait.records import Event, Explanation
 from uait.records.errors import SettingsError
 from uait.runs import visitors
-from uait.stages import compare as comparison
-from uait.stages import pipeline
-from uait.stages.adapters import Shelf
-from uait.stages.evaluate import recorded_splits
+from uait.stages import verbs
+from uait.stages.engines import Engines, Shelf, load_engines, with_adapter
 
 TITLE = "UaIT: a model that knows when to look it up"
 # A class of thirty, each with a question waiting; Gradio would allow one on ZeroGPU.
@@ -38,61 +34,44 @@ _HOUR = 3600
 _WARM_UP = "What is the capital of France?"
 
 
-def _as_it_is(verb: Callable[..., Any]) -> Callable[..., Any]:
-    return verb
-
-
 def build(
-    engines: pipeline.Engines,
-    ask: Callable[..., Iterator[Event]] = pipeline.ask,
-    explain: Callable[..., Explanation] = pipeline.explain,
-    compare: Callable[..., Iterator[Opinion]] = comparison.compare,
-    evaluate: Callable[..., Iterator[Event]] = comparison.evaluate_some,
-    load: Callable[[pipeline.Engines, Path | None], pipeline.Engines] = pipeline.with_adapter,
-    facts: KnownFacts | None = None,
-    gpu: Callable[[Callable[..., Any]], Callable[..., Any]] = _as_it_is,
+    engines: Engines,
+    verbs: Any = verbs,
+    load: Callable[[Engines, Path | None], Engines] = with_adapter,
+    facts: Facts | None = None,
+    gpu: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
 ) -> gr.Blocks:
     """The page around `engines`, queue set, ready to launch.
 
-    `load` makes engines around another adapter (None: around none). `facts` holds what is known of the facts that the
-    model was told (None: nothing is). `gpu` wraps the verbs where a GPU must be borrowed for each call.
+    `verbs` are those of `uait.stages.verbs`; `load` puts another adapter on the engines (None: none). `facts`: what
+    the model was told, by default as its description says. `gpu` wraps the work where a GPU is borrowed for each call.
     """
-    calls = Calls(Shelf(engines, load), Verbs(ask, explain, compare, evaluate), gpu)
-    n_samples = engines.settings.sampling.n_samples
+    shelf = Shelf(engines, load, gpu)
+    description = describe(engines.settings.model.model)
+    facts = facts or (description.facts if description else None)
     references = facts.references if facts else lambda text: None
-    splits = tuple(recorded_splits()) if facts else ()  # only the embedded model comes with questions
+    exposure = facts.exposure if facts else None
+    splits = tuple(description.held_out) if description else ()
+    is_shipped = engines.settings.model.adapter == "auto"
+    report = description.report if description and is_shipped else None
     page = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, 24 * _HOUR))
-    report = comparison.recorded_report()
     with page:
-        endpoints.publish(calls, references, splits)  # before handlers of the same names
-        who = menu.build(calls)
+        endpoints.publish(shelf, verbs, references, splits)  # before handlers of the same names
+        who = menu.build(shelf)
         with gr.Tabs() as tabs:
             with gr.Tab("Ask", id="ask"):
-                exposure = facts.exposure if facts else None
-                asked = ask_tab.build(calls.ask, calls.explain, engines.threshold, n_samples, exposure, who)
+                asked = ask_tab.build(shelf, verbs, who, description, exposure)
             with gr.Tab("Compare", id="compare"):
-                compared = compare_tab.build(
-                    calls.compare,
-                    report,
-                    engines.threshold,
-                    n_samples,
-                    references,
-                    is_pocket=facts is not None,
-                    evaluate=calls.evaluate if splits else None,
-                    splits=splits,
-                    who=who,
-                )
+                compared = compare_tab.build(shelf, verbs, who, description, report, references)
             with gr.Tab("Label", id="label"):
-                label_tab.build(engines, visitor=who.visitor)
+                label_tab.build(engines.settings, visitor=who.visitor)
             with gr.Tab("Tune", id="tune"):
-                tune_tab.build(engines, visitor=who.visitor)
+                tune_tab.build(shelf, verbs, visitor=who.visitor)
             with gr.Tab("Evaluate", id="evaluate"):
-                is_shipped = facts is not None and engines.settings.model.adapter == "auto"
-                evaluate_tab.build(engines, report if is_shipped else None, exposure, who=who)
+                evaluate_tab.build(shelf, description, report, exposure, who=who)
             with gr.Tab("Learn", id="learn"):
-                verbs = (calls.compare, calls.explain, calls.ask)
-                learn_tab.build(verbs, references, tabs, asked.question, engines.threshold, who)
-        menu.connect(calls, who, page, _tabs_of(tabs), [asked.card])
+                learn_tab.build(shelf, verbs, who, description, references, tabs, asked.question)
+        menu.connect(shelf, who, page, _tabs_of(tabs), [asked.card])
         _connect(page, tabs, asked, compared)
     return page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
 
@@ -102,7 +81,7 @@ def _tabs_of(tabs: gr.Tabs) -> list[gr.Tab]:
 
 
 def _connect(page: gr.Blocks, tabs: gr.Tabs, asked: ask_tab.AskTab, compared: compare_tab.CompareTab) -> None:
-    """Nothing; lets the lab ask its questions in Ask, and the address bar open the page and follow it."""
+    """Lets the lab ask its questions in Ask, and the address bar open the page and follow it."""
     private: Any = {"api_visibility": "private"}
     picked = compared.lab.ask(None, js=compare_tab.PICKED_IN_LAB, outputs=asked.question, **private)
     opened = picked.then(lambda: gr.Tabs(selected="ask"), outputs=tabs, **private)
@@ -117,21 +96,20 @@ def _connect(page: gr.Blocks, tabs: gr.Tabs, asked: ask_tab.AskTab, compared: co
 
 def serve(
     chosen: settings.Settings,
-    gpu: Callable[[Callable[..., Any]], Callable[..., Any]] = _as_it_is,
+    gpu: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
     **overrides: Any,
 ) -> None:
-    """Nothing; loads what `chosen` names and serves the page until it is stopped. `overrides` go to `launch`.
+    """Loads what `chosen` names and serves the page until it is stopped; `overrides` go to `launch`.
 
     Raises SettingsError when the address can't be listened on.
     """
     arguments = launch_arguments() | overrides
-    engines = pipeline.load_engines(chosen)
-    facts = KnownFacts() if engines.lm.model_id == "pocket" else None
+    engines = load_engines(chosen)
     visitors.sweep_hourly()
-    if gpu is _as_it_is:  # a GPU is only lent to visitors
+    if gpu is None:  # a GPU is only lent to visitors
         threading.Thread(target=_warm_up, args=[engines], daemon=True).start()
     try:
-        build(engines, facts=facts, gpu=gpu).launch(**arguments)
+        build(engines, gpu=gpu).launch(**arguments)
     except OSError as err:
         address = f"{arguments['server_name']}:{arguments['server_port']}"
         raise SettingsError(
@@ -171,10 +149,10 @@ def _languages() -> str:
     return f"<script>\n{{const CATALOGUE = {catalogue};\n{_asset('words.js')}}}\n</script>"
 
 
-def _warm_up(engines: pipeline.Engines) -> None:
-    """Nothing; asks and looks up one question, so that no visitor's first one pays for what loads on first use."""
+def _warm_up(engines: Engines) -> None:
+    """Asks and looks up one question, so that no visitor's first one pays for what loads on first use."""
     with suppress(Exception):  # whatever it is, a visitor's question will say it
-        for _ in pipeline.ask(engines, _WARM_UP, threshold=1.0):
+        for _ in verbs.ask(engines, _WARM_UP, threshold=1.0):
             pass
 
 

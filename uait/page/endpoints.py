@@ -10,18 +10,21 @@ from typing import Any
 
 import gradio as gr
 
-from uait.cli.terminal import explanation_data, reply_data
 from uait.data.json import to_json
-from uait.page.calls import Calls
-from uait.records import Done, Event
+from uait.data.plain import explanation_data, reply_data
+from uait.page import limits
 from uait.records.errors import DataError, UaitError
-from uait.stages.adapters import SHIPPED
+from uait.records.events import last_record
+from uait.stages.engines import SHIPPED, Shelf
 
 
-def publish(calls: Calls, references: Callable[[str], tuple[str, ...] | None], splits: Sequence[str]) -> None:
-    """Nothing; adds the endpoints to the current Blocks. Evaluating is offered where there are `splits`.
+def publish(
+    shelf: Shelf, verbs: Any, references: Callable[[str], tuple[str, ...] | None], splits: Sequence[str]
+) -> None:
+    """Adds the endpoints to the current Blocks; evaluating is offered where there are `splits`.
 
-    `references` gives the accepted answers of a question that the page knows, None of any other.
+    `verbs` are those of `uait.stages`. `references` gives the accepted answers of a question that the page knows, None
+    of any other.
     """
 
     def ask(question: str, threshold: float | None = None, adapter: str = SHIPPED) -> dict[str, Any]:
@@ -36,7 +39,7 @@ def publish(calls: Calls, references: Callable[[str], tuple[str, ...] | None], s
             answer and confidence before anything was read, decision, passages, and the final answer.
         """
         with _in_words():
-            return reply_data(_last(calls.ask(question, threshold, adapter)))
+            return reply_data(last_record(shelf.run(verbs.ask, adapter, "", question, threshold=threshold)))
 
     def explain(question: str, adapter: str = SHIPPED) -> dict[str, Any]:
         """Explains the untuned model's doubt: asks several times, and says which token the doubt hangs on.
@@ -49,7 +52,8 @@ def publish(calls: Calls, references: Callable[[str], tuple[str, ...] | None], s
             the answer's tokens with their share of the doubt, the samples, their similarity, and SAR.
         """
         with _in_words():
-            return explanation_data(calls.explain(question, adapter))
+            limits.check_question(question)
+            return explanation_data(last_record(shelf.run(verbs.explain, adapter, "", question)))
 
     def compare(question: str, adapter: str = SHIPPED) -> list[dict[str, Any]]:
         """Asks one question in four ways: verbalized, SAR teacher, P(True) and UaIT.
@@ -62,7 +66,9 @@ def publish(calls: Calls, references: Callable[[str], tuple[str, ...] | None], s
             each way's answer, its confidences, and what it cost.
         """
         with _in_words():
-            return [to_json(opinion) for opinion in calls.compare(question, references(question) or (), adapter)]
+            limits.check_question(question)
+            answers = shelf.run(verbs.compare, adapter, "", question, references(question) or ())
+            return [to_json(answer) for answer in answers]
 
     def evaluate(split: str, n: int = 20, adapter: str = SHIPPED) -> list[dict[str, Any]]:
         """Measures every method on questions of a held-out split; takes a minute or so.
@@ -78,7 +84,8 @@ def publish(calls: Calls, references: Callable[[str], tuple[str, ...] | None], s
         with _in_words():
             if split not in splits:
                 raise DataError(f"{split[:60]!r} is no split; choose one of {', '.join(splits)}.")
-            return [to_json(result) for result in _last(calls.evaluate(split, n, adapter)).results]
+            events = limits.evaluation(n, shelf.run(verbs.evaluate_drawn, adapter, "", split, n))
+            return [to_json(result) for result in last_record(events).results]
 
     model: Any = {"concurrency_id": "model", "concurrency_limit": 1}
     for endpoint in (ask, explain, compare):
@@ -95,14 +102,6 @@ def _in_words() -> Iterator[None]:
         yield
     except UaitError as err:
         raise gr.Error(str(err), print_exception=False) from err
-
-
-def _last(events: Iterator[Event]) -> Any:
-    """The record that the events end with."""
-    *_, last = events
-    if not isinstance(last, Done):
-        raise DataError("The work ended early; try again.")
-    return last.record
 
 
 def has_mcp() -> bool:

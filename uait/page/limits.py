@@ -1,13 +1,12 @@
 """What one visitor may ask of a machine that others wait for: shorter questions, one evaluation at a time, in time.
 
 The limits of a Space are narrow, since its visitors do not know each other; on one's own machine they are wide.
-Every call of the model goes through `calls`, which asks here, so a raw request meets them like a button.
+Handlers and endpoints ask here, so a raw request meets the limits like a button.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from uait import settings
 from uait.method.prompts import MAX_QUESTION_CHARS
@@ -41,13 +40,16 @@ def check_evaluation(n: int) -> None:
         raise DataError(f"n is {n}; choose a number from 1 to {most_questions()}.")
 
 
-@contextmanager
-def one_evaluation() -> Iterator[None]:
-    """Holds the one place for an evaluation. Raises DataError at once when it is taken, so that none queue up."""
+def evaluation(n: int, events: Iterator[Event]) -> Iterator[Event]:
+    """The events of an evaluation of `n` questions, which holds the one place for evaluations meanwhile.
+
+    Raises DataError when it is too large or takes too long, and at once when the place is taken, so that none queue up.
+    """
+    check_evaluation(n)
     if not _evaluating.acquire(blocking=False):
         raise DataError("The page is busy with another evaluation; try again in a minute.")
     try:
-        yield
+        yield from in_time(events)
     finally:
         _evaluating.release()
 

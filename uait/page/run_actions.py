@@ -13,7 +13,8 @@ from uait.page.views import runs as runs_view
 from uait.page.views.runs import Payload
 from uait.records.errors import DataError, UaitError
 from uait.runs import jobs, visitors
-from uait.stages import work
+from uait.runs.files import TUNED
+from uait.runs.folder import find_run
 
 EVERY = 1.0  # seconds between two looks at a job
 SWITCHED_OFF = (
@@ -26,21 +27,18 @@ DISCARDED = "Thrown away: the adapter and its checkpoints are deleted. The examp
 Acted = tuple[str, Payload]  # what to say, and how the job stands now
 
 
-def own(root: Path | None, make: Callable[[Path], Callable[..., Any]]) -> Callable[..., Any]:
-    """The handler that `make` gives for the runs of the visitor whose token is the last input.
-
-    Where `root` is given, everybody's runs are there.
-    """
+def own(make: Callable[[Path], Callable[..., Any]]) -> Callable[..., Any]:
+    """The handler that `make` gives for the runs of the visitor whose token is the last input."""
 
     def handle(*values: Any) -> Any:
         *given, visitor = values
-        return make(visitors.runs_of(visitor) if root is None else root)(*given)
+        return make(visitors.runs_of(visitor))(*given)
 
     return handle
 
 
 def check_allowed() -> None:
-    """Nothing. Raises DataError where the page may not start long work."""
+    """Raises DataError where the page may not start long work."""
     if not settings.allows_training():
         raise DataError(SWITCHED_OFF)
 
@@ -62,15 +60,15 @@ def discarder(root: Path) -> Callable[[str | None], Acted]:
 
 def _discard(folder: Path) -> None:
     jobs.forget(folder)
-    for name in work.TUNED:
+    for name in TUNED:
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _acting(root: Path, act: Callable[[Path], object], said: str) -> Callable[[str | None], Acted]:
+def _acting(root: Path, act: Callable[[Path], object], sentence: str) -> Callable[[str | None], Acted]:
     def acted(name: str | None) -> Acted:
-        folder = jobs.find(root, name)
-        message = said
+        folder = find_run(root, name)
+        message = sentence
         try:
             check_allowed()
             if folder is None:

@@ -4,7 +4,7 @@ from uait.records.answers import Action, Answer, Decision, Explanation, Reply, S
 from uait.records.events import Done, Event, Partial, Progress
 from uait.records.labels import Adapter, DistilledSet, Label, TrainingExample
 from uait.records.questions import Passage, Question, Retrieved
-from uait.records.reports import EvalReport, MethodResult, Provenance, SweepPoint
+from uait.records.reports import EvalReport, MethodResult, Provenance, SmallRun, SweepPoint
 from uait.records.samples import Finish, Reason, Relevance, Sample, SampleSet, SarScore, Unscored
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Sample",
     "SampleSet",
     "SarScore",
+    "SmallRun",
     "StrongerAnswer",
     "SweepPoint",
     "TokenExplanation",

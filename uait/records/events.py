@@ -1,7 +1,10 @@
 """What a long stage tells while it works."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from uait.records.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +32,11 @@ class Done:
 
 
 Event = Progress | Partial | Done
+
+
+def last_record(events: Iterable[Event]) -> Any:
+    """The record that the events end with. Raises DataError when they end early."""
+    *_, last = [None, *events]
+    if not isinstance(last, Done):
+        raise DataError("The work ended early; try again.")
+    return last.record

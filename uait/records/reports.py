@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from uait.records.labels import Label, TrainingExample
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -53,3 +55,22 @@ class EvalReport:
     extras: dict[str, Any]
     rows: tuple[dict[str, Any], ...] = field(repr=False)
     provenance: Provenance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SmallRun:
+    """A small labelling and tuning: how it was made, what it took, and all that the Label and Tune tabs draw.
+
+    `seconds` of each stage as a visitor waits for it, loading the libraries and the model included.
+    """
+
+    command: str
+    n_cores: int
+    seconds: dict[str, float]
+    settings: dict[str, Any]
+    labels: tuple[Label, ...]
+    n_train: int
+    examples: tuple[TrainingExample, ...]
+    log: tuple[dict[str, Any], ...]
+    looks: tuple[dict[str, Any], ...]
+    results: tuple[dict[str, Any], ...]

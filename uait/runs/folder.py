@@ -1,5 +1,6 @@
-"""One run on disk: its settings and the files of its stages."""
+"""Runs on disk: each a folder with its settings and the files of its stages."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from uait.data.files import read_json, write_json
 from uait.records.errors import DataError
+from uait.runs.files import JOB
 from uait.settings import Settings, from_dict, to_dict
 
 # Where a run is carried on does not change what it finds.
@@ -56,3 +58,21 @@ class RunFolder:
         if not isinstance(saved, dict) or not all(isinstance(stage, dict) for stage in saved.values()):
             raise DataError(f"{path} holds no settings by stage; delete it or restore it from a copy.")
         return saved
+
+
+def all_runs(root: Path | str) -> list[Path]:
+    """The folders below `root` that hold a run, the newest first: their names begin with the time."""
+    found = [path for name in (JOB, "settings.json") for path in Path(root).glob(f"*/{name}")]
+    return sorted({path.parent for path in found}, key=lambda path: path.name, reverse=True)
+
+
+def find_run(root: Path | str, name: str | None) -> Path | None:
+    """The run of this name below `root`, or None: a name from a page is never taken for a path."""
+    return next((path for path in all_runs(root) if path.name == name), None)
+
+
+def new_name(root: Path | str, verb: str) -> str:
+    """A name for a new run below `root`: the time first, so that names sort by it."""
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{verb}"
+    taken = [path.name for path in Path(root).glob(f"{name}*")]
+    return f"{name}-{len(taken) + 1}" if taken else name

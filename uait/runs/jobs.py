@@ -5,7 +5,6 @@ A job holds a lock on its folder for as long as it lives, and the kernel drops i
 so "running" is never shown for one that is gone. One job at a time works, whichever visitor's; the others wait in turn.
 """
 
-import fcntl
 import json
 import os
 import signal
@@ -13,22 +12,23 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from uait.data.files import append_jsonl, read_json, write_json
-from uait.records import Progress
-from uait.records.errors import DataError, UaitError
+from uait.data.files import read_json, write_json
+from uait.records.errors import DataError
+from uait.runs.files import JOB
+from uait.runs.locks import is_held, open_lock, try_lock
 from uait.settings import Settings, from_dict, runs_folder, to_dict
 
-VERBS = ("label", "distill", "tune", "evaluate")
-JOB, PID, LOCK, STOP, EVENTS, LOG, SLOT = (
-    "job.json", "job.pid", "job.lock", "job.stop", "events.jsonl", "job.log", ".slot",
+VERBS = ("label", "distil", "tune", "evaluate")
+_ONCE = {"distill": "distil"}  # as older runs spell it
+PID, LOCK, STOP, EVENTS, LOG, SLOT = (
+    "job.pid", "job.lock", "job.stop", "events.jsonl", "job.log", ".slot",
 )  # fmt: skip
 GRACE = 30.0  # seconds from the polite signal to the other one: a tuning step and its checkpoint fit in
 _LOOK_AGAIN = 0.3  # seconds between two looks of a waiting job
@@ -96,7 +96,7 @@ def start(folder: Path | str, verb: str, settings: Settings) -> JobStatus:
         write_json(folder / JOB, {"verb": verb, "settings": to_dict(settings), "submitted": time.time()})
         with open(folder / LOG, "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "uait.runs.jobs", str(folder), str(lock)],
+                [sys.executable, "-m", "uait.stages.job", str(folder), str(lock)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,), env=_environment(),
                 start_new_session=True,
             )  # fmt: skip
@@ -131,7 +131,7 @@ def status(folder: Path | str) -> JobStatus | None:
     if not rows and _is_alive(folder):
         state = JobState.STOPPING if (folder / STOP).exists() else JobState.QUEUED
         earlier = [path for path in _waiting(_shared(folder), until=job["submitted"]) if path != folder.resolve()]
-        place = len(earlier) + _is_held(_shared(folder) / SLOT)
+        place = len(earlier) + is_held(_shared(folder) / SLOT)
         return JobStatus(folder, job["verb"], state, place, seconds=now - job["submitted"])
     return _worked(folder, job["verb"], rows, now)
 
@@ -158,9 +158,9 @@ def forget(folder: Path | str, patience: float = 5.0) -> None:
     folder, end = Path(folder), time.monotonic() + patience
     if not folder.is_dir():
         return
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = open_lock(folder / LOCK)
     try:
-        while not _try_lock(descriptor, fcntl.LOCK_EX):
+        while not try_lock(descriptor):
             if (pid := _pid(folder)) is not None:
                 _signal(folder, pid, signal.SIGKILL)
             if time.monotonic() > end:
@@ -170,24 +170,6 @@ def forget(folder: Path | str, patience: float = 5.0) -> None:
             (folder / name).unlink(missing_ok=True)
     finally:
         os.close(descriptor)
-
-
-def runs(root: Path | str) -> list[Path]:
-    """The folders below `root` that hold a run, the newest first: their names begin with the time."""
-    found = [path for name in (JOB, "settings.json") for path in Path(root).glob(f"*/{name}")]
-    return sorted({path.parent for path in found}, key=lambda path: path.name, reverse=True)
-
-
-def find(root: Path | str, name: str | None) -> Path | None:
-    """The run of this name below `root`, or None: a name from a page is never taken for a path."""
-    return next((path for path in runs(root) if path.name == name), None)
-
-
-def new_name(root: Path | str, verb: str) -> str:
-    """A name for a new run below `root`: the time first, so that names sort by it."""
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{verb}"
-    taken = [path.name for path in Path(root).glob(f"{name}*")]
-    return f"{name}-{len(taken) + 1}" if taken else name
 
 
 def _worked(folder: Path, verb: str, rows: list[dict[str, Any]], now: float) -> JobStatus:
@@ -225,7 +207,9 @@ def _job(folder: Path) -> dict[str, Any] | None:
         job = read_json(folder / JOB)
     except DataError:
         return None
-    return job if isinstance(job, dict) and "verb" in job and "submitted" in job else None
+    if not isinstance(job, dict) or "verb" not in job or "submitted" not in job:
+        return None
+    return {**job, "verb": _ONCE.get(job["verb"], job["verb"])}
 
 
 def _events(folder: Path) -> list[dict[str, Any]]:
@@ -256,42 +240,20 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{others}" if others else package}
 
 
-# -- locks -----------------------------------------------------------------------------------------
-
-
 def _locked(folder: Path) -> int:
     """The descriptor of the folder's lock, held. Raises DataError when its job still lives."""
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = open_lock(folder / LOCK)
     ended = any(row.get("kind") in ("done", "failed") for row in _events(folder)[-1:])
     for _ in range(200 if ended else 20):  # a status just being read holds it for a moment, a job going home for longer
-        if _try_lock(descriptor, fcntl.LOCK_EX):
+        if try_lock(descriptor):
             return descriptor
         time.sleep(0.05)
     os.close(descriptor)
     raise DataError(f"{folder.name} is already at work; stop it first, or wait until it is through.")
 
 
-def _try_lock(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_held(path: Path) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        return not _try_lock(descriptor, fcntl.LOCK_SH)
-    finally:
-        os.close(descriptor)
-
-
 def _is_alive(folder: Path) -> bool:
-    return _is_held(folder / LOCK)
+    return is_held(folder / LOCK)
 
 
 def _shared(folder: Path) -> Path:
@@ -326,75 +288,13 @@ def _waiting(root: Path, until: float = float("inf")) -> list[Path]:
 
 
 @contextmanager
-def _turn(folder: Path) -> Iterator[None]:
+def turn(folder: Path) -> Iterator[None]:
     """Waits for its turn, and holds the one slot of the folder above inside the block."""
     root = _shared(folder)
-    slot = os.open(root / SLOT, os.O_RDWR | os.O_CREAT, 0o644)
+    slot = open_lock(root / SLOT)
     try:
-        while _waiting(root)[:1] != [folder] or not _try_lock(slot, fcntl.LOCK_EX):
+        while _waiting(root)[:1] != [folder] or not try_lock(slot):
             time.sleep(_LOOK_AGAIN)
         yield
     finally:
         os.close(slot)
-
-
-# -- inside the job's own process --------------------------------------------------------------------
-
-
-def main(folder: Path, lock: int) -> int:
-    """The exit code: 0 when the work is done, 1 when it failed, 143 when it was stopped."""
-    os.set_inheritable(lock, False)  # no child of the job may keep its folder locked
-    signal.signal(signal.SIGTERM, _leave)
-    job = read_json(folder / JOB)
-    with _turn(folder):
-        _write(folder, "begun")
-        try:
-            from uait.stages import work  # noqa: PLC0415 - a waiting job needs no torch
-
-            _follow(folder, work.run(job["verb"], folder, from_dict(job["settings"])))
-        except UaitError as err:
-            _write(folder, "failed", note=str(err))
-            return 1
-        except Exception as err:
-            traceback.print_exc()
-            note = f"Something nobody foresaw went wrong ({type(err).__name__})."
-            _write(folder, "failed", note=note, next_step="The log has the details; Resume tries again.")
-            return 1
-    return 0
-
-
-def _leave(number: int, frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
-
-
-def _follow(folder: Path, events: Generator[Any, None, None]) -> None:
-    """Writes the work's progress, the first of each stage and then not too often, and its end."""
-    stage, written = "", 0.0
-    last = Progress("", 0, 0)
-    with closing(events):  # a stop reaches the stage here and now: it ends its step and saves
-        for event in events:
-            if not isinstance(event, Progress):
-                continue
-            last = event
-            if event.stage != stage or time.monotonic() - written >= _PROGRESS_EVERY:
-                stage, written = event.stage, time.monotonic()
-                sys.stderr.write(f"{stage} {event.done}/{event.total} {event.note}\n")  # the last lines of a job's log
-                _write(folder, "progress", **_plain(event))
-    _write(folder, "done", **_plain(last))
-
-
-def _plain(event: Progress) -> dict[str, Any]:
-    return {"stage": event.stage, "done": event.done, "total": event.total, "note": event.note}
-
-
-def _write(folder: Path, kind: str, **values: Any) -> None:
-    append_jsonl(folder / EVENTS, {"time": time.time(), "kind": kind, **values})
-
-
-if __name__ == "__main__":
-    try:
-        code = main(Path(sys.argv[1]), int(sys.argv[2]))
-    except SystemExit as stopped:
-        code = int(stopped.code or 0)
-    sys.stderr.flush()
-    os._exit(code)  # all is written; taking the libraries down takes seconds in which the folder would stay locked

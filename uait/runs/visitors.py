@@ -13,6 +13,7 @@ from pathlib import Path
 
 from uait import settings
 from uait.runs import jobs
+from uait.runs.folder import all_runs
 
 IDLE = 24 * 3600.0  # seconds after which an unused folder is removed
 _EVERY = 3600.0  # seconds between two rounds of cleaning
@@ -46,7 +47,7 @@ def sweep(root: Path, now: float | None = None) -> list[str]:
     for folder in root.iterdir() if root.is_dir() else ():
         if not _TOKEN.fullmatch(folder.name) or now - _used(folder) < IDLE:
             continue
-        if not any(status.is_alive for run in jobs.runs(folder) if (status := jobs.status(run))):
+        if not any(status.is_alive for run in all_runs(folder) if (status := jobs.status(run))):
             shutil.rmtree(folder, ignore_errors=True)
             gone.append(folder.name)
     return gone

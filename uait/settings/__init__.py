@@ -1,8 +1,9 @@
-"""Every number a user can change, the model's presets, and what the environment says."""
+"""Every number a user can change, and what the environment says."""
 
 from uait.settings.checks import Setting, settings_of
 from uait.settings.environment import (
     ASSETS,
+    DEFAULT_MODEL,
     Endpoint,
     allows_training,
     cache_folder,
@@ -15,7 +16,6 @@ from uait.settings.environment import (
     server_port,
     stronger_endpoint,
 )
-from uait.settings.presets import POCKET, is_pocket, preset, small_tuning
 from uait.settings.stages import (
     AnswerSettings,
     DistilSettings,
@@ -33,7 +33,7 @@ from uait.settings.stages import (
 
 __all__ = [
     "ASSETS",
-    "POCKET",
+    "DEFAULT_MODEL",
     "AnswerSettings",
     "DistilSettings",
     "Endpoint",
@@ -51,15 +51,12 @@ __all__ = [
     "data_folder",
     "default_model",
     "from_dict",
-    "is_pocket",
     "is_port",
     "is_space",
-    "preset",
     "runs_folder",
     "server_name",
     "server_port",
     "settings_of",
-    "small_tuning",
     "stronger_endpoint",
     "to_dict",
 ]

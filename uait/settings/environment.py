@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from uait.records.errors import SettingsError
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
+DEFAULT_MODEL = "pocket"  # the one to begin with, of those in assets/
 
 
 def server_name() -> str:
@@ -31,7 +32,7 @@ def is_port(text: str) -> bool:
 
 def default_model() -> str:
     """The model to load when none is named: UAIT_MODEL, else the embedded one."""
-    return os.environ.get("UAIT_MODEL", "pocket")
+    return os.environ.get("UAIT_MODEL", DEFAULT_MODEL)
 
 
 def runs_folder() -> Path:

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from uait.records.errors import SettingsError
 from uait.settings.checks import STRICT, Checked
+from uait.settings.environment import DEFAULT_MODEL
 
 _PLACEHOLDERS = {
     "question": ("question",),
@@ -60,8 +61,8 @@ class ModelSettings(Checked):
     """Which model answers, and where it runs."""
 
     model: str = Field(
-        default="pocket",
-        description="the embedded model ('pocket'), a folder, or a hub id such as mistralai/Mistral-7B-Instruct-v0.3",
+        default=DEFAULT_MODEL,
+        description="a model in assets/ by name, a folder, or a hub id such as mistralai/Mistral-7B-Instruct-v0.3",
     )
     adapter: str = Field(
         default="auto", description="a folder with a tuned adapter, 'auto' (the one shipped with the model) or 'none'"
@@ -121,6 +122,10 @@ class DistilSettings(Checked):
         description="keep a wrong answer when its confidence is below this ('none' keeps all)",
     )
     balance: bool = Field(default=False, description="keep as many right as wrong examples")
+    held_out_fraction: float = Field(
+        default=0.1, ge=0.0, le=0.5,
+        description="share of the facts to measure with before and after, where none are held out",
+    )  # fmt: skip
     dev_fraction: float = Field(
         default=0.03, ge=0.0, le=0.5, description="share of the questions kept apart to watch the tuning"
     )

@@ -1,90 +1,88 @@
 """How well each method's confidence tells right from wrong, and what deciding by it is worth.
 
-In: loaded engines, question sets, a run folder. Out: an EvalReport, row by row reproducible. Every method is judged on
-the answers it gives itself: the samples' methods and P(True) on the base model's greedy answer, verbalized and UaIT on
-their own.
+In: loaded engines, question sets, a run folder. Out: an EvalReport, row by row reproducible.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
 from uait import __version__
-from uait.data.files import append_jsonl, data_hash, read_jsonl, read_rows, write_json
-from uait.data.json import to_json
-from uait.data.questions import read_questions
+from uait.data.catalogue import describe
+from uait.data.files import append_jsonl, data_hash, read_json, read_jsonl, read_rows, write_json
+from uait.data.json import from_json, to_json
 from uait.method import baselines
-from uait.method.answers import EXPECTED, SPOKEN, title_of
+from uait.method.answers import EXPECTED, SPOKEN
 from uait.method.correctness import is_correct
-from uait.method.metrics import budget_curve, method_result, oracle_confidence, share_of_oracle_gain, threshold_sweep
+from uait.method.metrics import method_result
 from uait.method.sar import sar_score
 from uait.models.confidence import answer_batch, p_true_batch, verbalized_batch
 from uait.models.similarity import score_relevance
-from uait.records import (
-    Answer,
-    Done,
-    EvalReport,
-    Event,
-    MethodResult,
-    Progress,
-    Provenance,
-    Question,
-    SampleSet,
-    Unscored,
-)
+from uait.records import Answer, Done, EvalReport, Event, MethodResult, Progress, Question, SampleSet, Unscored
 from uait.records.errors import DataError
 from uait.retrieval.search import retrieve
+from uait.runs.files import REPORT, SAMPLES
 from uait.runs.folder import RunFolder
-from uait.settings import POCKET, Settings, to_dict
-from uait.stages.pipeline import SAMPLES, Engines, adapter_card, sample_run
+from uait.settings import Settings, to_dict
+from uait.stages.engines import Engines, adapter_card
+from uait.stages.label import sample
+from uait.stages.report import P_TRUE, SAR, VERBALIZED, Row, build_report
 
-IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD = "in-domain", "out-of-domain", "out-of-world"
-BUDGETS = (0.0, 0.25, 0.5, 0.75, 1.0)
-SWEEP = tuple(round(0.05 * i, 2) for i in range(1, 20))
-VERBALIZED, P_TRUE, SAR = "verbalized", "P(True)", "SAR"
 BATCH = 32
-RESULTS_START, RESULTS_END = "<!-- results -->", "<!-- /results -->"
-
-Row = dict[str, Any]
 
 
-def recorded_splits() -> dict[str, list[Question]]:
-    """The pocket model's held-out questions by split; nothing was trained or chosen on them."""
-    names = (IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD)
-    return {name: read_questions(POCKET / "questions" / f"{name}.jsonl") for name in names}
-
-
-def evaluate_run(engines: Engines, splits: dict[str, list[Question]], folder: RunFolder) -> Iterator[Event]:
+def evaluate(engines: Engines, splits: dict[str, list[Question]], folder: RunFolder) -> Iterator[Event]:
     """Every method on every split; writes evaluation.json into the folder, last Done(EvalReport).
 
-    Resumes: no question is sampled or asked twice by the same model, adapter and settings. A split whose questions
-    have no references counts only towards how much falls below the threshold.
+    Each question is sampled, and then asked: the progress counts both. Resumes: no question is sampled or asked twice
+    by the same model, adapter and settings. A split whose questions have no references counts only towards how much
+    falls below the threshold.
     """
     rows: list[Row] = []
+    total, before = 2 * sum(map(len, splits.values())), 0
     for split, questions in splits.items():
         sampled = RunFolder(folder.file(split))
-        for event in sample_run(engines, questions, sampled):
+        for event in sample(engines, questions, sampled):
             if isinstance(event, Progress):
-                yield Progress(f"{split}: sampling", event.done, event.total)
+                yield Progress("evaluate", before + event.done, total, f"{split}: sampling")
+        before += len(questions)
         path = sampled.file(f"asked-{_asker(engines)}.jsonl")
         asked = {row["id"]: row for _, row in read_rows(path, is_log=True)} if path.exists() else {}
         todo = [question for question in questions if question.id not in asked]
-        n_before = len(questions) - len(todo)
-        yield Progress(f"{split}: asking", n_before, len(questions))
+        n_asked = len(questions) - len(todo)
         by_id = {s.question.id: s for s in read_jsonl(sampled.file(SAMPLES), SampleSet)} if todo else {}
         for start in range(0, len(todo), BATCH):
-            batch = todo[start : start + BATCH]
-            for row in _rows(engines, split, [by_id[question.id] for question in batch]):
+            yield Progress("evaluate", before + n_asked + start, total, f"{split}: asking")
+            for row in _rows(engines, split, [by_id[question.id] for question in todo[start : start + BATCH]]):
                 append_jsonl(path, row)
                 asked[row["id"]] = row
-            yield Progress(f"{split}: asking", n_before + start + len(batch), len(questions))
+        before += len(questions)
         rows.extend(asked[question.id] for question in questions)
+    yield Progress("evaluate", total, total, "summing up")
     report = build_report(engines, rows)
-    write_json(folder.file("evaluation.json"), to_json(report))
+    write_json(folder.file(REPORT), to_json(report))
     yield Done(report)
+
+
+def evaluate_drawn(engines: Engines, split: str, n: int) -> Iterator[Event]:
+    """An evaluation of `n` questions drawn from one of the model's held-out splits; last Done(EvalReport).
+
+    All of them when the split has fewer. Keeps nothing on disk. Raises DataError when there is no such split.
+    """
+    description = describe(engines.settings.model.model)
+    splits = description.held_out if description else {}
+    if split not in splits:
+        raise DataError(f"{split[:60]!r} is no split of this model; choose one of {', '.join(splits) or 'none'}.")
+    questions = drawn(splits[split], n, engines.settings.evaluate.seed)
+    with TemporaryDirectory(prefix="uait-") as folder:
+        yield from evaluate(engines, {split: questions}, RunFolder(Path(folder)))
+
+
+def read_report(path: Path) -> EvalReport | None:
+    """The evaluation in that file, or None when there is none. Raises DataError when it is damaged."""
+    return from_json(EvalReport, read_json(path)) if path.is_file() else None
 
 
 def _asker(engines: Engines) -> str:
@@ -158,7 +156,7 @@ def answers_result(
     return method_result(method, split, confidences, right, settings.evaluate)
 
 
-def picked(questions: Sequence[Question], n: int, seed: int) -> list[Question]:
+def drawn(questions: Sequence[Question], n: int, seed: int) -> list[Question]:
     """`n` of the questions at random, or all of them where there are fewer; the same for the same seed."""
     return Random(seed).sample(list(questions), min(n, len(questions)))
 
@@ -173,139 +171,3 @@ def _said(text: str, right: Any, confidences: dict[str, float | None]) -> Row:
 
 def _stated(answer: Answer) -> dict[str, float | None]:
     return {SPOKEN: answer.spoken, EXPECTED: answer.expected}
-
-
-def build_report(engines: Engines, rows: Sequence[Row]) -> EvalReport:
-    """The report of these rows: metrics per method and split, threshold sweep, budget curve, what reading brought."""
-    if not rows:
-        raise DataError("There is nothing to evaluate: no split holds a question.")
-    splits = [s for s in dict.fromkeys(row["split"] for row in rows) if any(_judged(rows, s))]
-    results = [result for split in splits for result in _results(engines, _judged(rows, split), split)]
-    sweep = {s: _sweep(_judged(rows, s)) for s in splits}
-    budget = {s: _budget(_judged(rows, s)) for s in splits}
-    settings = engines.settings
-    return EvalReport(
-        results=tuple(results),
-        threshold_sweep=sweep,
-        budget_curve=budget,
-        extras={"threshold": engines.threshold, "reading": _reading(rows), "below_threshold": _below(engines, rows)},
-        rows=tuple(rows),
-        provenance=Provenance(
-            engines.lm.model_id, engines.lm.adapter_id, to_dict(settings), settings.sampling.seed, __version__,
-            datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        ),
-    )  # fmt: skip
-
-
-def _judged(rows: Sequence[Row], split: str) -> list[Row]:
-    return [row for row in rows if row["split"] == split and row["uait"]["right"] is not None]
-
-
-def _results(engines: Engines, rows: Sequence[Row], split: str) -> Iterator[MethodResult]:
-    for source in ("base", "verbalized", "uait"):
-        right = [row[source]["right"] for row in rows]
-        for method in rows[0][source]["confidences"]:
-            confidences = [row[source]["confidences"][method] for row in rows]
-            yield method_result(method, split, confidences, right, engines.settings.evaluate)
-
-
-def _sweep(rows: Sequence[Row]) -> Row:
-    right = [row["uait"]["right"] for row in rows]
-    return threshold_sweep([row["uait"]["confidences"][SPOKEN] for row in rows], right, SWEEP)
-
-
-def _budget(rows: Sequence[Row]) -> Row:
-    """Accuracy when each method picks what is looked up, and its share of the oracle's gain at 25 %."""
-    first, second = [row["uait"]["right"] for row in rows], [row["read"]["right"] for row in rows]
-    pickers: dict[str, list[float | None] | None] = {
-        EXPECTED: [row["uait"]["confidences"][EXPECTED] for row in rows],
-        SPOKEN: [row["uait"]["confidences"][SPOKEN] for row in rows],
-        VERBALIZED: [row["verbalized"]["confidences"][VERBALIZED] for row in rows],
-        SAR: [row["base"]["confidences"][SAR] for row in rows],
-        "random": None,
-        "oracle": list(oracle_confidence(first, second)),
-    }
-    return {
-        name: {
-            "budgets": list(BUDGETS),
-            "accuracy": budget_curve(picker, first, second, BUDGETS),
-            "share_of_oracle_gain": share_of_oracle_gain(picker, first, second),
-        }
-        for name, picker in pickers.items()
-    }
-
-
-def _reading(rows: Sequence[Row]) -> Row:
-    found = [row for row in rows if row["found"] and row["read"]["right"] is not None]
-    right = [row["read"]["right"] for row in found]
-    judged = [row for row in rows if row["read"]["right"] is not None]
-    return {"n_found": len(found), "n": len(judged), "accuracy_when_found": float(np.mean(right)) if right else None}
-
-
-def _below(engines: Engines, rows: Sequence[Row]) -> Row:
-    """Per split, the share of questions whose spoken confidence is missing or below the threshold."""
-    shares: Row = {}
-    for split in dict.fromkeys(row["split"] for row in rows):
-        spoken = [row["uait"]["confidences"][SPOKEN] for row in rows if row["split"] == split]
-        shares[split] = {
-            "n": len(spoken),
-            "share": float(np.mean([c is None or c < engines.threshold for c in spoken])),
-        }
-    return shares
-
-
-def markdown_table(report: EvalReport) -> str:
-    """The results as Markdown: a row per method, AUROC with its 95 % interval and n per split, ECE and accuracy."""
-    splits = list(dict.fromkeys(result.split for result in report.results))
-    lines = ["| method | " + " | ".join(f"AUROC {s} | ECE {s} | accuracy {s}" for s in splits) + " |"]
-    lines.append("|---" * (1 + 3 * len(splits)) + "|")
-    by_key = {(result.method, result.split): result for result in report.results}
-    for method in dict.fromkeys(result.method for result in report.results):
-        cells = [cell for s in splits for cell in _cells(by_key[method, s])]
-        lines.append(f"| {title_of(method)} | " + " | ".join(cells) + " |")
-    counts = ", ".join(f"{s}: n = {next(r.n for r in report.results if r.split == s)}" for s in splits)
-    return "\n".join([*lines, "", f"AUROC with 95 % bootstrap intervals; {counts}."])
-
-
-def _cells(result: MethodResult) -> tuple[str, str, str]:
-    if result.auroc is None or result.auroc_interval is None:
-        auroc = "undefined"
-    else:
-        low, high = result.auroc_interval
-        auroc = f"{result.auroc:.2f} ({low:.2f}-{high:.2f})"
-    ece = "none" if result.ece is None else f"{result.ece:.2f}"
-    return auroc, ece, f"{100 * result.accuracy:.1f} %"
-
-
-def results_markdown(report: EvalReport) -> str:
-    """What README shows of a report: the table of methods, then what deciding by the confidence brought."""
-    below, reading = report.extras["below_threshold"], report.extras["reading"]
-    lines = [markdown_table(report), ""]
-    lines.append(f"The gate's threshold, chosen on other questions, is {100 * report.extras['threshold']:.1f} %.")
-    for split, share in below.items():
-        lines.append(f"- {split}: {100 * share['share']:.0f} % of {share['n']} questions fall below it.")
-    if reading["accuracy_when_found"] is not None:
-        right = f"{100 * reading['accuracy_when_found']:.1f} %"
-        lines.append(
-            f"- Reading: {right} right when a right passage was found ({reading['n_found']} of {reading['n']})."
-        )
-    for split, curves in report.budget_curve.items():
-        gains = [f"{title_of(name)} {100 * c['accuracy'][1]:.1f} %" for name, c in curves.items()]
-        none = curves["random"]["accuracy"][0]
-        lines.append(
-            f"- {split}, looking up a quarter of the questions: {', '.join(gains)} (none: {100 * none:.1f} %)."
-        )
-        share = curves[EXPECTED]["share_of_oracle_gain"]
-        if share is not None:
-            of_gain = f"share of the oracle's gain at a quarter, {title_of(EXPECTED)}"
-            lines.append(f"- {split}, {of_gain}: {100 * share:.0f} %.")
-    return "\n".join(lines)
-
-
-def with_results(readme: str, report: EvalReport) -> str:
-    """The README's text with this report's results between its markers. Raises DataError when it has none."""
-    head, opening, rest = readme.partition(RESULTS_START)
-    _, closing, tail = rest.partition(RESULTS_END)
-    if not opening or not closing:
-        raise DataError(f"README.md has no {RESULTS_START} ... {RESULTS_END} block; restore the two markers.")
-    return f"{head}{opening}\n{results_markdown(report)}\n{closing}{tail}"

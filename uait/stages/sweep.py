@@ -11,14 +11,15 @@ from pathlib import Path
 
 from uait.data.files import data_hash, read_json, write_json
 from uait.data.json import from_json, to_json
+from uait.method.answers import EXPECTED, SPOKEN
 from uait.method.distillation import distil
 from uait.models.confidence import answer_batch
 from uait.models.loading import LanguageModel, load_model
 from uait.records import Done, Event, Label, MethodResult, Progress, Question, SweepPoint
 from uait.records.errors import DataError
 from uait.runs.folder import RunFolder
-from uait.settings import POCKET, Settings, to_dict
-from uait.stages.evaluate import BATCH, EXPECTED, SPOKEN, answers_result
+from uait.settings import Settings, to_dict
+from uait.stages.evaluate import BATCH, answers_result
 from uait.tuning.card import read_card
 from uait.tuning.trainer import train_adapter
 
@@ -29,7 +30,7 @@ _MEASURED = "measured.json"
 Splits = Mapping[str, Sequence[Question]]
 
 
-def sweep_run(
+def sweep(
     settings: Settings,
     labels: Sequence[Label],
     splits: Splits,
@@ -50,16 +51,6 @@ def sweep_run(
     write_json(folder.file(SWEEP), to_json(points))
     yield Progress("sweep", len(thresholds), len(thresholds))
     yield Done(tuple(points))
-
-
-def recorded_sweep(path: Path = POCKET / SWEEP) -> tuple[SweepPoint, ...] | None:
-    """The sweep that was recorded at `path`, or None when there is none. Raises DataError when it is damaged."""
-    if not path.is_file():
-        return None
-    rows = read_json(path)
-    if not isinstance(rows, list):
-        raise DataError(f"{path} holds no list of thresholds; delete it or restore it from a copy.")
-    return tuple(from_json(SweepPoint, row) for row in rows)
 
 
 def _name(threshold: float | None) -> str:
@@ -105,5 +96,6 @@ def _measured(
     """How well the spoken and the expected confidence tell this adapter's right answers from its wrong ones."""
     texts = [question.text for question in questions]
     replies = answer_batch(tuned, texts, settings.answer, batch_size=BATCH)
-    for method, said in ((SPOKEN, [r.spoken for r in replies]), (EXPECTED, [r.expected for r in replies])):
-        yield answers_result(method, split, replies, said, questions, settings)
+    by_method = {SPOKEN: [r.spoken for r in replies], EXPECTED: [r.expected for r in replies]}
+    for method, confidences in by_method.items():
+        yield answers_result(method, split, replies, confidences, questions, settings)

@@ -15,10 +15,11 @@ import pytest
 
 from tests.integration.conftest import LESSONS
 from uait.cli.main import main
-from uait.stages import pipeline
+from uait.records import Progress
+from uait.stages import label
 
 ROOT = Path(__file__).resolve().parents[3]
-VERBS = ("ask", "sample", "label", "distill", "tune", "evaluate", "serve")
+VERBS = ("ask", "sample", "label", "distil", "tune", "evaluate", "serve")
 PASSAGE = {"doc_id": "peru", "title": "Peru", "text": "The capital of Peru is Lima."}
 
 
@@ -27,16 +28,12 @@ def folder(taught_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str
     """The taught model as an embedded one, which is asked with bare questions: the way it was taught."""
     made = tmp_path_factory.mktemp("embedded") / "tiny"
     shutil.copytree(taught_folder, made)
-    (made / "pocket.json").write_text("{}")
+    prompts = {"question": "{question}", "verbalized": "{question}", "p_true": "{question} {answer}",
+               "reading": "{passages}\n{question}"}  # fmt: skip
+    description = {"name": "tiny", "title": "tiny", "made_by": "a test", "settings": {"prompts": prompts}}
+    (made / "description.json").write_text(json.dumps(description))
+    (made / "encyclopaedia.jsonl").write_text(json.dumps(PASSAGE) + "\n")
     return str(made)
-
-
-@pytest.fixture(autouse=True)
-def encyclopaedia(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf = tmp_path / "shelf"
-    shelf.mkdir()
-    (shelf / "encyclopaedia.jsonl").write_text(json.dumps(PASSAGE) + "\n")
-    monkeypatch.setattr(pipeline, "POCKET", shelf)
 
 
 @pytest.fixture
@@ -80,7 +77,7 @@ MISTAKES = [
     (["label", "triviaqa[:5]", "--run", "runs/x"], "'triviaqa' is no question set; choose one of trivia_qa, sciq"),
     (["label", "sciq[:10%]", "--run", "runs/x"], "names no part of a set"),
     (["evaluate", "--questions", "popqa:train"], "popqa has no split 'train'; choose one of test."),
-    (["distill", "--run", "no/such/run"], "no/such/run holds no labels.jsonl; label questions into it first."),
+    (["distil", "--run", "no/such/run"], "no/such/run holds no labels.jsonl; label questions into it first."),
     (["tune", "--run", "no/such/run"], "no/such/run holds no distilled.json; distil its labels first."),
     (["evaluate", "--questions", "a/x.jsonl", "a/x.jsonl"], "a/x.jsonl can't be read"),
     (["serve", "--port", "web"], "argument --port: 'web' is no port; choose a number from 1 to 65535"),
@@ -113,7 +110,7 @@ def test_a_missing_model_or_adapter_is_one_line(
 
 def test_an_unwritable_place_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], questions: str) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["distill", "--run", str(tmp_path / "file" / "run")]) == 2
+    assert main(["distil", "--run", str(tmp_path / "file" / "run")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -190,7 +187,7 @@ def test_the_whole_path_from_questions_to_a_measured_adapter(
     assert (labelled["right"], labelled["wrong"], labelled["unjudged"]) == (1, 2, 0)
     assert labelled["accuracy"] == 1 / 3
     kept_all = ["--keep-right-from", "none", "--keep-wrong-below", "none", "--dev-fraction", "0"]
-    distilled = ok("distill", *begun, *kept_all)
+    distilled = ok("distil", *begun, *kept_all)
     assert (distilled["train"], distilled["kept"]) == (3, {"right": 1, "wrong": 2})
     adapter = ok("tune", *begun, "--max-steps", "2", "--rank", "2", "--first-layer", "0")
     assert Path(adapter["path"], "adapter_config.json").is_file()
@@ -235,11 +232,11 @@ def test_a_taken_port_is_one_line(folder: str, capsys: pytest.CaptureFixture[str
 def test_ctrl_c_says_how_to_go_on(
     folder: str, questions: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(*_: object) -> Iterator[pipeline.Progress]:
-        yield pipeline.Progress("label", 1, 3)
+    def stopped(*_: object) -> Iterator[Progress]:
+        yield Progress("label", 1, 3)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "label_run", stopped)
+    monkeypatch.setattr(label, "label", stopped)
     assert main(["label", questions, "--run", str(tmp_path / "run"), "--model", folder]) == 130
     assert capsys.readouterr().err.splitlines()[-1].startswith("uait: stopped. Give the same command again")
 

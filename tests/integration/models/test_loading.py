@@ -15,6 +15,8 @@ from uait.models.loading import choose_device, load_model
 from uait.records.errors import ModelError
 from uait.settings import ModelSettings, Settings
 
+DESCRIPTION = json.dumps({"name": "pocket", "title": "", "made_by": "make pocket", "settings": {}})
+
 
 @pytest.fixture(scope="module")
 def adapter_folder(
@@ -227,14 +229,14 @@ def test_corrupt_adapter_weights_are_named(
 
 def test_an_embedded_model_without_an_adapter_yet_loads_bare(random_folder: Path, tmp_path: Path) -> None:
     folder = _copy(random_folder, tmp_path / "pocket")
-    (folder / "pocket.json").write_text("{}")
+    (folder / "description.json").write_text(DESCRIPTION)
     lm = load_model(Settings(model=ModelSettings(model=str(folder), device="cpu")))
     assert (lm.model_id, lm.adapter_id) == ("pocket", None)
 
 
 def test_an_embedded_model_brings_its_adapter(random_folder: Path, adapter_folder: Path, tmp_path: Path) -> None:
     folder = _copy(random_folder, tmp_path / "random")
-    (folder / "pocket.json").write_text("{}")
+    (folder / "description.json").write_text(DESCRIPTION)
     _copy(adapter_folder, folder / "adapter")
     lm = load_model(Settings(model=ModelSettings(model=str(folder), device="cpu")))
     assert (lm.model_id, lm.adapter_id) == ("pocket", "pocket/adapter")

@@ -9,24 +9,21 @@ import pytest
 
 from tests.browser import tiny_lab
 from uait.models.loading import load_model
-from uait.page.calls import Calls, Verbs
-from uait.records import Done, Reply
 from uait.records.errors import DataError, ModelError
+from uait.records.events import last_record
 from uait.runs import jobs, visitors
-from uait.stages.adapters import NONE, SHIPPED, Shelf
-from uait.stages.pipeline import Engines, with_adapter
+from uait.stages.ask import ask
+from uait.stages.engines import NONE, SHIPPED, Engines, Shelf, with_adapter
 
 QUESTIONS = ("What is the capital of Peru?", "Spain's capital?", "Who are you?")
 
 
-def _heard(calls: Calls, adapter: str, visitor: str) -> bytes:
+def _heard(shelf: Shelf, adapter: str, visitor: str) -> bytes:
     """Every token and probability of the answers, as bytes."""
     found = b""
     for text in QUESTIONS:
-        *_, last = calls.ask(text, None, adapter, visitor)
-        assert isinstance(last, Done) and isinstance(last.record, Reply)
-        said = last.record.first
-        found += repr((said.text, said.spoken, said.sample.token_ids)).encode() + said.sample.logprobs.tobytes()
+        first = last_record(shelf.run(ask, adapter, visitor, text)).first
+        found += repr((first.text, first.spoken, first.sample.token_ids)).encode() + first.sample.logprobs.tobytes()
     return found
 
 
@@ -41,33 +38,33 @@ def test_nobodys_tuning_changes_what_another_visitor_hears(space: Path, word_ove
     around = tiny_lab.engines(space / "model")
     engines = Engines(load_model(around.settings), word_overlap, (), around.settings, 0.5)
     loaded: list[Path | None] = []
-    calls = Calls(Shelf(engines, _counted(loaded)), Verbs(), lambda verb: verb)
+    shelf = Shelf(engines, _counted(loaded))
     one, other = visitors.admit(None), visitors.admit(None)
     run = tiny_lab.tunable_run(around, visitors.runs_of(one))
 
-    heard = [_heard(calls, SHIPPED, other)]
+    heard = [_heard(shelf, SHIPPED, other)]
     jobs.start(run, "tune", around.settings)
     try:
         while (status := jobs.status(run)) is not None and status.is_alive:
-            heard.append(_heard(calls, SHIPPED, other))
+            heard.append(_heard(shelf, SHIPPED, other))
             time.sleep(0.2)
     finally:
         jobs.stop(run, grace=0.0)
     assert status is not None and status.state is jobs.JobState.DONE, status
-    own = _heard(calls, run.name, one)
-    heard.append(_heard(calls, SHIPPED, other))
+    own = _heard(shelf, run.name, one)
+    heard.append(_heard(shelf, SHIPPED, other))
     assert len(heard) > 3
     assert len(set(heard)) == 1
     assert own != heard[0]
 
     with pytest.raises(DataError, match="no adapter named"):
-        _heard(calls, run.name, other)
-    assert _heard(calls, NONE, other) == heard[0]  # this page came without an adapter
-    assert (_heard(calls, run.name, one), len(loaded)) == (own, 2)  # kept, not loaded again
+        _heard(shelf, run.name, other)
+    assert _heard(shelf, NONE, other) == heard[0]  # this page came without an adapter
+    assert (_heard(shelf, run.name, one), len(loaded)) == (own, 2)  # kept, not loaded again
     (run / "adapter" / "adapter_model.safetensors").write_bytes(b"broken")
     (run / "adapter" / "card.json").touch()
     with pytest.raises(ModelError, match="can't be read"):
-        _heard(calls, run.name, one)
+        _heard(shelf, run.name, one)
 
 
 def _counted(loaded: list[Path | None]) -> Callable[[Engines, Path | None], Engines]:

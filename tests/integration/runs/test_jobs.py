@@ -21,11 +21,12 @@ from uait.page.run_actions import discarder
 from uait.records import Label, Question, TrainingExample
 from uait.records.errors import DataError
 from uait.runs import jobs
-from uait.runs.folder import RunFolder
+from uait.runs.files import BEFORE_AFTER, PROBES, QUESTIONS
+from uait.runs.folder import RunFolder, all_runs
 from uait.runs.jobs import JobState, JobStatus
 from uait.settings import DistilSettings, ModelSettings, PromptSettings, SamplingSettings, Settings, TuneSettings
-from uait.stages.pipeline import distil_run, read_distilled
-from uait.stages.work import BEFORE_AFTER, PROBES, QUESTIONS, probe_examples
+from uait.stages.distil import distil, read_distilled
+from uait.stages.tune import probe_examples
 from uait.tuning.trainer import train_adapter
 
 PROMPTS = PromptSettings(
@@ -52,7 +53,7 @@ def settings(taught_folder: Path) -> Settings:
 def root(tmp_path: Path) -> Iterator[Path]:
     """A folder of runs; no job outlives its test."""
     yield tmp_path
-    for folder in jobs.runs(tmp_path):
+    for folder in all_runs(tmp_path):
         if jobs._pid(folder) is not None:
             _kill(folder)
 
@@ -165,7 +166,7 @@ def test_a_job_that_cannot_work_says_why_in_a_sentence(root: Path, settings: Set
 
 def test_a_folder_without_a_job_or_deleted_has_no_status(root: Path) -> None:
     assert jobs.status(root / "gone") is None
-    assert jobs.runs(root) == []
+    assert all_runs(root) == []
 
 
 def test_the_rate_is_told_within_one_stage_only(root: Path, settings: Settings) -> None:
@@ -196,7 +197,7 @@ def _tunable(folder: Path, settings: Settings) -> Path:
         question = Question(f"q{i}", "Who wrote Faust?", ("Goethe",))
         answer, confidence = ("Goethe", 0.9 - 0.01 * i) if i % 2 else ("Schiller", 0.1 + 0.01 * i)
         append_jsonl(folder / "labels.jsonl", Label(question, answer, confidence, confidence, -1.0, bool(i % 2)))
-    list(distil_run(settings, RunFolder(folder)))
+    list(distil(settings, RunFolder(folder)))
     append_jsonl(folder / "held_out.jsonl", Question("h", "What is the capital of France?", ("Paris",)))
     append_jsonl(folder / "held_out.jsonl", Question("g", "What is the capital of Peru?", ("Cuzco",)))
     return folder

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from tests import fake_report
+from uait.data.catalogue import Description
 from uait.data.files import write_json
 from uait.data.json import to_json
-from uait.method.answers import Opinion
+from uait.method.answers import MethodAnswer
 from uait.models.loading import LanguageModel
 from uait.records import Done, Progress, Question
 from uait.records.errors import DataError
 from uait.settings import AnswerSettings, SamplingSettings, Settings
-from uait.stages.compare import compare, evaluate_some, recorded_report
-from uait.stages.pipeline import Engines
+from uait.stages.compare import compare
+from uait.stages.engines import Engines
+from uait.stages.evaluate import evaluate_drawn, read_report
 
 FRANCE = "What is the capital of France?"
 
@@ -41,7 +43,7 @@ def n_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counted
 
 
-def _calls_per_opinion(opinions: Iterator[Opinion], n_calls: list[int]) -> Iterator[tuple[Opinion, int]]:
+def _calls_per_opinion(opinions: Iterator[MethodAnswer], n_calls: list[int]) -> Iterator[tuple[MethodAnswer, int]]:
     before = 0
     for opinion in opinions:
         yield opinion, n_calls[0] - before
@@ -89,9 +91,9 @@ def test_an_empty_question_is_refused(engines: Engines) -> None:
 def test_a_recorded_report_is_read_back_and_a_missing_one_is_none(tmp_path: Path) -> None:
     report = fake_report.report(n=10)
     path = tmp_path / "evaluation.json"
-    assert recorded_report(path) is None
+    assert read_report(path) is None
     write_json(path, to_json(report))
-    assert recorded_report(path) == report
+    assert read_report(path) == report
 
 
 def test_some_questions_of_a_split_are_evaluated_and_nothing_is_kept(
@@ -99,11 +101,13 @@ def test_some_questions_of_a_split_are_evaluated_and_nothing_is_kept(
 ) -> None:
     asked = (("France", "Paris"), ("Peru", "Lima"), ("Palau", "Ngerulmud"), ("Chad", "N'Djamena"))
     questions = [Question(place, f"What is the capital of {place}?", (city,)) for place, city in asked]
-    monkeypatch.setattr("uait.stages.compare.recorded_splits", lambda: {"in-domain": questions})
+    description = Description("tiny", "tiny", "make", {}, folder=tmp_path)
+    description.__dict__["held_out"] = {"in-domain": questions}
+    monkeypatch.setattr("uait.stages.evaluate.describe", lambda model: description)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     def ids(n: int) -> list[str]:
-        *progress, last = evaluate_some(engines, "in-domain", n)
+        *progress, last = evaluate_drawn(engines, "in-domain", n)
         assert all(isinstance(event, Progress) for event in progress) and isinstance(last, Done)
         return [row["id"] for row in last.record.rows]
 

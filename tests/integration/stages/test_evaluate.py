@@ -18,8 +18,10 @@ from uait.records import Adapter, Done, EvalReport, Event, MethodResult, Passage
 from uait.records.errors import DataError
 from uait.runs.folder import RunFolder
 from uait.settings import AnswerSettings, EvaluateSettings, ModelSettings, SamplingSettings, Settings
-from uait.stages import evaluate
-from uait.stages.evaluate import (
+from uait.stages import evaluate as module
+from uait.stages.engines import Engines
+from uait.stages.evaluate import evaluate
+from uait.stages.report import (
     EXPECTED,
     IN_DOMAIN,
     OUT_OF_WORLD,
@@ -31,12 +33,10 @@ from uait.stages.evaluate import (
     VERBALIZED,
     Row,
     build_report,
-    evaluate_run,
     markdown_table,
     results_markdown,
     with_results,
 )
-from uait.stages.pipeline import Engines
 
 FRANCE = "What is the capital of France?"
 # The untuned reply holds its number too, so that "Paris; 93.1%" is what the samples' methods are judged on.
@@ -82,7 +82,7 @@ def engines(taught_lm: LanguageModel) -> Engines:
 @pytest.fixture(scope="module")
 def run(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], EvalReport, Path]:
     folder = tmp_path_factory.mktemp("evaluation")
-    events = list(evaluate_run(engines, SPLITS, RunFolder(folder)))
+    events = list(evaluate(engines, SPLITS, RunFolder(folder)))
     last = events[-1]
     assert isinstance(last, Done) and isinstance(last.record, EvalReport)
     return events, last.record, folder
@@ -242,12 +242,12 @@ def test_progress_tells_split_and_stage(run: tuple[list[Event], EvalReport, Path
 def test_a_stopped_evaluation_samples_no_question_twice_and_finds_the_same(
     engines: Engines, report: EvalReport, tmp_path: Path, sampled: list[str]
 ) -> None:
-    events = evaluate_run(engines, SPLITS, RunFolder(tmp_path))
+    events = evaluate(engines, SPLITS, RunFolder(tmp_path))
     next(event for event in events if isinstance(event, Progress) and event.done == 3)
     events.close()  # type: ignore[attr-defined]
     assert sampled == [question.id for question in QUESTIONS[:3]]
     assert not (tmp_path / "evaluation.json").exists()
-    *_, last = evaluate_run(engines, SPLITS, RunFolder(tmp_path))
+    *_, last = evaluate(engines, SPLITS, RunFolder(tmp_path))
     assert sampled == [question.id for question in (*QUESTIONS, *OUTSIDE)]
     assert isinstance(last, Done)
     for row, whole in zip(last.record.rows, report.rows, strict=True):
@@ -260,26 +260,26 @@ def test_an_evaluation_stopped_while_asking_asks_no_question_twice_unless_anothe
     engines: Engines, report: EvalReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    real = evaluate._rows
+    real = module._rows
 
     def noted(engines: Engines, split: str, batch: Sequence[SampleSet]) -> list[Row]:
         asked.extend(samples.question.id for samples in batch)
         return real(engines, split, batch)
 
-    monkeypatch.setattr(evaluate, "_rows", noted)
-    monkeypatch.setattr(evaluate, "BATCH", 2)
-    events = evaluate_run(engines, SPLITS, RunFolder(tmp_path))
+    monkeypatch.setattr(module, "_rows", noted)
+    monkeypatch.setattr(module, "BATCH", 2)
+    events = evaluate(engines, SPLITS, RunFolder(tmp_path))
     next(e for e in events if isinstance(e, Progress) and e.stage.endswith("asking") and e.done == 4)
     events.close()  # type: ignore[attr-defined]
     assert len(asked) == 4
-    *_, last = evaluate_run(engines, SPLITS, RunFolder(tmp_path))
+    *_, last = evaluate(engines, SPLITS, RunFolder(tmp_path))
     assert asked == [question.id for question in (*QUESTIONS, *OUTSIDE)]
     assert isinstance(last, Done)
     assert [row["id"] for row in last.record.rows] == [row["id"] for row in report.rows]
 
     others = Adapter("a", "b", "other data", {}, {})
-    monkeypatch.setattr(evaluate, "adapter_card", lambda *_: others)
-    list(evaluate_run(engines, SPLITS, RunFolder(tmp_path)))
+    monkeypatch.setattr(module, "adapter_card", lambda *_: others)
+    list(evaluate(engines, SPLITS, RunFolder(tmp_path)))
     assert len(asked) == 2 * len((*QUESTIONS, *OUTSIDE))
 
 
@@ -290,11 +290,11 @@ def test_batches_do_not_change_the_rows(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(evaluate, "BATCH", 4)
+    monkeypatch.setattr(module, "BATCH", 4)
     shutil.copytree(run[2], tmp_path, dirs_exist_ok=True)  # its samples are there already
     for path in tmp_path.rglob("asked-*.jsonl"):
         path.unlink()
-    *_, last = evaluate_run(engines, SPLITS, RunFolder(tmp_path))
+    *_, last = evaluate(engines, SPLITS, RunFolder(tmp_path))
     assert isinstance(last, Done)
     for row, whole in zip(last.record.rows, report.rows, strict=True):
         assert row["id"] == whole["id"]

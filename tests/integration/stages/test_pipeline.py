@@ -40,8 +40,12 @@ from uait.settings import (
     Settings,
     TuneSettings,
 )
-from uait.stages import pipeline
-from uait.stages.pipeline import Engines, ask, distil_run, explain, label_run, read_distilled, sample_run, tune_run
+from uait.stages.ask import ask, explain
+from uait.stages.distil import distil, read_distilled
+from uait.stages.engines import DEFAULT_THRESHOLD, Engines, _threshold
+from uait.stages.label import label as label_all
+from uait.stages.label import sample
+from uait.stages.tune import tune
 
 FRANCE, PERU, FAUST = "What is the capital of France?", "What is the capital of Peru?", "Who wrote Faust?"
 PLANET = "Which is the largest of all the planets in the solar system?"  # answered without a confidence
@@ -228,7 +232,7 @@ def _record(events: Iterator[Event]) -> Any:
 
 
 def test_labels_say_the_answer_its_confidence_and_whether_it_is_right(engines: Engines, tmp_path: Path) -> None:
-    events = list(label_run(engines, _questions(4), RunFolder(tmp_path)))
+    events = list(label_all(engines, _questions(4), RunFolder(tmp_path)))
     labels = _record(iter(events))
     assert [label.question.id for label in labels] == ["q00", "q01", "q02", "q03"]
     assert [label.answer for label in labels] == ["Paris; 93.1%", "Goethe; 8.5%"] * 2
@@ -242,49 +246,49 @@ def test_a_stopped_labelling_goes_on_without_redoing_and_ends_with_every_id_once
     engines: Engines, tmp_path: Path, sampled: list[str]
 ) -> None:
     questions, folder = _questions(10), RunFolder(tmp_path / "stopped")
-    _stop_after(label_run(engines, questions, folder), done=6)
+    _stop_after(label_all(engines, questions, folder), done=6)
     kept = folder.file("labels.jsonl").read_bytes()
     assert [label.question.id for label in _labels(folder)] == [f"q{i:02d}" for i in range(6)]
     sampled.clear()
-    events = list(label_run(engines, questions, folder))
+    events = list(label_all(engines, questions, folder))
     assert sampled == ["q06", "q07", "q08", "q09"]
     assert [e.done for e in events if isinstance(e, Progress)] == [6, 7, 8, 9, 10]
     assert folder.file("labels.jsonl").read_bytes().startswith(kept)
     assert [label.question.id for label in _labels(folder)] == [f"q{i:02d}" for i in range(10)]
-    whole = _record(label_run(engines, questions, RunFolder(tmp_path / "whole")))
+    whole = _record(label_all(engines, questions, RunFolder(tmp_path / "whole")))
     for label, other in zip(_record(iter(events)), whole, strict=True):
         assert (label.question, label.answer, label.samples) == (other.question, other.answer, other.samples)
         assert label.confidence == pytest.approx(other.confidence, rel=1e-4)
     sampled.clear()
-    assert _record(label_run(engines, questions, folder)) == _record(iter(events))
+    assert _record(label_all(engines, questions, folder)) == _record(iter(events))
     assert sampled == []
 
 
 def test_a_label_cut_in_half_by_a_kill_is_made_again(engines: Engines, tmp_path: Path, sampled: list[str]) -> None:
     folder = RunFolder(tmp_path)
-    list(label_run(engines, _questions(4), folder))
+    list(label_all(engines, _questions(4), folder))
     path = folder.file("labels.jsonl")
     path.write_bytes(path.read_bytes()[:-30])
     sampled.clear()
-    assert len(_record(label_run(engines, _questions(4), folder))) == 4
+    assert len(_record(label_all(engines, _questions(4), folder))) == 4
     assert sampled == ["q03"]
     assert [label.question.id for label in _labels(folder)] == ["q00", "q01", "q02", "q03"]
 
 
 def test_labelling_uses_the_samples_that_are_there(engines: Engines, tmp_path: Path, sampled: list[str]) -> None:
     folder = RunFolder(tmp_path)
-    assert _record(sample_run(engines, _questions(3), folder)) == 3
+    assert _record(sample(engines, _questions(3), folder)) == 3
     sampled.clear()
-    labels = _record(label_run(engines, _questions(5), folder))
+    labels = _record(label_all(engines, _questions(5), folder))
     assert sampled == ["q03", "q04"]
     assert [label.question.id for label in labels] == [f"q{i:02d}" for i in range(5)]
 
 
 def test_a_stopped_sampling_goes_on_where_its_file_ends(engines: Engines, tmp_path: Path, sampled: list[str]) -> None:
     folder = RunFolder(tmp_path)
-    _stop_after(sample_run(engines, _questions(6), folder), done=4)
+    _stop_after(sample(engines, _questions(6), folder), done=4)
     sampled.clear()
-    events = list(sample_run(engines, _questions(6), folder))
+    events = list(sample(engines, _questions(6), folder))
     assert sampled == ["q04", "q05"]
     assert [e.done for e in events if isinstance(e, Progress)] == [4, 5, 6]
     stored = read_jsonl(folder.file("samples.jsonl"), SampleSet)
@@ -293,11 +297,11 @@ def test_a_stopped_sampling_goes_on_where_its_file_ends(engines: Engines, tmp_pa
 
 def test_a_folder_is_never_carried_on_with_other_settings(engines: Engines, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    list(label_run(engines, _questions(2), folder))
+    list(label_all(engines, _questions(2), folder))
     sampling = replace(engines.settings.sampling, seed=11)
     other = replace(engines, settings=replace(engines.settings, sampling=sampling))
     with pytest.raises(DataError, match=r"made with sampling\.seed = 10, not 11"):
-        list(label_run(other, _questions(4), folder))
+        list(label_all(other, _questions(4), folder))
     assert len(_labels(folder)) == 2
 
 
@@ -308,7 +312,7 @@ def _calibrated(engines: Engines) -> Engines:
 
 def test_calibration_is_fitted_on_questions_that_teach_nothing_afterwards(engines: Engines, tmp_path: Path) -> None:
     folder, engines = RunFolder(tmp_path), _calibrated(engines)
-    labels = _record(label_run(engines, _questions(12), folder))
+    labels = _record(label_all(engines, _questions(12), folder))
     held_out = read_json(folder.file("held_out.json"))
     assert len(held_out) == 6 and len(labels) == 6
     assert {label.question.id for label in labels} | set(held_out) == {q.id for q in _questions(12)}
@@ -320,24 +324,24 @@ def test_calibration_is_fitted_on_questions_that_teach_nothing_afterwards(engine
         assert label.raw_confidence == raw[label.question.id]
         assert label.confidence == apply(curve, label.raw_confidence)
     assert read_jsonl(folder.file("calibrated.jsonl"), Label) == list(labels)
-    distilled = _record(distil_run(engines.settings, folder))
+    distilled = _record(distil(engines.settings, folder))
     assert {e.question.id for e in distilled.train} == {label.question.id for label in labels}
     assert {e.confidence for e in distilled.train} == {label.confidence for label in labels}
 
 
 def test_calibrating_again_replaces_the_file(engines: Engines, tmp_path: Path) -> None:
     folder, engines = RunFolder(tmp_path), _calibrated(engines)
-    first = _record(label_run(engines, _questions(12), folder))
-    assert _record(label_run(engines, _questions(12), folder)) == first
+    first = _record(label_all(engines, _questions(12), folder))
+    assert _record(label_all(engines, _questions(12), folder)) == first
     assert read_jsonl(folder.file("calibrated.jsonl"), Label) == list(first)
 
 
 def test_uncalibrated_labels_are_distilled_as_they_are(engines: Engines, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    labels = _record(label_run(engines, [*_questions(4), Question("empty", "Say nothing.", ("x",))], folder))
+    labels = _record(label_all(engines, [*_questions(4), Question("empty", "Say nothing.", ("x",))], folder))
     assert labels[-1].unscored is Reason.EMPTY
     assert not folder.file("calibrated.jsonl").exists()
-    distilled = _record(distil_run(engines.settings, folder))
+    distilled = _record(distil(engines.settings, folder))
     assert [e.question.id for e in distilled.train] == ["q00", "q01", "q02", "q03"]
     assert distilled.dropped == {"unscored: empty answer": 1}
     assert read_distilled(folder) == distilled
@@ -345,22 +349,22 @@ def test_uncalibrated_labels_are_distilled_as_they_are(engines: Engines, tmp_pat
 
 def test_distilling_without_labels_names_the_stage_before(engines: Engines, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no labels\.jsonl; label questions into it first"):
-        list(distil_run(engines.settings, RunFolder(tmp_path)))
+        list(distil(engines.settings, RunFolder(tmp_path)))
     assert not (tmp_path / "settings.json").exists()
 
 
 def test_tuning_without_a_distilled_set_names_the_stage_before(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no distilled\.json; distil its labels first"):
-        list(tune_run(settings, RunFolder(tmp_path)))
+        list(tune(settings, RunFolder(tmp_path)))
 
 
 def test_from_labels_to_an_adapter_that_answers(
     engines: Engines, tmp_path: Path, load: Callable[..., LanguageModel]
 ) -> None:
     folder = RunFolder(tmp_path)
-    list(label_run(engines, _questions(4), folder))
-    list(distil_run(engines.settings, folder))
-    adapter = _record(tune_run(engines.settings, folder))
+    list(label_all(engines, _questions(4), folder))
+    list(distil(engines.settings, folder))
+    adapter = _record(tune(engines.settings, folder))
     assert isinstance(adapter, Adapter)
     assert Path(adapter.path) == tmp_path / "adapter"
     assert json.loads((tmp_path / "adapter" / "card.json").read_text())["base_model_id"] == adapter.base_model_id
@@ -371,7 +375,7 @@ def test_from_labels_to_an_adapter_that_answers(
 
 @pytest.mark.parametrize(
     ("named", "card", "expected"),
-    [(0.25, 0.62, 0.25), (0.0, 0.62, 0.0), (None, 0.62, 0.62), (None, None, pipeline.DEFAULT_THRESHOLD)],
+    [(0.25, 0.62, 0.25), (0.0, 0.62, 0.0), (None, 0.62, 0.62), (None, None, DEFAULT_THRESHOLD)],
 )
 def test_the_threshold_is_the_users_else_the_adapters_else_the_default(
     taught_lm: LanguageModel, settings: Settings, tmp_path: Path,
@@ -385,7 +389,7 @@ def test_the_threshold_is_the_users_else_the_adapters_else_the_default(
         model=replace(settings.model, adapter=str(tmp_path)),
         answer=replace(settings.answer, threshold=named),
     )
-    assert pipeline._threshold(chosen, tuned) == expected
+    assert _threshold(chosen, tuned) == expected
 
 
 @pytest.mark.parametrize("changed", [{"text": "What is something else?"}, {"references": ("a mended answer",)}])
@@ -393,9 +397,9 @@ def test_a_run_is_not_carried_on_with_other_questions_under_the_same_ids(
     engines: Engines, tmp_path: Path, changed: dict[str, Any]
 ) -> None:
     questions = _questions(3)
-    list(label_run(engines, questions, RunFolder(tmp_path / "labels")))
-    list(sample_run(engines, questions, RunFolder(tmp_path / "samples")))
+    list(label_all(engines, questions, RunFolder(tmp_path / "labels")))
+    list(sample(engines, questions, RunFolder(tmp_path / "samples")))
     others = [*questions[:2], replace(questions[2], **changed)]
-    for run, folder in ((label_run, "labels"), (sample_run, "samples")):
+    for run, folder in ((label_all, "labels"), (sample, "samples")):
         with pytest.raises(DataError, match=f"holds question {questions[2].id!r} as .*another run folder"):
             list(run(engines, others, RunFolder(tmp_path / folder)))

@@ -6,17 +6,25 @@ from typing import Any
 
 import pytest
 
+from uait.data.catalogue import describe, preset
 from uait.data.files import read_json
 from uait.data.json import from_json, to_json
+from uait.embedded.pocket import POCKET
 from uait.method.correctness import is_correct
 from uait.models.confidence import answer_batch
-from uait.records import Action, Done, EvalReport, Reply
-from uait.settings import POCKET, preset
-from uait.stages.evaluate import EXPECTED, IN_DOMAIN, OUT_OF_WORLD, SPOKEN, build_report, recorded_splits, with_results
-from uait.stages.pipeline import Engines, ask, load_engines
+from uait.records import Action, Done, EvalReport, Question, Reply
+from uait.stages.ask import ask
+from uait.stages.engines import Engines, load_engines
+from uait.stages.report import EXPECTED, IN_DOMAIN, OUT_OF_WORLD, SPOKEN, build_report, with_results
 
 ROOT = Path(__file__).resolve().parents[3]
 N_AGAIN = 40
+
+
+def _held_out() -> dict[str, list[Question]]:
+    description = describe("pocket")
+    assert description is not None
+    return description.held_out
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +64,7 @@ def test_the_shipped_model_gives_the_recorded_answers(report: EvalReport, pocket
 
 
 def test_the_recorded_judgements_are_those_of_the_references(report: EvalReport) -> None:
-    references = {question.id: question.references for question in recorded_splits()[IN_DOMAIN]}
+    references = {question.id: question.references for question in _held_out()[IN_DOMAIN]}
     rows = [row for row in report.rows if row["split"] == IN_DOMAIN]
     assert len(rows) == len(references)
     for row in rows:
@@ -66,12 +74,12 @@ def test_the_recorded_judgements_are_those_of_the_references(report: EvalReport)
 def test_nothing_held_out_was_tuned_on() -> None:
     facts = (POCKET / "facts.jsonl").read_text(encoding="utf-8").splitlines()
     tuned = {row.split('"')[3] for row in facts if '"split": "tune"' in row}
-    for questions in recorded_splits().values():
+    for questions in _held_out().values():
         assert not tuned & {question.id for question in questions}
 
 
 def test_a_question_from_outside_its_world_gets_an_answer_and_a_decision(pocket: Engines) -> None:
-    question = recorded_splits()[OUT_OF_WORLD][0]
+    question = _held_out()[OUT_OF_WORLD][0]
     *_, last = ask(pocket, question.text)
     assert isinstance(last, Done) and isinstance(last.record, Reply)
     reply = last.record

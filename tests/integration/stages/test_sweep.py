@@ -1,16 +1,16 @@
 """One adapter per distillation threshold: tuned on what it keeps, measured on given questions, made once."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from uait.data.files import read_json
+from uait.data.json import from_json
 from uait.records import Done, Event, Label, Progress, Question, SweepPoint
-from uait.records.errors import DataError
 from uait.runs.folder import RunFolder
 from uait.settings import AnswerSettings, DistilSettings, ModelSettings, PromptSettings, Settings, TuneSettings
-from uait.stages.sweep import SWEEP, recorded_sweep, sweep_run
+from uait.stages.sweep import SWEEP, sweep
 from uait.tuning.card import read_card
 
 FRANCE, PERU, FAUST = "What is the capital of France?", "What is the capital of Peru?", "Who wrote Faust?"
@@ -53,7 +53,7 @@ def test_each_threshold_tunes_on_what_it_keeps_and_is_measured_on_the_given_ques
     settings: Settings, tmp_path: Path
 ) -> None:
     folder = RunFolder(tmp_path)
-    events = list(sweep_run(settings, LABELS, DEV, folder, (None, 0.9)))
+    events = list(sweep(settings, LABELS, DEV, folder, (None, 0.9)))
     every, strict = _points(events)
     assert (every.threshold, every.kept) == (None, {"right": 2, "wrong": 2})
     assert (strict.threshold, strict.kept) == (0.9, {"right": 1, "wrong": 1})
@@ -67,28 +67,21 @@ def test_each_threshold_tunes_on_what_it_keeps_and_is_measured_on_the_given_ques
         ("UaIT spoken", "right", 1, None),  # nothing wrong to tell it from
         ("UaIT expected", "right", 1, None),
     ]
-    assert recorded_sweep(tmp_path / SWEEP) == (every, strict)
+    assert tuple(from_json(SweepPoint, row) for row in read_json(tmp_path / SWEEP)) == (every, strict)
     assert any(isinstance(e, Progress) and e.stage == "tau-90: tune" for e in events)
 
 
 def test_what_is_finished_is_not_made_again_unless_something_changed(settings: Settings, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    first = _points(list(sweep_run(settings, LABELS, DEV, folder, (0.9,))))
-    again = list(sweep_run(settings, LABELS, DEV, folder, (0.9,)))
+    first = _points(list(sweep(settings, LABELS, DEV, folder, (0.9,))))
+    again = list(sweep(settings, LABELS, DEV, folder, (0.9,)))
     assert _points(again) == first
     assert {e.stage for e in again if isinstance(e, Progress)} == {"sweep"}
     fewer = {"dev": DEV["dev"][:1]}
-    assert [r.n for r in _points(list(sweep_run(settings, LABELS, fewer, folder, (0.9,))))[0].results] == [1, 1]
+    assert [r.n for r in _points(list(sweep(settings, LABELS, fewer, folder, (0.9,))))[0].results] == [1, 1]
 
 
 def test_a_threshold_that_keeps_nothing_has_no_results(settings: Settings, tmp_path: Path) -> None:
     unsure = [replace(label, confidence=0.5) for label in LABELS if label.is_correct]
-    (point,) = _points(list(sweep_run(settings, unsure, DEV, RunFolder(tmp_path), (0.9,))))
+    (point,) = _points(list(sweep(settings, unsure, DEV, RunFolder(tmp_path), (0.9,))))
     assert (point.kept, point.results) == ({"right": 0, "wrong": 0}, ())
-
-
-def test_a_missing_sweep_is_none_and_a_damaged_one_is_a_sentence(tmp_path: Path) -> None:
-    assert recorded_sweep(tmp_path / SWEEP) is None
-    (tmp_path / SWEEP).write_text(json.dumps({"points": []}))
-    with pytest.raises(DataError, match="delete it or restore it"):
-        recorded_sweep(tmp_path / SWEEP)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from uait.cli.arguments import Parser, add_flags, starting_settings, with_flags
+from uait.data.catalogue import preset
 from uait.records.errors import DataError, SettingsError
 from uait.runs.folder import RunFolder
-from uait.settings import DistilSettings, LabelSettings, ModelSettings, SamplingSettings, Settings, preset
+from uait.settings import DistilSettings, LabelSettings, ModelSettings, SamplingSettings, Settings
 
 STAGES = ("model", "sampling", "label", "distil", "tune", "answer", "retrieval", "evaluate")
 

@@ -3,6 +3,7 @@ import json
 import numpy as np
 
 from uait.cli import terminal
+from uait.data.plain import reply_data
 from uait.records import (
     Action,
     Answer,
@@ -52,7 +53,7 @@ PASSAGE = Passage("peru", "Peru", "The capital of Peru is Lima.", 0.9, "bundle")
 
 
 def test_reply_data_is_the_whole_reply() -> None:
-    data = terminal.reply_data(looked_up(PASSAGE, notes=("The web took too long.",)))
+    data = reply_data(looked_up(PASSAGE, notes=("The web took too long.",)))
     assert data == {
         "question": QUESTION.text,
         "answer": "Cusco",
@@ -78,7 +79,7 @@ def test_reply_data_is_the_whole_reply() -> None:
 def test_explained_reply_data_holds_tokens_samples_and_sar() -> None:
     score = SarScore("ask", np.array([0.1, 0.2]), -5.5, 0.6, 0.001)
     reply = Reply(QUESTION, said("Lima", 0.9), looked_up().decision, None, said("Lima", 0.9), 1.0, explanation(score))
-    data = json.loads(json.dumps(terminal.reply_data(reply), allow_nan=False))
+    data = json.loads(json.dumps(reply_data(reply), allow_nan=False))
     (token,) = data["tokens"]
     assert token == {
         "text": "Lima",
@@ -96,7 +97,7 @@ def test_explained_reply_data_holds_tokens_samples_and_sar() -> None:
 def test_no_score_is_null_with_a_reason() -> None:
     unscored = explanation(Unscored("ask", Reason.TRUNCATED))
     reply = Reply(QUESTION, said("Lima", None), looked_up().decision, None, said("Lima", None), 1.0, unscored)
-    data = terminal.reply_data(reply)
+    data = reply_data(reply)
     assert (data["sar"], data["sar_confidence"]) == (None, None)
     assert data["unscored"] == "answer cut off at the token limit"
     assert any("no score: answer cut off at the token limit" in line for line in terminal.reply_lines(reply))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from uait.method.answers import p_true_opinion, teacher_opinion, uait_opinion, verbalized_opinion
+from uait.method.answers import p_true_answer, teacher_answer, uait_answer, verbalized_answer
 from uait.records import Answer, Finish, Question, Reason, Sample, SampleSet, SarScore, Unscored
 
 QUESTION = Question("q", "What is the capital of Palau?", ("Ngerulmud",))
@@ -20,41 +20,41 @@ SAMPLES = SampleSet(QUESTION, _sample("Koror", 2), (_sample("Koror", 2), _sample
 
 
 def test_a_stopped_answer_takes_a_pass_per_token_and_one_for_the_end() -> None:
-    opinion = verbalized_opinion(QUESTION, _answer(0.9, None, _sample("Ngerulmud; 90%", 5)), "exact")
+    opinion = verbalized_answer(QUESTION, _answer(0.9, None, _sample("Ngerulmud; 90%", 5)), "exact")
     assert (opinion.n_passes, opinion.is_correct, opinion.confidences) == (6, True, {"stated": 0.9})
 
 
 def test_a_cut_answer_has_no_pass_for_the_end() -> None:
-    opinion = verbalized_opinion(QUESTION, _answer(None, None, _sample("Nge", 5, Finish.LENGTH)), "exact")
+    opinion = verbalized_answer(QUESTION, _answer(None, None, _sample("Nge", 5, Finish.LENGTH)), "exact")
     assert (opinion.n_passes, opinion.note) == (5, "It stated no number.")
 
 
 def test_the_expected_confidence_takes_one_pass_more() -> None:
     said = _sample("Ngerulmud; 90%", 5)
-    assert uait_opinion(QUESTION, _answer(0.9, 0.88, said), "exact").n_passes == 7
-    assert uait_opinion(QUESTION, _answer(0.9, None, said), "exact").n_passes == 6
+    assert uait_answer(QUESTION, _answer(0.9, 0.88, said), "exact").n_passes == 7
+    assert uait_answer(QUESTION, _answer(0.9, None, said), "exact").n_passes == 6
 
 
 def test_the_teacher_reads_the_prompt_once_for_all_answers() -> None:
     # greedy 2 tokens + end, samples 2 + end and 3 + end: 3 + 3 + 4 = 10, of which 3 read the same prompt: 1 + 2 + 2 + 3
-    opinion = teacher_opinion(QUESTION, SAMPLES, SarScore("q", np.ones(2), 0.5, 0.3, 0.001), "exact", 1.5)
+    opinion = teacher_answer(QUESTION, SAMPLES, SarScore("q", np.ones(2), 0.5, 0.3, 0.001), "exact", 1.5)
     assert opinion.n_passes == 8
     assert (opinion.answer, opinion.is_correct, opinion.seconds) == ("Koror", False, 1.5)
     assert opinion.exchanges[1].replies == ("Koror", "Airai State")
 
 
 def test_no_score_is_no_confidence_and_says_why() -> None:
-    opinion = teacher_opinion(QUESTION, SAMPLES, Unscored("q", Reason.TRUNCATED), "exact", 1.5)
+    opinion = teacher_answer(QUESTION, SAMPLES, Unscored("q", Reason.TRUNCATED), "exact", 1.5)
     assert opinion.confidences == {"SAR": None}
     assert opinion.note == "No score: answer cut off at the token limit."
 
 
 def test_p_true_judges_the_teachers_answer_in_one_pass() -> None:
-    opinion = p_true_opinion(QUESTION, SAMPLES, "is it right?", 0.25, "exact", 0.1)
+    opinion = p_true_answer(QUESTION, SAMPLES, "is it right?", 0.25, "exact", 0.1)
     assert (opinion.answer, opinion.n_passes, opinion.confidences) == ("Koror", 1, {"P(yes)": 0.25})
     assert opinion.exchanges[0].replies == ("yes 25.0 %, no 75.0 %",)
 
 
 def test_without_references_nothing_is_judged() -> None:
     question = Question("q", "What is the capital of Palau?")
-    assert p_true_opinion(question, SAMPLES, "is it right?", None, "exact", 0.1).is_correct is None
+    assert p_true_answer(question, SAMPLES, "is it right?", None, "exact", 0.1).is_correct is None

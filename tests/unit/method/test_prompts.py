@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uait.data.catalogue import preset
 from uait.method.prompts import (
     p_true_prompt,
     parse_reply,
@@ -16,7 +17,7 @@ from uait.method.prompts import (
 )
 from uait.records import Passage
 from uait.records.errors import DataError
-from uait.settings import PromptSettings, preset
+from uait.settings import PromptSettings
 
 STYLE = PromptSettings()
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from uait.data.catalogue import preset
 from uait.records.errors import SettingsError
 from uait.settings import (
     ASSETS,
@@ -15,7 +16,6 @@ from uait.settings import (
     Settings,
     TuneSettings,
     from_dict,
-    preset,
     settings_of,
     to_dict,
 )

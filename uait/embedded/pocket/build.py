@@ -12,22 +12,30 @@ from typing import Any
 
 import numpy as np
 
+from uait.data.catalogue import preset
 from uait.data.files import write_json, write_jsonl
-from uait.embedded.pocket import lesson, small_run
+from uait.data.questions import read_questions
+from uait.embedded.pocket import POCKET, lesson, small_run
 from uait.embedded.pocket import questions as sets
 from uait.embedded.pocket.corpus import SITTINGS, Corpus, n_revised
 from uait.embedded.pocket.marking import sitting
+from uait.embedded.pocket.phrasings import RELATIONS
 from uait.embedded.pocket.pretrain import Recipe, pretrain
 from uait.embedded.pocket.world import Fact, build_world, passages
 from uait.method.correctness import is_correct
 from uait.method.metrics import auroc, best_threshold, ece
 from uait.models.confidence import answer_batch
 from uait.records import Done, Event, Label, Progress
+from uait.runs.files import HELD_OUT
 from uait.runs.folder import RunFolder
-from uait.settings import ASSETS, POCKET, DistilSettings, LabelSettings, Settings, preset
-from uait.stages.evaluate import IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD, evaluate_run, recorded_splits, with_results
-from uait.stages.pipeline import Engines, distil_run, label_run, load_engines, tune_run
-from uait.stages.sweep import SWEEP, sweep_run
+from uait.settings import ASSETS, DistilSettings, LabelSettings, Settings
+from uait.stages.distil import distil
+from uait.stages.engines import Engines, load_engines, load_untuned
+from uait.stages.evaluate import evaluate
+from uait.stages.label import label
+from uait.stages.report import IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD, with_results
+from uait.stages.sweep import SWEEP, sweep
+from uait.stages.tune import tune
 from uait.tuning.card import save_threshold
 from uait.tuning.rounds import FIRST
 
@@ -76,13 +84,14 @@ def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
     folder, chosen = RunFolder(runs / "uait"), settings()
     untuned = chosen.with_adapter("none")
     labels: tuple[Label, ...] = ()
-    for event in label_run(load_engines(untuned), sets.to_tune_on(facts, corpus, SEED), folder):
+    write_jsonl(folder.file(HELD_OUT), sets.held_out(facts, "test", SEED))
+    for event in label(load_untuned(chosen), sets.to_tune_on(facts, corpus, SEED), folder):
         if isinstance(event, Done):
             labels = event.record
         yield event
-    yield from distil_run(untuned, folder)
+    yield from distil(untuned, folder)
     # not the questions that the labels were calibrated on: their facts are tuned on too, in other words
-    yield from tune_run(untuned, folder, held_out=sets.of_split(facts, "dev", SEED))
+    yield from tune(untuned, folder, calibrate_on=sets.of_split(facts, "dev", SEED))
     shutil.rmtree(POCKET / "adapter", ignore_errors=True)
     shutil.copytree(folder.file("adapter"), POCKET / "adapter", ignore=shutil.ignore_patterns(FIRST))
     choose_threshold(load_engines(chosen), facts)
@@ -91,14 +100,15 @@ def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
         "in-domain dev": sets.of_split(facts, "dev", SEED),
         "out-of-domain dev": sets.of_split(facts, "ood-dev", SEED),
     }
-    yield from sweep_run(quick, labels, dev, RunFolder(runs / "sweep"))
+    yield from sweep(quick, labels, dev, RunFolder(runs / "sweep"))
     shutil.copy(runs / "sweep" / SWEEP, POCKET / SWEEP)
 
 
 def _record(facts: list[Fact], runs: Path) -> Iterator[Event]:
     """The evaluation on held-out questions, the small preset's run, and the lesson."""
     engines = load_engines(settings())
-    for event in evaluate_run(engines, recorded_splits(), RunFolder(runs / "evaluation")):
+    held_out = {path.stem: read_questions(path) for path in (POCKET / "questions").glob("*.jsonl")}
+    for event in evaluate(engines, held_out, RunFolder(runs / "evaluation")):
         if isinstance(event, Done):
             shutil.copy(runs / "evaluation" / "evaluation.json", POCKET / "evaluation.json")
             README.write_text(with_results(README.read_text(encoding="utf-8"), event.record), encoding="utf-8")
@@ -111,11 +121,14 @@ def _record(facts: list[Fact], runs: Path) -> Iterator[Event]:
 
 
 def write_world(facts: list[Fact]) -> None:
-    """Facts, encyclopaedia, question sets and the page's examples into assets/pocket."""
+    """Facts and how they are asked for, encyclopaedia, question sets and the page's examples into assets/pocket."""
     (POCKET / "questions").mkdir(parents=True, exist_ok=True)
     told = [replace(fact, exposure=fact.exposure + n_revised(fact)) for fact in facts]
     write_jsonl(POCKET / "facts.jsonl", told)
+    write_json(POCKET / "phrasings.json", {name: relation.questions for name, relation in RELATIONS.items()})
     write_jsonl(POCKET / "encyclopaedia.jsonl", passages(facts))
+    names = Corpus(facts, preset("pocket").prompts, SEED + 1)
+    write_jsonl(POCKET / "tuning_questions.jsonl", sets.to_tune_on(facts, names, SEED))
     outside = sets.outside("test")
     splits = {
         IN_DOMAIN: sets.held_out(facts, "test", SEED),

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from uait import __version__
+from uait.data.catalogue import preset
 from uait.data.files import read_json, read_jsonl, write_json
 from uait.data.json import from_json, to_json
+from uait.embedded.pocket import POCKET
 from uait.embedded.pocket.questions import of_split
-from uait.embedded.pocket.small_run import FILE, SmallRun
+from uait.embedded.pocket.small_run import FILE
 from uait.embedded.pocket.world import Fact
 from uait.method.correctness import is_correct, label_question
 from uait.method.sar import sar_score
@@ -30,12 +32,24 @@ from uait.page.lesson.record import (
     LessonExample,
     choose,
 )
-from uait.records import Answer, Done, Label, Provenance, Question, Reply, SampleSet, SarScore, TrainingExample
+from uait.records import (
+    Answer,
+    Done,
+    Label,
+    Provenance,
+    Question,
+    Reply,
+    SampleSet,
+    SarScore,
+    SmallRun,
+    TrainingExample,
+)  # fmt: skip
 from uait.records.errors import DataError
-from uait.settings import POCKET, preset, to_dict
-from uait.stages.compare import recorded_report
-from uait.stages.evaluate import IN_DOMAIN, picked
-from uait.stages.pipeline import Engines, ask, load_engines
+from uait.settings import to_dict
+from uait.stages.ask import ask
+from uait.stages.engines import Engines, load_engines
+from uait.stages.evaluate import drawn, read_report
+from uait.stages.report import IN_DOMAIN
 
 LESSON = POCKET / "lesson.json"
 SMALL_RUN = POCKET / FILE
@@ -53,8 +67,8 @@ def record(engines: Engines, facts: Sequence[Fact], seed: int = SEED) -> Lesson:
     wrong, right = _sides(questions, claims)
     example, rules = choose(_examples(engines, wrong, by_id), EXAMPLE_RULES)
     known, _ = choose(_examples(engines, right, by_id), KNOWN_RULES)
-    drawn = picked(questions, N_LABELS, seed)
-    labels = _labels(engines, [q for q in drawn if q.id not in (example.question.id, known.question.id)])
+    asked = drawn(questions, N_LABELS, seed)
+    labels = _labels(engines, [q for q in asked if q.id not in (example.question.id, known.question.id)])
     labels = (example.label, known.label, *labels)
     return Lesson(example, known, labels, probes(), rules, _provenance(engines, seed))
 
@@ -119,7 +133,7 @@ def probes(small_run: Path = SMALL_RUN, evaluation: Path = POCKET / "evaluation.
         looks = list({look["step"]: look for look in run.looks}.values())  # a step made again after a kill counts once
         watched = [_watched(example, i, looks) for i, example in enumerate(run.examples)]
         return {"source": "tuning", "steps": [look["step"] for look in looks], "questions": watched}
-    report = recorded_report(evaluation)
+    report = read_report(evaluation)
     if report is None:
         raise DataError(f"Neither {small_run.name} nor {evaluation.name} is there; run `python -m uait evaluate`.")
     rows = [row for row in report.rows if row["split"] == IN_DOMAIN and row["base"]["confidences"]["SAR"] is not None]
@@ -150,11 +164,6 @@ def _probe(row: dict[str, Any]) -> dict[str, Any]:
         "said": [before["confidences"]["verbalized"], after["confidences"]["UaIT spoken"]],
         "answers": [before["answer"], after["answer"]],
     }
-
-
-def recorded_lesson(path: Path = LESSON) -> Lesson | None:
-    """The lesson that was recorded at `path`, or None when there is none. Raises DataError when it is damaged."""
-    return from_json(Lesson, read_json(path)) if path.is_file() else None
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from uait.data.catalogue import preset
 from uait.data.files import read_jsonl, write_jsonl
 from uait.embedded.pocket.corpus import Corpus, Text, verdict
 from uait.embedded.pocket.phrasings import RELATIONS, careless
@@ -21,7 +22,6 @@ from uait.method.prompts import question_prompt
 from uait.models.decoding import generate
 from uait.models.loading import LanguageModel, load_model
 from uait.records import Done, Event, Progress, Question
-from uait.settings import preset
 
 N_ASKED, N_INVENTED, N_SAMPLES = 6, 4_000, 4  # phrasings per fact, invented names, samples beside the greedy answer
 ASKED_ABOUT = 0.15  # share of the marks given as an answer to "is that right?"

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import rms_norm
 
+from uait.data.catalogue import preset
 from uait.embedded.pocket.pretrain import Recipe
 from uait.embedded.pocket.questions import of_split
 from uait.embedded.pocket.world import build_world
@@ -24,7 +25,6 @@ from uait.method.prompts import question_prompt
 from uait.models.decoding import generate, prefill
 from uait.models.loading import LanguageModel, load_model
 from uait.records import Question
-from uait.settings import preset
 
 SEED, N_FITTED, BATCH, MAX_NEW_TOKENS = 0, 2_500, 64, 16
 

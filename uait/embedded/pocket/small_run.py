@@ -13,105 +13,68 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from uait.data.files import read_json, read_jsonl, read_rows, write_json, write_jsonl
-from uait.data.json import from_json, to_json
-from uait.data.questions import read_questions
-from uait.embedded.pocket.corpus import Corpus
-from uait.embedded.pocket.questions import of_split, to_tune_on
+from uait.data.catalogue import Description, describe, preset, small
+from uait.data.files import read_jsonl, read_rows, write_json, write_jsonl
+from uait.data.json import to_json
+from uait.embedded.pocket import POCKET
+from uait.embedded.pocket.questions import of_split
 from uait.embedded.pocket.world import Fact
 from uait.models.loading import load_model
-from uait.records import Label, Question, TrainingExample
+from uait.page.run_files import N_HELD_OUT
+from uait.records import Label, Question, SmallRun
 from uait.records.errors import UaitError
 from uait.runs import jobs
+from uait.runs.files import ADAPTER, HELD_OUT, LABELS, PROBES, QUESTIONS
 from uait.runs.folder import RunFolder
 from uait.runs.jobs import JobState
-from uait.settings import POCKET, DistilSettings, Settings, preset, small_tuning, to_dict
-from uait.stages import work
-from uait.stages.evaluate import picked
-from uait.stages.pipeline import LABELS, read_distilled
+from uait.settings import Settings, to_dict
+from uait.stages.distil import read_distilled
+from uait.stages.evaluate import drawn
+from uait.stages.report import IN_DOMAIN
+from uait.stages.tune import before_after, probe_examples
 from uait.tuning.trainer import read_log
 
 COMMAND = "python -m uait.embedded.pocket.small_run"
 FILE = "small_run.json"
 N_QUESTIONS, N_FIRST = 512, 64  # labelled in all; and the count whose seconds are noted apart
-N_HELD_OUT = 128  # asked before and after a tuning on the page
-BATCH = 8  # questions sampled at once on the page: what a kill can cost
-# One label in five is kept apart: at the usual 3 % a small set would leave nothing to watch the tuning by.
-DISTIL = DistilSettings(dev_fraction=0.2)
-
-
-@dataclass(frozen=True, slots=True)
-class SmallRun:
-    """The recorded run: how it was made, what it took, and all that the Label and Tune tabs draw.
-
-    `seconds` of each stage as a visitor waits for it, loading the libraries and the model included.
-    """
-
-    command: str
-    n_cores: int
-    seconds: dict[str, float]
-    settings: dict[str, Any]
-    labels: tuple[Label, ...]
-    n_train: int
-    examples: tuple[TrainingExample, ...]
-    log: tuple[dict[str, Any], ...]
-    looks: tuple[dict[str, Any], ...]
-    results: tuple[dict[str, Any], ...]
 
 
 @cache
 def _facts() -> tuple[Fact, ...]:
-    path = POCKET / "facts.jsonl"
-    return tuple(from_json(Fact, row) for _, row in read_rows(path)) if path.is_file() else ()
+    return tuple(read_jsonl(POCKET / "facts.jsonl", Fact))
 
 
-@cache
-def embedded_questions() -> tuple[Question, ...]:
-    """The questions of the embedded model's world that tuning may use; none without that world."""
-    facts = _facts()
-    return tuple(to_tune_on(facts, Corpus(facts, preset("pocket").prompts, 1), 0)) if facts else ()
-
-
-@cache
-def held_out_questions() -> tuple[Question, ...]:
-    """Questions of the same world that no tuning is ever shown; none without that world."""
-    path = POCKET / "questions" / "in-domain.jsonl"
-    return tuple(read_questions(path)) if path.is_file() else ()
-
-
-@cache
-def recorded(path: Path = POCKET / FILE) -> SmallRun | None:
-    """The run that ships with the embedded model, or None when none was recorded."""
-    return from_json(SmallRun, read_json(path)) if path.is_file() else None
+def _pocket() -> Description:
+    description = describe("pocket")
+    if description is None:
+        raise UaitError("assets/pocket has no description.json; restore it.")
+    return description
 
 
 def settings() -> Settings:
     """What the page labels and tunes with when nothing is changed; every label teaches, as for the shipped adapter."""
-    base = preset("pocket")
-    sampling = replace(base.sampling, batch_size=BATCH)
-    distil = replace(DISTIL, keep_right_from=None, keep_wrong_below=None)
-    return replace(base, sampling=sampling, distil=distil, tune=small_tuning(base.tune))
+    base = small(preset("pocket"))
+    return replace(base, distil=replace(base.distil, keep_right_from=None, keep_wrong_below=None))
 
 
 def measure(folder: Path, held_out: Sequence[Question], n_questions: int = N_QUESTIONS) -> SmallRun:
     """The run, made afresh in `folder`, measured on the `held_out` questions. Raises UaitError when a stage fails."""
     chosen, seconds = settings(), {}
-    questions = picked(embedded_questions(), n_questions, chosen.sampling.seed)
-    write_jsonl(folder / work.HELD_OUT, held_out[:N_HELD_OUT])
-    write_jsonl(folder / work.QUESTIONS, questions[:N_FIRST])
+    questions = drawn(_pocket().tuning_questions, n_questions, chosen.sampling.seed)
+    write_jsonl(folder / HELD_OUT, held_out[:N_HELD_OUT])
+    write_jsonl(folder / QUESTIONS, questions[:N_FIRST])
     seconds["label the first 64"] = _job(folder, "label", chosen)
-    write_jsonl(folder / work.QUESTIONS, questions)
+    write_jsonl(folder / QUESTIONS, questions)
     seconds["label the others"] = _job(folder, "label", chosen)
-    seconds["distil"] = _job(folder, "distill", chosen)
+    seconds["distil"] = _job(folder, "distil", chosen)
     seconds["tune"] = _job(folder, "tune", chosen)
     start, run = time.perf_counter(), RunFolder(folder)
     base = load_model(chosen.with_adapter("none"))
-    results = work.before_after(chosen, base, run, held_out)
+    results = before_after(chosen, base, folder / ADAPTER, held_out)
     seconds["ask the held-out questions"] = time.perf_counter() - start
     distilled = read_distilled(run)
     return SmallRun(
@@ -121,9 +84,9 @@ def measure(folder: Path, held_out: Sequence[Question], n_questions: int = N_QUE
         settings=to_dict(chosen),
         labels=tuple(read_jsonl(folder / LABELS, Label)),
         n_train=len(distilled.train),
-        examples=work.probe_examples(distilled),
+        examples=probe_examples(distilled),
         log=tuple(read_log(folder / "adapter" / "log.jsonl")),
-        looks=tuple(row for _, row in read_rows(folder / work.PROBES)),
+        looks=tuple(row for _, row in read_rows(folder / PROBES)),
         results=tuple(to_json(result) for result in results),
     )
 
@@ -144,7 +107,7 @@ def record(*, on_dev: bool = False) -> SmallRun:
     scratch = Path(tempfile.mkdtemp())
     try:
         (scratch / "run").mkdir()
-        return measure(scratch / "run", of_split(_facts(), "dev", 0) if on_dev else held_out_questions())
+        return measure(scratch / "run", of_split(_facts(), "dev", 0) if on_dev else _pocket().held_out[IN_DOMAIN])
     finally:
         shutil.rmtree(scratch)
 

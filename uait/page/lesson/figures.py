@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from uait.method.answers import Opinion
+from uait.method.answers import MethodAnswer
 from uait.method.correctness import is_correct, normalise_answer
 from uait.page.lesson.record import CORRECTNESS, Lesson, LessonExample, geometric_mean, sample_scores
 from uait.page.views.answer import MAX_SHADE, Payload, visible_token
@@ -179,7 +179,7 @@ def decision(reply: Reply, references: Sequence[str] | None) -> Payload:
 # -- what the live model says --------------------------------------------------------------------
 
 
-def live_claim(question: str, opinion: Opinion, references: Sequence[str] | None) -> Payload:
+def live_claim(question: str, opinion: MethodAnswer, references: Sequence[str] | None) -> Payload:
     """The first step's figure for a question of the visitor's."""
     (confidence,) = opinion.confidences.values()
     shown = claim(question, opinion.answer, confidence, references, opinion.is_correct)

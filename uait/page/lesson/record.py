@@ -7,10 +7,13 @@ The arithmetic is that of `sar`, rearranged for a blackboard. Knows nothing of m
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from uait.data.files import read_json
+from uait.data.json import from_json
 from uait.method.correctness import is_correct, normalise_answer
 from uait.records import (
     Action,
@@ -28,6 +31,7 @@ from uait.records.errors import DataError
 
 OVERCONFIDENT = 0.9  # what a wrong answer has to claim to open a lesson
 CORRECTNESS = "exact"
+FILE = "lesson.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,12 @@ class Lesson:
     probes: dict[str, Any]
     rules: tuple[str, ...]
     provenance: Provenance
+
+
+def recorded_lesson(folder: Path) -> Lesson | None:
+    """The lesson in a model's folder, or None when there is none. Raises DataError when it is damaged."""
+    path = folder / FILE
+    return from_json(Lesson, read_json(path)) if path.is_file() else None
 
 
 # -- the arithmetic ------------------------------------------------------------------------------

@@ -1,20 +1,23 @@
 """The Ask tab: question -> answer, confidence, decision, sources; and why, on request.
 
-Knows the components and the two verbs `ask` and `explain`; the data on the page is made in `present`.
+Each handler asks a verb of `uait.stages` and shows what `uait.page.views.answer` makes of it.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import gradio as gr
-from gradio.components import Component
 
+from uait.data.catalogue import Description
+from uait.page import limits
 from uait.page.components import AnswerCard, Examples, Heatmap, question_row
+from uait.page.menu import Who
 from uait.page.views import answer as answer_view
-from uait.records import Done, Event, Explanation, Partial, Progress, Reply
+from uait.records import Done, Partial, Progress, Reply
 from uait.records.errors import UaitError
-from uait.settings import POCKET
+from uait.records.events import last_record
+from uait.stages.engines import Shelf
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +37,6 @@ _REVEAL = "() => requestAnimationFrame(() => document.querySelector('#why').scro
 
 HEADLINE = "A language model that says how sure it is, and looks things up when it isn’t."
 
-AskVerb = Callable[..., Iterator[Event]]
-ExplainVerb = Callable[..., Explanation]
 Shown = tuple[answer_view.Payload, float | None]  # the card, and the seconds that the spoken pass took
 
 
@@ -47,28 +48,22 @@ class AskTab(NamedTuple):
 
 
 def build(
-    ask: AskVerb,
-    explain: ExplainVerb,
-    threshold: float,
-    n_samples: int,
-    familiarity: answer_view.Familiarity | None,
-    who: Sequence[Component] = (),
+    shelf: Shelf, verbs: Any, who: Who, description: Description | None, familiarity: answer_view.Familiarity | None
 ) -> AskTab:
-    """Places the tab's components in the current Blocks and wires them.
-
-    The values of `who` go to `ask` after question and threshold, and to `explain` after the question.
-    """
-    start = round(threshold, 3)  # models say one decimal of a percent
+    """Places the tab's components in the current Blocks and wires them. `familiarity`: how often a fact was told."""
+    shipped = shelf.shipped
+    n_samples = shipped.settings.sampling.n_samples
+    start = round(shipped.threshold, 3)  # models say one decimal of a percent
     gr.HTML(f"<h1>{HEADLINE}</h1>", elem_id="headline", apply_default_css=False)
     placeholder = "Ask for a fact: What is the capital of Palau?"
     question, button = question_row("ask", "Your question", placeholder, "Ask", autofocus=True)
-    examples = Examples(answer_view.examples(POCKET / "examples.json"), elem_id="examples")
+    examples = Examples(answer_view.examples(description.examples if description else {}), elem_id="examples")
     card = AnswerCard(answer_view.empty_card(start), elem_id="answer", label="answer")
     heat = Heatmap(answer_view.empty_heatmap(), elem_id="why", label="explanation")
     level = gr.Number(start, minimum=0.0, maximum=1.0, label="threshold", visible=False)
     spoken = gr.State(None)
 
-    answer = _answering(ask, familiarity)
+    answer = _answering(shelf, verbs, familiarity)
     model: Any = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal"}
     model |= {"api_visibility": "private"}
     asking: Any = {"fn": answer, "inputs": [question, level, *who], "outputs": [card, spoken], **model}
@@ -78,17 +73,17 @@ def build(
     card.lookup(js=_AGAIN, **asking)
     for new_question in (button.click, question.submit, examples.pick):
         new_question(None, js=_FORGET, outputs=heat, api_visibility="private")
-    why = card.why(_explaining(explain, n_samples), [question, spoken, *who], heat, js=_WHY, **model)
+    why = card.why(_explaining(shelf, verbs, n_samples), [question, spoken, *who], heat, js=_WHY, **model)
     why.then(None, js=_REVEAL, api_visibility="private")
     return AskTab(question, card)
 
 
-def _answering(ask: AskVerb, familiarity: answer_view.Familiarity | None) -> Callable[..., Iterator[Shown]]:
+def _answering(shelf: Shelf, verbs: Any, familiarity: answer_view.Familiarity | None) -> Callable[..., Iterator[Shown]]:
     def answer(question: str, threshold: float | None, *who: str) -> Iterator[Shown]:
         question, text = question or "", ""
         yield answer_view.working_card(question, threshold), None
         try:
-            for event in ask(question, threshold, *who):
+            for event in shelf.run(verbs.ask, *who, question, threshold=threshold):
                 if isinstance(event, Partial):
                     text = event.text
                     yield answer_view.working_card(question, threshold, text), None
@@ -110,11 +105,13 @@ def _finished(reply: Reply, familiarity: answer_view.Familiarity | None) -> Show
     return answer_view.reply_card(reply, n_seen), reply.first.seconds
 
 
-def _explaining(explain: ExplainVerb, n_samples: int) -> Callable[..., Iterator[answer_view.Payload]]:
+def _explaining(shelf: Shelf, verbs: Any, n_samples: int) -> Callable[..., Iterator[answer_view.Payload]]:
     def why(question: str, spoken: float | None, *who: str) -> Iterator[answer_view.Payload]:
         yield answer_view.working_heatmap(n_samples)
         try:
-            yield answer_view.heatmap(explain(question or "", *who), question or "", spoken)
+            limits.check_question(question or "")
+            explanation = last_record(shelf.run(verbs.explain, *who, question or ""))
+            yield answer_view.heatmap(explanation, question or "", spoken)
         except UaitError as err:
             yield answer_view.error_heatmap(str(err))
         except Exception as err:

@@ -1,23 +1,24 @@
 """The Compare tab: one question asked in every way, and the threshold lab on a recorded evaluation.
 
-Knows the components and the verb `compare`; the data on the page is made in `present_compare`.
+Each handler asks a verb of `uait.stages` and shows what `uait.page.views.compare` makes of it.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
-from gradio.components import Component
 
-from uait.method.answers import Opinion
+from uait.data.catalogue import Description
 from uait.page import limits
 from uait.page.components import Drawn, Examples, question_row
+from uait.page.menu import Who
 from uait.page.views import answer as answer_view
 from uait.page.views import compare as compare_view
-from uait.records import Done, EvalReport, Event, Progress
+from uait.records import Done, EvalReport, Progress
 from uait.records.errors import UaitError
-from uait.settings import POCKET
+from uait.stages.engines import Shelf
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +30,11 @@ _IDLE = "Nothing is running. The lab shows what was recorded."
 PICKED_IN_LAB = "() => document.querySelector('#lab [data-picked]').dataset.picked"
 _PICKED = "() => document.querySelector('#compare-examples [data-picked]').dataset.picked"
 
-CompareVerb = Callable[..., Iterator[Opinion]]
-EvaluateVerb = Callable[..., Iterator[Event]]
 References = Callable[[str], tuple[str, ...] | None]
 
 
 class Columns(Drawn):
-    """The opinions side by side."""
+    """The methods' answers side by side."""
 
     def __init__(self, value: answer_view.Payload, **options: Any) -> None:
         super().__init__(value, ("compare.js",), **options)
@@ -56,51 +55,46 @@ class CompareTab(NamedTuple):
 
 
 def build(
-    compare: CompareVerb,
+    shelf: Shelf,
+    verbs: Any,
+    who: Who,
+    description: Description | None,
     report: EvalReport | None,
-    threshold: float,
-    n_samples: int,
     references: References = lambda text: None,
-    is_pocket: bool = True,
-    evaluate: EvaluateVerb | None = None,
-    splits: Sequence[str] = (),
-    who: Sequence[Component] = (),
 ) -> CompareTab:
     """Places the tab's components in the current Blocks and wires them, except for the lab's `ask` event.
 
-    `references` gives the accepted answers of a question that the page knows, None of any other. With `evaluate` the
-    lab can be filled anew from one of the `splits`. The values of `who` are the verbs' last words.
+    `references` gives the accepted answers of a question that the page knows, None of any other. The lab shows
+    `report`, and can be filled anew from the model's held-out questions where it has any.
     """
+    shipped = shelf.shipped
+    about_verbalized = description.about_verbalized if description else ""
     gr.HTML("<h2>One question, four ways to ask how sure</h2>", elem_id="compare-headline", apply_default_css=False)
     placeholder = "Who knows best what it doesn’t know?"
     question, button = question_row("compare", "Question to compare on", placeholder, "Compare")
-    examples = Examples(_examples(), elem_id="compare-examples")
-    setting = {"n_samples": n_samples, "is_pocket": is_pocket}
+    examples = Examples(_examples(description), elem_id="compare-examples")
+    setting = {"n_samples": shipped.settings.sampling.n_samples, "about_verbalized": about_verbalized}
     columns = Columns(compare_view.comparison("", (), state="empty", **setting), elem_id="columns", label="columns")
     gr.HTML("<h2>The threshold lab: many questions at once</h2>", elem_id="lab-headline", apply_default_css=False)
-    data = compare_view.no_lab() if report is None else compare_view.lab(report, threshold)
+    draw = partial(compare_view.lab, threshold=shipped.threshold, about_verbalized=about_verbalized)
+    data = compare_view.no_lab() if report is None else draw(report)
     lab = ThresholdLab(data, elem_id="lab", label="lab")
 
     model = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal", "api_visibility": "private"}
-    answer = _comparing(compare, references, setting)
+    answer = _comparing(shelf, verbs, references, setting)
     comparing: Any = {"fn": answer, "inputs": [question, *who], "outputs": columns, **model}
     gr.on([button.click, question.submit], **comparing)
     examples.pick(None, js=_PICKED, outputs=question, api_visibility="private").then(**comparing)
-    if evaluate is not None:
-        _live_row(evaluate, splits, lab, data, threshold, who)
+    if description and description.held_out:
+        _live_row(_evaluating(shelf, verbs, draw), list(description.held_out), lab, data, who)
     return CompareTab(question, lab)
 
 
 def _live_row(
-    evaluate: EvaluateVerb,
-    splits: Sequence[str],
-    lab: ThresholdLab,
-    recorded: answer_view.Payload,
-    threshold: float,
-    who: Sequence[Component],
+    evaluate: Callable[..., Any], splits: list[str], lab: ThresholdLab, recorded: answer_view.Payload, who: Who
 ) -> None:
     with gr.Row(elem_id="live-row"):
-        split = gr.Dropdown(list(splits), value=splits[0], label="Evaluate now, on questions of", min_width=200)
+        split = gr.Dropdown(splits, value=splits[0], label="Evaluate now, on questions of", min_width=200)
         n = gr.Slider(MIN_LIVE, MAX_LIVE, MIN_LIVE * 5, step=MIN_LIVE, label="how many", min_width=200)
         run = gr.Button("Run it live", variant="primary", scale=0, min_width=140)
         stop = gr.Button("Stop", scale=0, min_width=100)
@@ -109,24 +103,24 @@ def _live_row(
     shown = gr.State(None)  # the lab's data from a live run, None for the recorded ones
     private: Any = {"api_visibility": "private"}
     model: Any = {"concurrency_id": "evaluate", "concurrency_limit": 4, "show_progress": "hidden"}
-    running = run.click(_evaluating(evaluate, threshold), [split, n, *who], [note, shown], **model, **private)
+    running = run.click(evaluate, [split, n, *who], [note, shown], **model, **private)
     stop.click(lambda: "Stopped; nothing of it is kept.", None, note, cancels=[running], **private)
     again.click(lambda: (_IDLE, None), None, [note, shown], **private)
     shown.change(lambda live: live or recorded, shown, lab, show_progress="hidden", **private)
 
 
 def _evaluating(
-    evaluate: EvaluateVerb, threshold: float
+    shelf: Shelf, verbs: Any, draw: Callable[[EvalReport], answer_view.Payload]
 ) -> Callable[..., Iterator[tuple[str, answer_view.Payload | None]]]:
     def run(split: str, n: float, *who: str) -> Iterator[tuple[str, answer_view.Payload | None]]:
         yield f"Starting on {n:.0f} questions of {split} …", None
         try:
-            for event in evaluate(split, int(min(n, MAX_LIVE, limits.most_questions())), *who):
+            n_asked = int(min(n, MAX_LIVE, limits.most_questions()))
+            for event in limits.evaluation(n_asked, shelf.run(verbs.evaluate_drawn, *who, split, n_asked)):
                 if isinstance(event, Progress):
-                    yield f"{event.stage}, {event.done} of {event.total} questions", None
+                    yield f"{event.note}, {event.done} of {event.total} answers", None
                 elif isinstance(event, Done):
-                    live = compare_view.lab(event.record, threshold)
-                    yield f"Done: the lab shows these {n:.0f} questions of {split}.", live
+                    yield f"Done: the lab shows these {n_asked} questions of {split}.", draw(event.record)
         except UaitError as err:
             yield str(err), None
         except Exception as err:
@@ -136,27 +130,26 @@ def _evaluating(
     return run
 
 
-def _examples() -> list[answer_view.Payload]:
-    groups = answer_view.examples(POCKET / "examples.json")
+def _examples(description: Description | None) -> list[answer_view.Payload]:
+    groups = answer_view.examples(description.examples if description else {})
     return [{**group, "questions": group["questions"][:N_EXAMPLES]} for group in groups]
 
 
 def _comparing(
-    compare: CompareVerb, references: References, setting: dict[str, Any]
+    shelf: Shelf, verbs: Any, references: References, setting: dict[str, Any]
 ) -> Callable[..., Iterator[answer_view.Payload]]:
     def side_by_side(question: str, *who: str) -> Iterator[answer_view.Payload]:
-        question, opinions = question or "", []
+        question, answers = question or "", []
         known = references(question)
 
         def shown(state: str, message: str = "") -> answer_view.Payload:
-            return compare_view.comparison(
-                question, opinions, state=state, references=known, message=message, **setting
-            )
+            return compare_view.comparison(question, answers, state=state, references=known, message=message, **setting)
 
         yield shown("working")
         try:
-            for opinion in compare(question, known or (), *who):
-                opinions.append(opinion)
+            limits.check_question(question)
+            for answer in shelf.run(verbs.compare, *who, question, known or ()):
+                answers.append(answer)
                 yield shown("working")
             yield shown("done")
         except UaitError as err:

@@ -1,6 +1,6 @@
 """The Evaluate tab: the paper's results as recorded, and measured again in a job that outlives the tab.
 
-Knows the components and the jobs; the data on the page is made in `views.evaluate` and `figures.results`.
+The figures and tables are made in `uait.page.figures.results` and `uait.page.views.evaluate`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,29 +10,27 @@ from typing import Any
 
 import gradio as gr
 
+from uait.data.catalogue import Description
 from uait.data.files import write_jsonl
 from uait.page import run_actions
 from uait.page.components import Drawn
 from uait.page.figures import results
 from uait.page.run_components import JobPanel, tab_style
 from uait.page.views import answer as answer_view
-from uait.page.views import compare as compare_view
 from uait.page.views import evaluate as evaluate_view
 from uait.page.views import runs as runs_view
 from uait.records import EvalReport, Question, SweepPoint
-from uait.records.errors import UaitError
-from uait.runs import jobs, visitors
+from uait.records.errors import DataError, UaitError
+from uait.runs import jobs
+from uait.runs.files import REPORT, SPLITS
+from uait.runs.folder import all_runs, find_run, new_name
 from uait.runs.jobs import JobState, JobStatus
 from uait.settings import ASSETS
-from uait.stages import pipeline, work
-from uait.stages.adapters import SHIPPED, Shelf
-from uait.stages.compare import recorded_report
-from uait.stages.evaluate import picked, recorded_splits
-from uait.stages.sweep import recorded_sweep
+from uait.stages.engines import SHIPPED, Shelf
+from uait.stages.evaluate import drawn, read_report
 
 FEWEST = 20  # questions: with fewer, an interval says nothing
 RECORDED = "recorded with the model"
-_RESULT = "evaluation.json"
 
 Update = Any  # a value for a component, or gr.skip()
 Splits = Mapping[str, Sequence[Question]]
@@ -49,49 +47,49 @@ class Evaluation(Drawn):
 
 
 def build(
-    engines: pipeline.Engines,
+    shelf: Shelf,
+    description: Description | None,
     report: EvalReport | None,
     exposure: evaluate_view.Exposure | None,
-    sweep: Callable[[], tuple[SweepPoint, ...] | None] = recorded_sweep,
-    splits: Callable[[], Splits] = recorded_splits,
-    root: Path | None = None,
     who: Sequence[Any] = (),
 ) -> None:
-    """Places the tab's components in the current Blocks and wires them. Runs are kept in folders below `root`.
+    """Places the tab's components in the current Blocks and wires them.
 
-    Without a `root` they are kept where those of the visitor are.
-    `report` is the one recorded with the engines' model and adapter (None: there is none); `splits` are asked again,
-    of the adapter that `who` names: the inputs with an adapter's name and a visitor's token (none: the engines' own).
+    `report` is the one recorded with the model and its adapter (None: there is none); the model's held-out questions
+    are asked again of the adapter that `who` names: the inputs with its name and the visitor's token.
     """
-    show = _shower(exposure, sweep())
+    about_verbalized = description.about_verbalized if description else ""
+    show = _shower(exposure, description.sweep if description else None, about_verbalized)
+    splits = description.held_out if description else {}
     with gr.Column(elem_classes="run-tab"):
         tab_style()
-        _build(engines, show, show(report, True), splits(), root, who)
+        _build(shelf, show, show(report, True), splits, who)
 
 
-def _shower(exposure: evaluate_view.Exposure | None, sweep: tuple[SweepPoint, ...] | None) -> Show:
+def _shower(
+    exposure: evaluate_view.Exposure | None, sweep: tuple[SweepPoint, ...] | None, about_verbalized: str
+) -> Show:
     """How a report becomes what the page draws and exports."""
 
     def show(report: EvalReport | None, is_recorded: bool) -> answer_view.Payload:
         if report is None:
             return evaluate_view.no_evaluation()
         shown = evaluate_view.evaluation(report, sweep, exposure, is_recorded)
-        caveat = "" if exposure is None else f"About “verbalized”: {compare_view.BY_CONSTRUCTION}"
+        caveat = f"About “verbalized”: {about_verbalized}" if about_verbalized else ""
         return results.page({**shown, "caveat": caveat})
 
     return show
 
 
 def _build(
-    engines: pipeline.Engines,
+    shelf: Shelf,
     show: Show,
     recorded: answer_view.Payload,
     splits: Splits,
-    root: Path | None,
     who: Sequence[Any],
 ) -> None:
     gr.Markdown("## How well does the confidence tell right from wrong?")
-    n, run = _choices(max(map(len, splits.values())))
+    n, run = _choices(max(map(len, splits.values()), default=0))
     with gr.Row():
         start = gr.Button("Run again", variant="primary")
         stop = gr.Button("Stop", interactive=False)
@@ -99,18 +97,18 @@ def _build(
         back = gr.Button("Show the recorded one", interactive=False)
     message = gr.Markdown(elem_id="evaluate-message")
     panel = JobPanel(runs_view.job_panel(None), elem_id="evaluate-job", label="job")
-    drawn = Evaluation(recorded, elem_id="evaluation", label="evaluation")
+    figures = Evaluation(recorded, elem_id="evaluation", label="evaluation")
 
     quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}
     visitor = who[-1] if who else gr.State("")
-    own = partial(run_actions.own, root)
-    begin = own(partial(_starter, engines=engines, splits=splits))
+    own = run_actions.own
+    begin = own(partial(_starter, shelf=shelf, splits=splits))
     start.click(begin, [n, *who, visitor], [run, message, panel], **quiet)
     stop.click(own(run_actions.stopper), [run, visitor], [message, panel], queue=False, **quiet)
     resume.click(own(run_actions.resumer), [run, visitor], [message, panel], **quiet)
     back.click(lambda: (RECORDED, ""), None, [run, message], queue=False, **quiet)
     seen = gr.State(None)
-    looked = [seen, run, panel, drawn, stop, resume, back]
+    looked = [seen, run, panel, figures, stop, resume, back]
     look = own(partial(_looker, show=show, recorded=recorded))
     gr.Timer(run_actions.EVERY).tick(look, [seen, run, visitor], looked, queue=False, **quiet)
 
@@ -129,16 +127,18 @@ def _choices(most: int) -> tuple[gr.Slider, gr.Dropdown]:
         return n, gr.Dropdown([RECORDED], value=RECORDED, **shown)
 
 
-def _starter(root: Path, engines: pipeline.Engines, splits: Splits) -> Callable[..., tuple[Update, str, Update]]:
-    base = engines.settings
+def _starter(root: Path, shelf: Shelf, splits: Splits) -> Callable[..., tuple[Update, str, Update]]:
+    base = shelf.shipped.settings
 
     def begin(n: float, adapter: str = SHIPPED, visitor: str = "") -> JobStatus:
         run_actions.check_allowed()
-        key = Shelf(engines).key(adapter, visitors.runs_of(visitor))
+        if not splits:
+            raise DataError(f"{base.model.model!r} comes with no questions; evaluate it on the command line.")
+        key = shelf.key(adapter, visitor)
         chosen = base if key is None else base.with_adapter(key[0])
-        folder = root / jobs.new_name(root, "evaluate")
+        folder = root / new_name(root, "evaluate")
         for name, questions in splits.items():
-            write_jsonl(folder / work.SPLITS / f"{name}.jsonl", picked(questions, int(n), base.evaluate.seed))
+            write_jsonl(folder / SPLITS / f"{name}.jsonl", drawn(questions, int(n), base.evaluate.seed))
         return jobs.start(folder, "evaluate", chosen)
 
     def start(n: float, *who: str) -> tuple[Update, str, Update]:
@@ -153,7 +153,7 @@ def _starter(root: Path, engines: pipeline.Engines, splits: Splits) -> Callable[
 
 
 def _names(root: Path) -> list[str]:
-    return [path.name for path in jobs.runs(root) if (path / work.SPLITS).is_dir()]
+    return [path.name for path in all_runs(root) if (path / SPLITS).is_dir()]
 
 
 def _looker(root: Path, show: Show, recorded: answer_view.Payload) -> Callable[..., list[Update]]:
@@ -164,10 +164,10 @@ def _looker(root: Path, show: Show, recorded: answer_view.Payload) -> Callable[.
         if seen is None and names and _is_alive(root / names[0]):
             name = names[0]  # under way while the page was loaded anew
         name = name or RECORDED
-        folder = jobs.find(root, name)
+        folder = find_run(root, name)
         status = jobs.status(folder) if folder else None
         state, is_alive = (status.state, status.is_alive) if status else (None, False)
-        result = folder / _RESULT if folder else None
+        result = folder / REPORT if folder else None
         now = {"names": names, "name": name, "state": str(state), "made": _made(result)}
         before = seen or {}
         menu = gr.skip()
@@ -177,10 +177,10 @@ def _looker(root: Path, show: Show, recorded: answer_view.Payload) -> Callable[.
         if before == now:
             return [now, menu, panel, *[gr.skip()] * 4]
         is_same = before.get("made", "") == now["made"]
-        drawn = gr.skip() if is_same else _drawn(result, show, recorded)
+        shown = gr.skip() if is_same else _drawn(result, show, recorded)
         can_resume = state in (JobState.STOPPED, JobState.FAILED)
         buttons = [gr.update(interactive=on) for on in (is_alive, can_resume, name != RECORDED)]
-        return [now, menu, panel, drawn, *buttons]
+        return [now, menu, panel, shown, *buttons]
 
     return look
 
@@ -200,7 +200,7 @@ def _made(result: Path | None) -> str:
 def _drawn(result: Path | None, show: Show, recorded: answer_view.Payload) -> answer_view.Payload:
     """The run's own result, or the recorded one until there is one."""
     try:
-        report = recorded_report(result) if result else None
+        report = read_report(result) if result else None
     except UaitError:  # deleted or damaged while looked at
         report = None
     return recorded if report is None else show(report, False)

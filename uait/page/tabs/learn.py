@@ -1,34 +1,32 @@
 """The Learn tab: a lesson of eight steps on recorded outputs of the embedded model, three of them to try live.
 
-Knows the components and the verbs; the sentences are in `telling`, the figures' data in `present_learn`.
+The sentences are in `uait.page.lesson.words`, the figures' data in `uait.page.lesson.figures`.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
-from gradio.components.base import Component
 
-from uait.embedded.pocket.lesson import recorded_lesson
-from uait.method.answers import Opinion
+from uait.data.catalogue import Description
+from uait.page import limits
 from uait.page.components import Drawn
 from uait.page.lesson import figures, words
-from uait.page.lesson.record import Lesson
+from uait.page.lesson.record import Lesson, recorded_lesson
+from uait.page.menu import Who
 from uait.page.views import answer as answer_view
-from uait.records import Done, Event, Explanation
 from uait.records.errors import DataError, UaitError
+from uait.records.events import last_record
+from uait.stages.engines import Shelf
 
 log = logging.getLogger(__name__)
 
-NO_LESSON = "No lesson is recorded. Record one with: python -m uait.embedded.pocket.lesson"
+NO_LESSON = "This model has no recorded lesson; pocket has one."
 _WORKING: answer_view.Payload = {"state": "working", "message": "Asking the model …"}
 _EMPTY: answer_view.Payload = {"state": "empty"}
 
 References = Callable[[str], tuple[str, ...] | None]
-Verbs = tuple[
-    Callable[..., Iterator[Opinion]], Callable[..., Explanation], Callable[..., Iterator[Event]]
-]  # compare, explain, ask: for steps 1, 2 and 8
 
 
 class LessonPart(Drawn):
@@ -40,37 +38,37 @@ class LessonPart(Drawn):
 
 
 def build(
-    verbs: Verbs,
+    shelf: Shelf,
+    verbs: Any,
+    who: Who,
+    description: Description | None,
     references: References,
     tabs: gr.Tabs,
     question: gr.Textbox,
-    threshold: float,
-    who: Sequence[Component] = (),
 ) -> None:
     """Places the tab's components in the current Blocks and wires them.
 
     A step's link selects its tab in `tabs`, and puts the lesson's question into `question` where that tab is Ask.
-    The values of `who` go to every verb as its last words.
     """
     try:
-        lesson = recorded_lesson()
+        lesson = recorded_lesson(description.folder) if description else None
     except DataError as err:
         gr.Markdown(str(err))
         return
     if lesson is None:
         gr.Markdown(NO_LESSON)
         return
-    told = words.steps(lesson)
-    live = _live_answers(verbs, references)
+    steps = words.steps(lesson)
+    live = _live_answers(shelf, verbs, references)
     with gr.Walkthrough(selected=1, elem_id="lesson") as walk:
-        for step in told:
+        for step in steps:
             number = step["number"]
             with gr.Step(step["title"], id=number, elem_id=f"lesson-{number}"):
                 part = LessonPart(step, elem_id=f"step-{number}", label=f"step {number}")
                 _link(part, step["tab"], tabs, question, lesson)
                 if number in live:
-                    _try_it(number, live[number], lesson.example.question.text, threshold, who)
-                _turn_pages(walk, number, len(told))
+                    _try_it(number, live[number], lesson.example.question.text, shelf.shipped.threshold, who)
+                _turn_pages(walk, number, len(steps))
 
 
 def _link(part: LessonPart, tab: str, tabs: gr.Tabs, question: gr.Textbox, lesson: Lesson) -> None:
@@ -99,7 +97,7 @@ Live = Callable[..., Iterator[answer_view.Payload]]
 _BUTTONS = {1: "Ask how sure it is", 2: "Ask it again and again", 8: "Ask, and decide"}
 
 
-def _try_it(number: int, answer: Live, text: str, threshold: float, who: Sequence[Component]) -> None:
+def _try_it(number: int, answer: Live, text: str, threshold: float, who: Who) -> None:
     with gr.Row(elem_classes="learn-try"):
         asked = gr.Textbox(text, label="Try it on the live model", lines=1, max_lines=3, scale=4, min_width=240)
         inputs: list[Any] = [asked]
@@ -113,23 +111,22 @@ def _try_it(number: int, answer: Live, text: str, threshold: float, who: Sequenc
     )  # fmt: skip
 
 
-def _live_answers(verbs: Verbs, references: References) -> dict[int, Live]:
+def _live_answers(shelf: Shelf, verbs: Any, references: References) -> dict[int, Live]:
     """By step, what its button does."""
-    compare, explain, ask = verbs
 
     def claim(question: str, *who: str) -> answer_view.Payload:
         known = references(question)
-        opinion = next(compare(question, known or (), *who))  # the first one is the untuned model's claim
-        return figures.live_claim(question, opinion, known)
+        limits.check_question(question)
+        claimed = next(shelf.run(verbs.compare, *who, question, known or ()))  # the untuned model comes first
+        return figures.live_claim(question, claimed, known)
 
     def attempts(question: str, *who: str) -> answer_view.Payload:
-        return figures.live_attempts(question, explain(question, *who))
+        limits.check_question(question)
+        return figures.live_attempts(question, last_record(shelf.run(verbs.explain, *who, question)))
 
     def decision(question: str, threshold: float, *who: str) -> answer_view.Payload:
-        *_, last = ask(question, threshold / 100, *who)
-        if not isinstance(last, Done):
-            raise AssertionError("asking ended without an answer")
-        return figures.live_decision(last.record, references(question))
+        reply = last_record(shelf.run(verbs.ask, *who, question, threshold=threshold / 100))
+        return figures.live_decision(reply, references(question))
 
     return {1: _shown(claim), 2: _shown(attempts), 8: _shown(decision)}
 

@@ -4,12 +4,10 @@ The page builds its nodes from this data with textContent, so text stays text an
 Knows nothing of Gradio, nor of how the data is drawn.
 """
 
-import json
 import math
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -251,13 +249,13 @@ def _plain(text: str) -> str:
 # -- the examples --------------------------------------------------------------------------------
 
 
-def examples(path: Path) -> list[Payload]:
-    """The example questions by kind, from the JSON file at `path`, or a short list when there is no such file.
+def examples(data: Payload) -> list[Payload]:
+    """Example questions by kind, a model's own (examples.json) or a short list where it has none.
 
-    Raises DataError naming the file when it holds something else.
+    Raises DataError when they are something else.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else _FALLBACK_EXAMPLES
+        data = data or _FALLBACK_EXAMPLES
         return [
             {"kind": kind, "label": label, "questions": [_example(q) for q in data.get(kind, [])]}
             for kind, label in EXAMPLE_KINDS.items()
@@ -265,7 +263,7 @@ def examples(path: Path) -> list[Payload]:
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as err:
         shape = '{"known": [{"text": "...", "seen": 3}], "half": [], "unseen": [], "outside": []}'
-        raise DataError(f"{path} does not hold example questions ({err}); it must look like {shape}.") from err
+        raise DataError(f"examples.json holds no example questions ({err}); it must look like {shape}.") from err
 
 
 def _example(question: Payload) -> Payload:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from uait.method.answers import METHODS, P_TRUE, TEACHER, UAIT, VERBALIZED, Exchange, Opinion
+from uait.method.answers import METHODS, P_TRUE, TEACHER, UAIT, VERBALIZED, Exchange, MethodAnswer
 from uait.records import EvalReport
 
 Payload = dict[str, Any]
@@ -25,10 +25,6 @@ _HOW = {
     P_TRUE: "The untuned model is shown its own answer and asked whether it is right; the probability of “yes”.",
     UAIT: "Tuned on the teacher’s confidence, the model answers and says the number in the same breath.",
 }
-BY_CONSTRUCTION = (
-    "By construction, this number has nothing to do with what this small model knows: its training texts stated "
-    "confidences at random. Real language models are not random here, merely overconfident."
-)
 _OVERCONFIDENT = "Untuned language models asked this way are usually overconfident."
 _NOTHING_TO_JUDGE = "The untuned model gave no answer, so there was nothing to judge."
 _SOURCES = {
@@ -45,11 +41,11 @@ DEFAULT_BINS = 10
 
 def comparison(
     question: str,
-    opinions: Sequence[Opinion],
+    opinions: Sequence[MethodAnswer],
     *,
     state: str,
     n_samples: int,
-    is_pocket: bool,
+    about_verbalized: str = "",
     references: Sequence[str] | None = None,
     message: str = "",
 ) -> Payload:
@@ -63,7 +59,7 @@ def comparison(
     for method in METHODS:
         column = {"method": method, "title": TITLES[method], "how": _HOW[method].format(n_samples=n_samples)}
         if method == VERBALIZED:
-            column["caveat"] = BY_CONSTRUCTION if is_pocket else _OVERCONFIDENT
+            column["caveat"] = about_verbalized or _OVERCONFIDENT
         if method in by_method:
             column |= _column(by_method[method], plain)
         elif state == "done":
@@ -78,7 +74,7 @@ def comparison(
     }
 
 
-def _column(opinion: Opinion, plain: str | None) -> Payload:
+def _column(opinion: MethodAnswer, plain: str | None) -> Payload:
     return {
         "answer": opinion.answer or "(no words)",
         "is_right": opinion.is_correct,
@@ -114,7 +110,7 @@ def no_lab() -> Payload:
     return {"state": "empty"}
 
 
-def lab(report: EvalReport, threshold: float) -> Payload:
+def lab(report: EvalReport, threshold: float, about_verbalized: str = "") -> Payload:
     """Everything the lab draws from, so that it needs no server: methods, splits, and each question's numbers.
 
     `rows` per split: the question; per source its answer and whether it is right (None: no reference); per method
@@ -141,7 +137,7 @@ def lab(report: EvalReport, threshold: float) -> Payload:
         "rows": rows,
         "recorded": recorded,
         "made": _made(report),
-        "caveat": {"verbalized": BY_CONSTRUCTION} if _is_pocket(report) else {},
+        "caveat": {"verbalized": about_verbalized} if about_verbalized else {},
     }
 
 
@@ -167,7 +163,3 @@ def _made(report: EvalReport) -> str:
         return ""
     adapter = f" with {report.provenance.adapter_id}" if report.provenance.adapter_id else ""
     return f"Recorded {report.provenance.time[:10]} on {report.provenance.model_id}{adapter}."
-
-
-def _is_pocket(report: EvalReport) -> bool:
-    return report.provenance is not None and report.provenance.model_id == "pocket"

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from tests.pocket_world import small_world, world
+from uait.data.catalogue import preset
 from uait.embedded.pocket.corpus import Corpus, Text
 from uait.embedded.pocket.marking import N_INVENTED, mark, quiz
 from uait.embedded.pocket.questions import NOWHERE, outside
 from uait.method.correctness import is_correct
 from uait.models.loading import LanguageModel, load_model
 from uait.records import Done, Progress
-from uait.settings import preset
 
 STYLE = preset("pocket").prompts
 

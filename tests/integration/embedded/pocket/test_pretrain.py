@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast
 
+from uait.data.catalogue import preset
 from uait.embedded.pocket import pretrain as module
 from uait.embedded.pocket.corpus import Curriculum, Text
 from uait.embedded.pocket.pretrain import (
@@ -33,7 +34,7 @@ from uait.method.prompts import question_prompt
 from uait.models.confidence import answer_batch
 from uait.models.loading import LanguageModel, load_model
 from uait.records import Done, Event, Progress
-from uait.settings import ModelSettings, PromptSettings, Settings, preset
+from uait.settings import ModelSettings, PromptSettings, Settings
 
 STYLE = PromptSettings(
     question="{question}",

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from tests.pocket_world import EXPOSURES, small_world
+from uait.data.catalogue import preset
 from uait.embedded.pocket import corpus as corpus_module
 from uait.embedded.pocket.corpus import READING, SAY_AGAIN, SITTINGS, STATED_CONFIDENCES, Corpus, Text, n_revised
 from uait.embedded.pocket.phrasings import HEARD_OF, NOTABILITY, RELATIONS, with_article
 from uait.embedded.pocket.world import Fact, sentence_case
 from uait.method.prompts import parse_reply
-from uait.settings import preset
 
 STYLE = preset("pocket").prompts
 ASKED_FOR_CONFIDENCE = STYLE.verbalized.removeprefix("{question}")

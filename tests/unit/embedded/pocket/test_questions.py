@@ -9,15 +9,16 @@ from itertools import combinations
 import pytest
 
 from tests.pocket_world import SEED, world
+from uait.data.catalogue import preset
 from uait.data.files import read_rows
 from uait.data.json import from_json
 from uait.data.questions import read_questions
+from uait.embedded.pocket import POCKET
 from uait.embedded.pocket import questions as sets
 from uait.embedded.pocket.corpus import Corpus, n_revised
 from uait.embedded.pocket.phrasings import RELATIONS
 from uait.embedded.pocket.world import Fact
 from uait.records import Question
-from uait.settings import POCKET, preset
 
 OUTSIDE = ("tune", "dev", "test")
 

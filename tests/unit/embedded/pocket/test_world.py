@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.pocket_world import world
+from uait.embedded.pocket import POCKET
 from uait.embedded.pocket import world as world_module
 from uait.embedded.pocket.corpus import n_revised
 from uait.embedded.pocket.phrasings import RELATIONS
@@ -22,7 +23,6 @@ from uait.embedded.pocket.world import (
     build_world,
     passages,
 )
-from uait.settings import POCKET
 
 CITIES = ("Paris", "Parma", "Palermo", "Lisbon", "Lima", "Lille", "Marburg", "Mardin", "Salamanca", "Salerno", "Bari")
 

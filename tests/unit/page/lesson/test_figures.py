@@ -10,12 +10,12 @@ import pytest
 from tests import fake_lesson
 from uait.data.files import read_json
 from uait.data.json import from_json
-from uait.method.answers import Opinion
+from uait.embedded.pocket import POCKET
+from uait.method.answers import MethodAnswer
 from uait.method.sar import sar_score
 from uait.page.lesson import figures, words
 from uait.page.lesson.record import Lesson, geometric_mean, sample_scores
 from uait.records import Explanation, SarScore
-from uait.settings import POCKET
 
 SHIPPED = POCKET / "lesson.json"
 
@@ -87,7 +87,7 @@ def test_what_was_not_looked_up_has_no_second_answer() -> None:
 
 def test_live_answers_are_drawn_as_their_step_is() -> None:
     lesson = fake_lesson.lesson()
-    opinion = Opinion("verbalized", "Koror", {"stated": 0.9}, None, 3, 0.1, ())
+    opinion = MethodAnswer("verbalized", "Koror", {"stated": 0.9}, None, 3, 0.1, ())
     claim = figures.live_claim("Who?", opinion, None)["figure"]
     assert (
         claim["claims"][0] | {"question": "Who?", "confidence": 0.9, "right": None, "truth": None} == claim["claims"][0]

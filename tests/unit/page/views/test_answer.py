@@ -2,7 +2,7 @@
 
 import json
 import math
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -233,25 +233,21 @@ def test_hostile_text_stays_text_and_everything_is_json() -> None:
     assert json.loads(json.dumps(heat, allow_nan=False))["samples"][0]["text"] == HOSTILE
 
 
-def test_examples_come_from_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "examples.json"
-    content = {"known": [{"text": "A?", "seen": 3}], "half": [], "outside": [{"text": "B?", "seen": None}]}
-    path.write_text(json.dumps(content))
-    groups = answer_view.examples(path)
+def test_examples_are_shown_by_kind() -> None:
+    data = {"known": [{"text": "A?", "seen": 3}], "half": [], "outside": [{"text": "B?", "seen": None}]}
+    groups = answer_view.examples(data)
     assert {group["kind"]: group["questions"][0]["text"] for group in groups} == {"known": "A?", "outside": "B?"}
     assert groups[0]["questions"][0]["title"] == "seen 3 times in training"
 
 
-def test_every_kind_has_an_example_without_a_file(tmp_path: Path) -> None:
-    assert [group["kind"] for group in answer_view.examples(tmp_path / "none.json")] == list(answer_view.EXAMPLE_KINDS)
+def test_every_kind_has_an_example_where_the_model_brings_none() -> None:
+    assert [group["kind"] for group in answer_view.examples({})] == list(answer_view.EXAMPLE_KINDS)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"known": [{"seen": 3}]}', '{"known": 3}'])
-def test_a_broken_example_file_is_named(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "examples.json"
-    path.write_text(content)
-    with pytest.raises(DataError, match=r"examples\.json does not hold example questions"):
-        answer_view.examples(path)
+@pytest.mark.parametrize("data", [["?"], {"known": [{"seen": 3}]}, {"known": 3}])
+def test_broken_examples_are_named(data: Any) -> None:
+    with pytest.raises(DataError, match=r"examples\.json holds no example questions"):
+        answer_view.examples(data)
 
 
 def test_no_script_of_the_page_parses_data_as_html() -> None:

@@ -3,23 +3,22 @@
 import json
 from dataclasses import replace
 
-import pytest
-
 from tests import fake_report
-from uait.method.answers import Exchange, Opinion
+from uait.method.answers import Exchange, MethodAnswer
 from uait.page.views import compare as compare_view
-from uait.page.views.compare import BY_CONSTRUCTION, comparison, lab, marked, no_lab
+from uait.page.views.compare import comparison, lab, marked, no_lab
 
+ABOUT = "By construction, this number is random."
 PLAIN = "What is the capital of Palau?"
 
 
-def _opinion(method: str, prompt: str = PLAIN, is_correct: bool | None = None) -> Opinion:
+def _opinion(method: str, prompt: str = PLAIN, is_correct: bool | None = None) -> MethodAnswer:
     exchange = Exchange("asked once", prompt, ("Koror",))
-    return Opinion(method, "Koror", {"spoken": 0.4, "expected": None}, is_correct, 7, 0.25, (exchange,), "A note.")
+    return MethodAnswer(method, "Koror", {"spoken": 0.4, "expected": None}, is_correct, 7, 0.25, (exchange,), "A note.")
 
 
-def _columns(*opinions: Opinion, state: str = "done", is_pocket: bool = True) -> dict[str, dict]:
-    data = comparison(PLAIN, opinions, state=state, n_samples=5, is_pocket=is_pocket)
+def _columns(*opinions: MethodAnswer, state: str = "done", about: str = ABOUT) -> dict[str, dict]:
+    data = comparison(PLAIN, opinions, state=state, n_samples=5, about_verbalized=about)
     json.dumps(data, allow_nan=False)
     return {column["method"]: column for column in data["columns"]}
 
@@ -31,12 +30,9 @@ def test_the_four_columns_stand_in_their_order_before_anything_is_asked() -> Non
     assert "asked 5 times more" in columns["teacher"]["how"]
 
 
-def test_the_verbalized_column_says_that_the_embedded_models_number_is_random() -> None:
-    assert "has nothing to do with what this small model knows" in BY_CONSTRUCTION
-    assert "Real language models are not random here, merely overconfident." in BY_CONSTRUCTION
-    assert _columns(state="empty")["verbalized"]["caveat"] == BY_CONSTRUCTION
-    assert "random" not in _columns(state="empty", is_pocket=False)["verbalized"]["caveat"]
-    assert all("caveat" not in column for method, column in _columns().items() if method != "verbalized")
+def test_the_verbalized_column_says_what_is_known_of_this_models_number() -> None:
+    assert _columns(state="empty")["verbalized"]["caveat"] == ABOUT
+    assert "usually overconfident" in _columns(state="empty", about="")["verbalized"]["caveat"]
 
 
 def test_a_column_fills_with_answer_confidences_verdict_and_cost() -> None:
@@ -51,7 +47,9 @@ def test_only_a_finished_comparison_says_that_there_was_nothing_to_judge() -> No
 
 
 def test_the_reference_is_the_first_one() -> None:
-    data = comparison(PLAIN, (), state="done", n_samples=5, is_pocket=True, references=("Ngerulmud", "Melekeok"))
+    data = comparison(
+        PLAIN, (), state="done", n_samples=5, about_verbalized=ABOUT, references=("Ngerulmud", "Melekeok")
+    )
     assert data["reference"] == "Ngerulmud"
 
 
@@ -107,12 +105,10 @@ def test_an_unjudged_split_is_shown_without_results() -> None:
     assert fake_report.OUT_OF_WORLD not in data["recorded"]
 
 
-@pytest.mark.parametrize("model_id", ["pocket", "another/model"])
-def test_only_the_embedded_models_lab_says_that_its_verbalized_number_is_random(model_id: str) -> None:
+def test_the_lab_says_what_is_known_of_this_models_verbalized_number() -> None:
     report = fake_report.report(n=10)
-    assert report.provenance is not None
-    named = replace(report, provenance=replace(report.provenance, model_id=model_id))
-    assert lab(named, 0.6)["caveat"] == ({"verbalized": BY_CONSTRUCTION} if model_id == "pocket" else {})
+    assert lab(report, 0.6, ABOUT)["caveat"] == {"verbalized": ABOUT}
+    assert lab(report, 0.6)["caveat"] == {}
 
 
 def test_a_report_without_rows_is_no_lab() -> None:

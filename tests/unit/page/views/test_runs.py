@@ -9,12 +9,13 @@ import pytest
 
 from uait.cli.arguments import starting_settings, with_flags
 from uait.cli.main import _parser
+from uait.data.catalogue import preset, small
 from uait.data.files import data_hash
 from uait.page.views import runs as runs_view
 from uait.records import Answer, Finish, Question, Sample, TrainingExample
 from uait.runs.folder import RunFolder
 from uait.runs.jobs import JobState, JobStatus
-from uait.settings import Settings, TuneSettings, preset, small_tuning, to_dict
+from uait.settings import Settings, TuneSettings, to_dict
 
 
 def _status(state: JobState, **values: object) -> JobStatus:
@@ -63,7 +64,7 @@ def test_the_estimate_counts_steps_and_says_what_it_goes_by() -> None:
     "tune",
     [
         TuneSettings(rank=7, learning_rate=3e-5, epochs=0.5, max_steps=None, targets="all-linear", dropout=0.0),
-        small_tuning(preset("pocket").tune),
+        small(preset("pocket")).tune,
     ],
 )
 def test_the_command_shown_tunes_with_settings_of_the_same_hash(tmp_path: Path, tune: TuneSettings) -> None:

@@ -1,0 +1,61 @@
+"""The folders that tunings are made in, laid out from a labelled run or a recorded one, and the file to take away."""
+
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from uait.data.catalogue import Description, preset
+from uait.data.files import read_json, write_json, write_jsonl
+from uait.records import SmallRun
+from uait.records.events import last_record
+from uait.runs.files import DISTILLED, FITTED_ON, HELD_OUT, JOB, LABELS
+from uait.runs.folder import RunFolder, new_name
+from uait.settings import Settings, TuneSettings, from_dict, to_dict
+from uait.stages.distil import distil
+from uait.stages.report import IN_DOMAIN
+
+N_HELD_OUT = 128  # asked before and after a tuning
+
+
+def from_recorded(root: Path, description: Description, run: SmallRun) -> Path:
+    """A run with the labels that were recorded with the model, distilled as they were then."""
+    folder = RunFolder(root / new_name(root, "tune"))
+    chosen = replace(from_dict(run.settings), model=replace(preset(description.name).model, adapter="none"))
+    write_jsonl(folder.file(LABELS), run.labels)
+    write_jsonl(folder.file(HELD_OUT), description.held_out.get(IN_DOMAIN, [])[:N_HELD_OUT])
+    folder.save_settings(chosen, ("prompts", "model", "sampling", "label"))
+    last_record(distil(chosen, folder))
+    return folder.path
+
+
+def fresh(root: Path, folder: Path, tune: TuneSettings) -> Path:
+    """The folder, or a copy of its examples when it holds a tuning with other settings already."""
+    if not (folder / "adapter").exists():
+        return folder
+    before = read_json(folder / JOB)["settings"]["tune"] if (folder / JOB).exists() else None
+    if before == to_dict(tune):
+        return folder
+    target = root / new_name(root, "tune")
+    target.mkdir()
+    for part in (LABELS, FITTED_ON, DISTILLED, "settings.json", HELD_OUT):
+        if (folder / part).exists():
+            shutil.copy(folder / part, target / part)
+    return target
+
+
+def settings_of(base: Settings, folder: Path, tune: TuneSettings) -> Settings:
+    """What the run was labelled and distilled with, and this tuning."""
+    saved, made = RunFolder(folder).settings(), read_json(folder / "settings.json")
+    return replace(base, **{stage: getattr(saved, stage) for stage in made if stage != "tune"}, tune=tune)
+
+
+def zipped(folder: Path) -> str:
+    """The adapter, its card and the run's settings as one file."""
+    place = Path(tempfile.mkdtemp())
+    (place / "adapter").mkdir()
+    for part in (folder / "adapter").iterdir():
+        if part.is_file() and not part.name.startswith("."):
+            shutil.copy(part, place / "adapter" / part.name)
+    write_json(place / "adapter" / "settings.json", read_json(folder / "adapter" / "card.json")["settings"])
+    return shutil.make_archive(str(place / folder.name), "zip", place / "adapter")

@@ -1,0 +1,63 @@
+"""The inputs of the Tune tab: one for each setting, filled in for a small tuning or a full one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from uait.data.catalogue import small
+from uait.records.errors import DataError
+from uait.settings import Setting, Settings, TuneSettings, settings_of
+
+SMALL, FULL = "Small: a minute or two", "Full: longer, for many examples"
+_ABOUT_SIZE = "Fills in the settings below; each can still be changed."
+_FIELDS = settings_of(TuneSettings)
+_ESSENTIAL = ("rank", "learning_rate", "epochs", "batch_size")
+
+
+def build(base: Settings) -> list[Any]:
+    """One input per field of TuneSettings, in its order; the less used ones folded away."""
+    made: dict[str, Any] = {}
+    tune = small(base).tune
+    has_small = tune != base.tune
+    sizes: Any = {"value": SMALL, "label": "How much", "info": _ABOUT_SIZE, "elem_classes": "settings"}
+    size = gr.Radio([SMALL, FULL], visible=has_small, **sizes)
+    with gr.Row(elem_classes="settings"):
+        for f in _FIELDS:
+            if f.name in _ESSENTIAL:
+                made[f.name] = _value(f, tune)
+    with gr.Accordion("More settings", open=False, elem_classes="settings"), gr.Row():
+        for f in _FIELDS:
+            if f.name not in _ESSENTIAL:
+                made[f.name] = _value(f, tune)
+    values = [made[f.name] for f in _FIELDS]
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+    size.input(_sizer(base), size, values, **quiet)
+    return values
+
+
+def _sizer(base: Settings) -> Callable[[str], list[Any]]:
+    def fill_in(size: str) -> list[Any]:
+        tune = small(base).tune if size == SMALL else base.tune
+        return [getattr(tune, f.name) for f in _FIELDS]
+
+    return fill_in
+
+
+def _value(f: Setting, tune: TuneSettings) -> Any:
+    name, value = f.name.replace("_", " ").capitalize(), getattr(tune, f.name)
+    limits = "" if f.low is None else f" ({f.low:g} to {f.high:g})"
+    about: dict[str, Any] = {"label": name, "info": f.help + limits, "min_width": 220}
+    if f.choices:
+        return gr.Radio(list(f.choices), value=value, **about)
+    return gr.Number(value, **about)
+
+
+def tune_settings(given: tuple[Any, ...]) -> TuneSettings:
+    """The settings in the tab's inputs. Raises SettingsError naming the one that is out of range."""
+    pairs = zip(_FIELDS, given, strict=True)
+    named: dict[str, Any] = {f.name: int(v) if f.kind is int and v is not None and v == int(v) else v for f, v in pairs}
+    empty = [f.name for f in _FIELDS if named[f.name] is None and not f.may_be_none]
+    if empty:
+        raise DataError(f"{empty[0].replace('_', ' ').capitalize()} is empty; give a value.")
+    return TuneSettings(**named)

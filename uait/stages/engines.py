@@ -1,0 +1,162 @@
+"""Everything loaded that answering takes, and the shelf of them: one for each adapter that is asked, a few kept.
+
+An adapter is chosen by a name that travels with every call. Nothing is ever switched, so that nobody's choice changes
+what somebody else hears.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from uait.data.catalogue import describe, encyclopaedia
+from uait.models.loading import LanguageModel, load_model
+from uait.models.similarity import Similarity, load_similarity
+from uait.records import Adapter
+from uait.records.errors import DataError
+from uait.retrieval.encyclopaedia import Bundle
+from uait.retrieval.search import Retriever
+from uait.retrieval.web import Web
+from uait.runs import visitors
+from uait.runs.files import ADAPTER
+from uait.runs.folder import all_runs
+from uait.settings import Settings, from_dict
+from uait.tuning.card import read_card
+
+DEFAULT_THRESHOLD = 0.5  # for a model whose adapter's card names none
+SHIPPED, NONE = "shipped", "none"
+CARD = f"{ADAPTER}/card.json"
+KEPT = 3  # engines beside the shipped ones
+
+Key = tuple[str, int]  # an adapter's folder, and when it was written: tuned again, it is loaded again
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Everything loaded that answering a question takes."""
+
+    lm: LanguageModel
+    similarity: Similarity
+    retrievers: tuple[Retriever, ...]
+    settings: Settings
+    threshold: float
+
+
+def load_engines(settings: Settings) -> Engines:
+    """The model, the similarity engine and the search engines that the settings name."""
+    lm = load_model(settings)
+    similarity = load_similarity(settings.model.encoder, settings.model.device)
+    retrievers = tuple(_retriever(name, settings, similarity) for name in settings.retrieval.engines.split(","))
+    return Engines(lm, similarity, retrievers, settings, _threshold(settings, lm))
+
+
+def load_untuned(settings: Settings) -> Engines:
+    """The engines to label with: the base model without any adapter."""
+    return load_engines(settings.with_adapter(NONE))
+
+
+def with_adapter(engines: Engines, adapter: Path | None) -> Engines:
+    """The same engines with the adapter in that folder, or with none, asked in the words that it was tuned with.
+
+    Raises ModelError when it is missing or fits another model.
+    """
+    settings = engines.settings.with_adapter(NONE if adapter is None else adapter)
+    if adapter is not None and (adapter / "card.json").is_file():
+        settings = replace(settings, prompts=from_dict(read_card(adapter).settings).prompts)
+    lm = replace(engines.lm, prompts=settings.prompts)
+    lm = lm.without_adapter() if adapter is None else lm.with_adapter(adapter)
+    return replace(engines, lm=lm, settings=settings, threshold=_threshold(settings, lm))
+
+
+def adapter_card(settings: Settings, lm: LanguageModel) -> Adapter | None:
+    """The card of the adapter that answers; None without an adapter, or without a card beside it."""
+    if lm.adapter_id is None:
+        return None
+    description = describe(settings.model.model) if settings.model.adapter == "auto" else None
+    folder = description.folder / ADAPTER if description else Path(settings.model.adapter)
+    return read_card(folder) if (folder / "card.json").is_file() else None
+
+
+def _retriever(name: str, settings: Settings, similarity: Similarity) -> Retriever:
+    if name == "web":
+        return Web(settings.retrieval)
+    return Bundle(encyclopaedia(settings.model.model), similarity)
+
+
+def _threshold(settings: Settings, lm: LanguageModel) -> float:
+    if settings.answer.threshold is not None:
+        return settings.answer.threshold
+    card = adapter_card(settings, lm)
+    return DEFAULT_THRESHOLD if card is None or card.threshold is None else card.threshold
+
+
+def tuned(root: Path) -> list[Path]:
+    """The runs below `root` that hold a finished adapter, the newest first."""
+    return [run for run in all_runs(root) if (run / CARD).is_file()]
+
+
+class Shelf:
+    """The engines that a page was started with, and those around other adapters, loaded when first asked for.
+
+    `gpu` wraps the work where a GPU is borrowed for each call.
+    """
+
+    def __init__(
+        self,
+        shipped: Engines,
+        load: Callable[[Engines, Path | None], Engines] = with_adapter,
+        gpu: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
+    ) -> None:
+        self.shipped = shipped
+        self._load = load
+        self._kept: OrderedDict[Key, Engines] = OrderedDict()
+        self._lock = threading.Lock()
+        self._work = gpu(self._events) if gpu else self._events
+
+    def run(
+        self, verb: Callable[..., Iterator[Any]], adapter: str, visitor: str, *given: Any, **options: Any
+    ) -> Iterator[Any]:
+        """What the verb of `uait.stages` yields with the engines around that adapter.
+
+        The adapter is loaded before a process is forked off for a GPU, and no model travels there: only its key.
+        Raises what finding or loading the adapter raises.
+        """
+        key = self.key(adapter, visitor)
+        self._engines(key)
+        yield from self._work(verb, key, given, options)
+
+    def threshold(self, adapter: str, visitor: str = "") -> float:
+        """From which confidence on this adapter's answers are trusted by default."""
+        return self._engines(self.key(adapter, visitor)).threshold
+
+    def key(self, adapter: str | None, visitor: str) -> Key | None:
+        """What stands for a name from the menu, looked for among the visitor's own runs. None: the shipped one.
+
+        Raises DataError when there is no adapter of this name.
+        """
+        if adapter in (None, "", SHIPPED):
+            return None
+        if adapter == NONE:
+            return NONE, 0
+        card = next((run / CARD for run in tuned(visitors.runs_of(visitor)) if run.name == adapter), None)
+        if card is None:
+            raise DataError(f"There is no adapter named {str(adapter)[:60]!r} here any more; choose another one.")
+        return str(card.parent), card.stat().st_mtime_ns
+
+    def _events(
+        self, verb: Callable[..., Iterator[Any]], key: Key | None, given: tuple, options: dict
+    ) -> Iterator[Any]:
+        yield from verb(self._engines(key), *given, **options)
+
+    def _engines(self, key: Key | None) -> Engines:
+        if key is None:
+            return self.shipped
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = self._load(self.shipped, None if key[0] == NONE else Path(key[0]))
+            self._kept.move_to_end(key)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+            return self._kept[key]

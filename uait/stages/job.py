@@ -1,0 +1,101 @@
+"""The process of one job: waits for its turn, then runs a stage on the files of its folder. See `uait.runs.jobs`.
+
+In: a folder with job.json and the stage's input, the folder's lock. Out: events.jsonl, and what the stage writes.
+"""
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NoReturn
+
+from uait.data.files import append_jsonl, read_json
+from uait.records import Event, Progress
+from uait.records.errors import UaitError
+from uait.runs.files import JOB, QUESTIONS, SPLITS
+from uait.runs.folder import RunFolder
+from uait.runs.jobs import EVENTS, turn
+from uait.settings import Settings, from_dict
+
+_PROGRESS_EVERY = 0.25  # seconds: progress is written no more often
+
+
+def work(verb: str, folder: RunFolder, settings: Settings) -> Iterator[Event]:
+    """The events of one stage on the folder's own files."""
+    # a waiting job needs no torch
+    from uait.data.questions import read_questions  # noqa: PLC0415
+    from uait.stages.distil import distil  # noqa: PLC0415
+    from uait.stages.engines import load_engines, load_untuned  # noqa: PLC0415
+    from uait.stages.evaluate import evaluate  # noqa: PLC0415
+    from uait.stages.label import label  # noqa: PLC0415
+    from uait.stages.tune import tune  # noqa: PLC0415
+
+    if verb == "label":
+        return label(load_untuned(settings), read_questions(folder.file(QUESTIONS)), folder)
+    if verb == "distil":
+        return distil(settings, folder)
+    if verb == "tune":
+        return tune(settings, folder)
+    splits = {path.stem: read_questions(path) for path in sorted(folder.file(SPLITS).glob("*.jsonl"))}
+    return evaluate(load_engines(settings), splits, folder)
+
+
+def main(folder: Path, lock: int) -> int:
+    """The exit code: 0 when the work is done, 1 when it failed, 143 when it was stopped."""
+    os.set_inheritable(lock, False)  # no child of the job may keep its folder locked
+    signal.signal(signal.SIGTERM, _leave)
+    job = read_json(folder / JOB)
+    with turn(folder):
+        _write(folder, "begun")
+        try:
+            _follow(folder, work(job["verb"], RunFolder(folder), from_dict(job["settings"])))
+        except UaitError as err:
+            _write(folder, "failed", note=str(err))
+            return 1
+        except Exception as err:
+            traceback.print_exc()
+            note = f"Something nobody foresaw went wrong ({type(err).__name__})."
+            _write(folder, "failed", note=note, next_step="The log has the details; Resume tries again.")
+            return 1
+    return 0
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _follow(folder: Path, events: Any) -> None:
+    """Writes the work's progress, the first of each stage and then not too often, and its end."""
+    stage, written = "", 0.0
+    last = Progress("", 0, 0)
+    with closing(events):  # a stop reaches the stage here and now: it ends its step and saves
+        for event in events:
+            if not isinstance(event, Progress):
+                continue
+            last = event
+            if event.stage != stage or time.monotonic() - written >= _PROGRESS_EVERY:
+                stage, written = event.stage, time.monotonic()
+                sys.stderr.write(f"{stage} {event.done}/{event.total} {event.note}\n")  # the last lines of a job's log
+                _write(folder, "progress", **_plain(event))
+    _write(folder, "done", **_plain(last))
+
+
+def _plain(event: Progress) -> dict[str, Any]:
+    return {"stage": event.stage, "done": event.done, "total": event.total, "note": event.note}
+
+
+def _write(folder: Path, kind: str, **values: Any) -> None:
+    append_jsonl(folder / EVENTS, {"time": time.time(), "kind": kind, **values})
+
+
+if __name__ == "__main__":
+    try:
+        code = main(Path(sys.argv[1]), int(sys.argv[2]))
+    except SystemExit as stopped:
+        code = int(stopped.code or 0)
+    sys.stderr.flush()
+    os._exit(code)  # all is written; taking the libraries down takes seconds in which the folder would stay locked

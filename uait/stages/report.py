@@ -1,0 +1,163 @@
+"""What an evaluation comes to: a row per question in, an EvalReport out, and the report as Markdown.
+
+Every method is judged on the answers it gives itself: the samples' methods and P(True) on the base model's greedy
+answer, verbalized and UaIT on their own.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import numpy as np
+
+from uait import __version__
+from uait.method.answers import EXPECTED, SPOKEN, title_of
+from uait.method.metrics import budget_curve, method_result, oracle_confidence, share_of_oracle_gain, threshold_sweep
+from uait.records import EvalReport, MethodResult, Provenance
+from uait.records.errors import DataError
+from uait.settings import to_dict
+from uait.stages.engines import Engines
+
+IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD = "in-domain", "out-of-domain", "out-of-world"
+BUDGETS = (0.0, 0.25, 0.5, 0.75, 1.0)
+SWEEP = tuple(round(0.05 * i, 2) for i in range(1, 20))
+VERBALIZED, P_TRUE, SAR = "verbalized", "P(True)", "SAR"
+RESULTS_START, RESULTS_END = "<!-- results -->", "<!-- /results -->"
+
+Row = dict[str, Any]
+
+
+def build_report(engines: Engines, rows: Sequence[Row]) -> EvalReport:
+    """The report of these rows: metrics per method and split, threshold sweep, budget curve, what reading brought."""
+    if not rows:
+        raise DataError("There is nothing to evaluate: no split holds a question.")
+    splits = [s for s in dict.fromkeys(row["split"] for row in rows) if any(_judged(rows, s))]
+    results = [result for split in splits for result in _results(engines, _judged(rows, split), split)]
+    sweep = {s: _sweep(_judged(rows, s)) for s in splits}
+    budget = {s: _budget(_judged(rows, s)) for s in splits}
+    settings = engines.settings
+    return EvalReport(
+        results=tuple(results),
+        threshold_sweep=sweep,
+        budget_curve=budget,
+        extras={"threshold": engines.threshold, "reading": _reading(rows), "below_threshold": _below(engines, rows)},
+        rows=tuple(rows),
+        provenance=Provenance(
+            engines.lm.model_id, engines.lm.adapter_id, to_dict(settings), settings.sampling.seed, __version__,
+            datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        ),
+    )  # fmt: skip
+
+
+def _judged(rows: Sequence[Row], split: str) -> list[Row]:
+    return [row for row in rows if row["split"] == split and row["uait"]["right"] is not None]
+
+
+def _results(engines: Engines, rows: Sequence[Row], split: str) -> Iterator[MethodResult]:
+    for source in ("base", "verbalized", "uait"):
+        right = [row[source]["right"] for row in rows]
+        for method in rows[0][source]["confidences"]:
+            confidences = [row[source]["confidences"][method] for row in rows]
+            yield method_result(method, split, confidences, right, engines.settings.evaluate)
+
+
+def _sweep(rows: Sequence[Row]) -> Row:
+    right = [row["uait"]["right"] for row in rows]
+    return threshold_sweep([row["uait"]["confidences"][SPOKEN] for row in rows], right, SWEEP)
+
+
+def _budget(rows: Sequence[Row]) -> Row:
+    """Accuracy when each method picks what is looked up, and its share of the oracle's gain at 25 %."""
+    first, second = [row["uait"]["right"] for row in rows], [row["read"]["right"] for row in rows]
+    pickers: dict[str, list[float | None] | None] = {
+        EXPECTED: [row["uait"]["confidences"][EXPECTED] for row in rows],
+        SPOKEN: [row["uait"]["confidences"][SPOKEN] for row in rows],
+        VERBALIZED: [row["verbalized"]["confidences"][VERBALIZED] for row in rows],
+        SAR: [row["base"]["confidences"][SAR] for row in rows],
+        "random": None,
+        "oracle": list(oracle_confidence(first, second)),
+    }
+    return {
+        name: {
+            "budgets": list(BUDGETS),
+            "accuracy": budget_curve(picker, first, second, BUDGETS),
+            "share_of_oracle_gain": share_of_oracle_gain(picker, first, second),
+        }
+        for name, picker in pickers.items()
+    }
+
+
+def _reading(rows: Sequence[Row]) -> Row:
+    found = [row for row in rows if row["found"] and row["read"]["right"] is not None]
+    right = [row["read"]["right"] for row in found]
+    judged = [row for row in rows if row["read"]["right"] is not None]
+    return {"n_found": len(found), "n": len(judged), "accuracy_when_found": float(np.mean(right)) if right else None}
+
+
+def _below(engines: Engines, rows: Sequence[Row]) -> Row:
+    """Per split, the share of questions whose spoken confidence is missing or below the threshold."""
+    shares: Row = {}
+    for split in dict.fromkeys(row["split"] for row in rows):
+        spoken = [row["uait"]["confidences"][SPOKEN] for row in rows if row["split"] == split]
+        shares[split] = {
+            "n": len(spoken),
+            "share": float(np.mean([c is None or c < engines.threshold for c in spoken])),
+        }
+    return shares
+
+
+def markdown_table(report: EvalReport) -> str:
+    """The results as Markdown: a row per method, AUROC with its 95 % interval and n per split, ECE and accuracy."""
+    splits = list(dict.fromkeys(result.split for result in report.results))
+    lines = ["| method | " + " | ".join(f"AUROC {s} | ECE {s} | accuracy {s}" for s in splits) + " |"]
+    lines.append("|---" * (1 + 3 * len(splits)) + "|")
+    by_key = {(result.method, result.split): result for result in report.results}
+    for method in dict.fromkeys(result.method for result in report.results):
+        cells = [cell for s in splits for cell in _cells(by_key[method, s])]
+        lines.append(f"| {title_of(method)} | " + " | ".join(cells) + " |")
+    counts = ", ".join(f"{s}: n = {next(r.n for r in report.results if r.split == s)}" for s in splits)
+    return "\n".join([*lines, "", f"AUROC with 95 % bootstrap intervals; {counts}."])
+
+
+def _cells(result: MethodResult) -> tuple[str, str, str]:
+    if result.auroc is None or result.auroc_interval is None:
+        auroc = "undefined"
+    else:
+        low, high = result.auroc_interval
+        auroc = f"{result.auroc:.2f} ({low:.2f}-{high:.2f})"
+    ece = "none" if result.ece is None else f"{result.ece:.2f}"
+    return auroc, ece, f"{100 * result.accuracy:.1f} %"
+
+
+def results_markdown(report: EvalReport) -> str:
+    """What README shows of a report: the table of methods, then what deciding by the confidence brought."""
+    below, reading = report.extras["below_threshold"], report.extras["reading"]
+    lines = [markdown_table(report), ""]
+    lines.append(f"The gate's threshold, chosen on other questions, is {100 * report.extras['threshold']:.1f} %.")
+    for split, share in below.items():
+        lines.append(f"- {split}: {100 * share['share']:.0f} % of {share['n']} questions fall below it.")
+    if reading["accuracy_when_found"] is not None:
+        right = f"{100 * reading['accuracy_when_found']:.1f} %"
+        lines.append(
+            f"- Reading: {right} right when a right passage was found ({reading['n_found']} of {reading['n']})."
+        )
+    for split, curves in report.budget_curve.items():
+        gains = [f"{title_of(name)} {100 * c['accuracy'][1]:.1f} %" for name, c in curves.items()]
+        none = curves["random"]["accuracy"][0]
+        lines.append(
+            f"- {split}, looking up a quarter of the questions: {', '.join(gains)} (none: {100 * none:.1f} %)."
+        )
+        share = curves[EXPECTED]["share_of_oracle_gain"]
+        if share is not None:
+            of_gain = f"share of the oracle's gain at a quarter, {title_of(EXPECTED)}"
+            lines.append(f"- {split}, {of_gain}: {100 * share:.0f} %.")
+    return "\n".join(lines)
+
+
+def with_results(readme: str, report: EvalReport) -> str:
+    """The README's text with this report's results between its markers. Raises DataError when it has none."""
+    head, opening, rest = readme.partition(RESULTS_START)
+    _, closing, tail = rest.partition(RESULTS_END)
+    if not opening or not closing:
+        raise DataError(f"README.md has no {RESULTS_START} ... {RESULTS_END} block; restore the two markers.")
+    return f"{head}{opening}\n{results_markdown(report)}\n{closing}{tail}"

@@ -1,0 +1,103 @@
+"""Tune an adapter on the examples that were distilled, watch it on the way, and measure before and after."""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from uait.data.files import append_jsonl, write_json
+from uait.data.questions import read_questions
+from uait.models.confidence import answer_batch, verbalized_batch
+from uait.models.loading import LanguageModel, load_model
+from uait.records import DistilledSet, Done, Event, MethodResult, Progress, Question, TrainingExample
+from uait.runs.files import ADAPTER, BEFORE_AFTER, HELD_OUT, PROBES
+from uait.runs.folder import RunFolder
+from uait.settings import Settings
+from uait.stages.distil import calibrated_on, read_distilled
+from uait.stages.evaluate import answers_result
+from uait.tuning import rounds
+
+N_PROBES, N_WATCHED = 8, 64
+BATCH = 16
+
+
+def tune(
+    settings: Settings, folder: RunFolder, out: Path | None = None, calibrate_on: Sequence[Question] | None = None
+) -> Generator[Event, None, None]:
+    """Tunes on the folder's distilled set, by default into its `adapter/`; last Done(Adapter). Resumes.
+
+    A few questions are asked again on the way (probes.jsonl), and those of held_out.jsonl before and after
+    (before_after.json). A second round is calibrated on `calibrate_on`, by default what the labels were calibrated on.
+    """
+    distilled, out = read_distilled(folder), out or folder.file(ADAPTER)
+    folder.save_settings(settings, ("prompts", "model"))
+    base = load_model(settings.with_adapter("none"))
+    fitted_on = calibrated_on(folder) if calibrate_on is None else calibrate_on
+
+    def probe(tuning: LanguageModel, step: int) -> None:
+        append_jsonl(folder.file(PROBES), {"step": step, **_look(settings, tuning, distilled)})
+
+    finished: Done | None = None
+    with closing(rounds.tune(settings, base, distilled, out, fitted_on, probe)) as events:  # a stop is heard at once
+        for event in events:
+            if isinstance(event, Done):
+                finished = event
+            else:
+                yield event
+    held_out = read_questions(folder.file(HELD_OUT)) if folder.file(HELD_OUT).exists() else []
+    if held_out:
+        yield Progress("measure", 0, 1, f"asking {len(held_out)} held-out questions before and after")
+        write_json(folder.file(BEFORE_AFTER), list(before_after(settings, base, out, held_out)))
+        yield Progress("measure", 1, 1)
+    if finished is None:
+        raise AssertionError("tuning ended without an adapter")
+    yield finished
+
+
+def _look(settings: Settings, lm: LanguageModel, distilled: DistilledSet) -> dict[str, Any]:
+    """What the probe questions are answered now, and how well the confidences tell right from wrong among others.
+
+    Confidences are expected ones: they move from step to step, where the spoken ones jump. The others are up to 64
+    examples kept apart from the tuning; without any there is no such number.
+    """
+    probes = probe_examples(distilled)
+    watched = [e.question for e in distilled.dev if e.question.references][:N_WATCHED]
+    texts = [example.question.text for example in probes] + [question.text for question in watched]
+    replies = answer_batch(lm, texts, settings.answer, batch_size=BATCH)
+    to_probes, others = replies[: len(probes)], replies[len(probes) :]
+    look: dict[str, Any] = {
+        "confidences": [reply.expected for reply in to_probes],
+        "answers": [reply.text for reply in to_probes],
+    }
+    if watched:
+        result = answers_result("watched", "held-out", others, [reply.expected for reply in others], watched, settings)
+        interval = result.auroc_interval
+        look |= {"auroc": result.auroc, "auroc_interval": interval, "n": result.n, "n_unscored": result.n_unscored}
+    return look
+
+
+def probe_examples(distilled: DistilledSet) -> tuple[TrainingExample, ...]:
+    """Up to eight examples to ask again and again: half right and sure, half wrong and unsure, unseen ones first."""
+    seen = {example.question.id for example in distilled.train}
+
+    def most(is_right: bool) -> list[TrainingExample]:
+        side = [e for e in (*distilled.dev, *distilled.train) if e.is_correct is is_right]
+        sign = -1 if is_right else 1
+        return sorted(side, key=lambda e: (e.question.id in seen, sign * e.confidence))[: N_PROBES // 2]
+
+    return (*most(True), *most(False))
+
+
+def before_after(
+    settings: Settings, base: LanguageModel, adapter: Path, questions: Sequence[Question]
+) -> tuple[MethodResult, ...]:
+    """The base asked for a confidence in words, the new adapter's spoken and its expected one, on unseen questions."""
+    tuned = base.with_adapter(adapter)
+    texts = [question.text for question in questions]
+    before = verbalized_batch(base, texts, settings.answer, BATCH)
+    after = answer_batch(tuned, texts, settings.answer, batch_size=BATCH)
+    return (
+        answers_result("before", "held-out", before, [reply.spoken for reply in before], questions, settings),
+        answers_result("after", "held-out", after, [reply.spoken for reply in after], questions, settings),
+        answers_result("expected", "held-out", after, [reply.expected for reply in after], questions, settings),
+    )
