@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from uait.runs import jobs
+from uait.runs.files import JOB
 
 SLOW = 120_000  # ms; a job first has to load its libraries
 
@@ -91,7 +92,7 @@ def test_a_setting_out_of_its_range_is_a_sentence_and_nothing_starts(tab: Page, 
     expect(tab.get_by_text("tune.learning_rate is 7; choose a value from 1e-07 to 1.0.").first).to_be_visible()
     tab.get_by_role("button", name="Start tuning").click()
     expect(tab.locator("#tune-message")).to_contain_text("tune.learning_rate is 7")
-    assert not (folder / jobs.JOB).exists()
+    assert not (folder / JOB).exists()
 
 
 def test_a_run_that_was_deleted_meanwhile_is_a_sentence(tab: Page, url: str, folder: Path) -> None:

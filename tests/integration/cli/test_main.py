@@ -186,11 +186,26 @@ def test_the_whole_path_from_questions_to_a_measured_adapter(
     labelled = ok("label", questions, *begun)
     assert (labelled["right"], labelled["wrong"], labelled["unjudged"]) == (1, 2, 0)
     assert labelled["accuracy"] == 1 / 3
-    kept_all = ["--keep-right-from", "none", "--keep-wrong-below", "none", "--dev-fraction", "0"]
+    kept_all = [
+        "--keep-right-from",
+        "none",
+        "--keep-wrong-below",
+        "none",
+        "--dev-fraction",
+        "0",
+        "--held-out-fraction",
+        "0.3",
+    ]
     distilled = ok("distil", *begun, *kept_all)
-    assert (distilled["train"], distilled["kept"]) == (3, {"right": 1, "wrong": 2})
+    assert (distilled["train"], distilled["kept"]) == (2, {"right": 1, "wrong": 1})
+    assert distilled["dropped"] == {"held out to measure with": 1}
     adapter = ok("tune", *begun, "--max-steps", "2", "--rank", "2", "--first-layer", "0")
     assert Path(adapter["path"], "adapter_config.json").is_file()
+    assert [(row["method"], row["n"]) for row in adapter["before_after"]] == [
+        ("before", 1),
+        ("after", 1),
+        ("expected", 1),
+    ]
     assert main(["evaluate", *begun, "--questions", questions, "--n-bootstrap", "10"]) == 0
     assert "| UaIT: stated number |" in capsys.readouterr().out
     report = json.loads(Path(run_folder, "evaluation.json").read_text())

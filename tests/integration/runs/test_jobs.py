@@ -21,7 +21,7 @@ from uait.page.run_actions import discarder
 from uait.records import Label, Question, TrainingExample
 from uait.records.errors import DataError
 from uait.runs import jobs
-from uait.runs.files import BEFORE_AFTER, PROBES, QUESTIONS
+from uait.runs.files import BEFORE_AFTER, JOB, PROBES, QUESTIONS
 from uait.runs.folder import RunFolder, all_runs
 from uait.runs.jobs import JobState, JobStatus
 from uait.settings import DistilSettings, ModelSettings, PromptSettings, SamplingSettings, Settings, TuneSettings
@@ -44,7 +44,7 @@ def settings(taught_folder: Path) -> Settings:
         prompts=PROMPTS,
         model=ModelSettings(model=str(taught_folder), adapter="none", device="cpu"),
         sampling=SamplingSettings(n_samples=2, temperature=1.0, max_new_tokens=16, batch_size=2),
-        distil=DistilSettings(keep_right_from=None, keep_wrong_below=None, dev_fraction=0.0),
+        distil=DistilSettings(keep_right_from=None, keep_wrong_below=None, dev_fraction=0.0, held_out_fraction=0.0),
         tune=TuneSettings(rank=4, alpha=8, targets="all-linear", batch_size=4, learning_rate=1e-3, max_steps=6),
     )
 
@@ -160,7 +160,7 @@ def test_a_job_that_cannot_work_says_why_in_a_sentence(root: Path, settings: Set
     failed = _until(folder, _ended)
     assert failed.state is JobState.FAILED
     assert "distil its labels first" in failed.note
-    with pytest.raises(DataError, match="choose one of label, distill, tune"):
+    with pytest.raises(DataError, match="choose one of label, distil, tune"):
         jobs.start(folder, "sing", settings)
 
 
@@ -171,7 +171,7 @@ def test_a_folder_without_a_job_or_deleted_has_no_status(root: Path) -> None:
 
 def test_the_rate_is_told_within_one_stage_only(root: Path, settings: Settings) -> None:
     folder = root / "told"
-    write_json(folder / jobs.JOB, {"verb": "tune", "settings": {}, "submitted": 0.0})
+    write_json(folder / JOB, {"verb": "tune", "settings": {}, "submitted": 0.0})
     rows = [{"kind": "begin", "time": 0.0}, {"kind": "progress", "stage": "tune", "done": 0, "total": 9, "time": 1.0}]
     later = {"kind": "progress", "stage": "tune", "done": 6, "total": 9, "time": 4.0}
     for stage, rate in (("tune", 2.0), ("ask again", None)):
@@ -184,7 +184,7 @@ def test_the_rate_is_told_within_one_stage_only(root: Path, settings: Settings) 
 def test_a_number_reused_by_another_process_is_never_signalled(root: Path) -> None:
     folder = root / "old"
     folder.mkdir()
-    write_json(folder / jobs.JOB, {"verb": "label", "settings": {}, "submitted": 1.0})
+    write_json(folder / JOB, {"verb": "label", "settings": {}, "submitted": 1.0})
     (folder / jobs.PID).write_text(str(os.getpid()))  # the job died, and its number is now ours
     jobs.stop(folder)
     found = jobs.status(folder)
@@ -264,12 +264,16 @@ def test_probes_are_the_surest_right_and_the_least_sure_wrong_unseen_ones_first(
     assert found == ["unseen", "r5", "r4", "r3", "w"]
 
 
-def test_the_distill_job_does_what_the_function_does(root: Path, settings: Settings) -> None:
+def test_the_distil_job_does_what_the_function_does(root: Path, settings: Settings) -> None:
     folder = _tunable(root / "tune", settings)
     (folder / "distilled.json").unlink()
-    jobs.start(folder, "distill", settings)
+    jobs.start(folder, "distil", settings)
     assert _until(folder, _ended).state is JobState.DONE
     assert len(read_distilled(RunFolder(folder)).train) == 12
+    job = json.loads((folder / JOB).read_text())
+    (folder / JOB).write_text(json.dumps({**job, "verb": "distill"}))  # as older versions spelt it
+    status = jobs.status(folder)
+    assert status is not None and status.verb == "distil"
 
 
 def test_asking_the_probes_changes_nothing_in_what_is_learnt(
@@ -298,7 +302,7 @@ def test_forgetting_holds_the_lock_so_that_no_job_begins_meanwhile(
 ) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    write_json(folder / jobs.JOB, {"verb": "label", "submitted": 0.0, "settings": {}})
+    write_json(folder / JOB, {"verb": "label", "submitted": 0.0, "settings": {}})
     refused: list[str] = []
     unlink = Path.unlink
 
@@ -310,5 +314,5 @@ def test_forgetting_holds_the_lock_so_that_no_job_begins_meanwhile(
 
     monkeypatch.setattr(Path, "unlink", watched)
     jobs.forget(folder)
-    assert jobs.JOB in refused
+    assert JOB in refused
     assert jobs.status(folder) is None

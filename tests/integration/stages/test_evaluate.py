@@ -12,6 +12,7 @@ import pytest
 from tests.fakes import FakeSimilarity
 from uait.data.files import read_json
 from uait.data.json import from_json
+from uait.method.answers import title_of
 from uait.models.confidence import answer_batch
 from uait.models.loading import LanguageModel
 from uait.records import Adapter, Done, EvalReport, Event, MethodResult, Passage, Progress, Question, SampleSet
@@ -230,13 +231,13 @@ def test_the_file_holds_the_report(run: tuple[list[Event], EvalReport, Path]) ->
 
 
 def test_progress_tells_split_and_stage(run: tuple[list[Event], EvalReport, Path]) -> None:
-    last = {event.stage: (event.done, event.total) for event in run[0] if isinstance(event, Progress)}
-    assert last == {
-        "in-domain: sampling": (6, 6),
-        "in-domain: asking": (6, 6),
-        "out-of-world: sampling": (3, 3),
-        "out-of-world: asking": (3, 3),
-    }
+    events = [event for event in run[0] if isinstance(event, Progress)]
+    assert {event.stage for event in events} == {"evaluate"}
+    assert [event.done for event in events] == sorted(event.done for event in events)
+    assert list(dict.fromkeys(event.note for event in events)) == [
+        "in-domain: sampling", "in-domain: asking", "out-of-world: sampling", "out-of-world: asking", "summing up",
+    ]  # fmt: skip
+    assert (events[-1].done, events[-1].total) == (18, 18)  # each of 9 questions is sampled, and asked
 
 
 def test_a_stopped_evaluation_samples_no_question_twice_and_finds_the_same(
@@ -269,7 +270,7 @@ def test_an_evaluation_stopped_while_asking_asks_no_question_twice_unless_anothe
     monkeypatch.setattr(module, "_rows", noted)
     monkeypatch.setattr(module, "BATCH", 2)
     events = evaluate(engines, SPLITS, RunFolder(tmp_path))
-    next(e for e in events if isinstance(e, Progress) and e.stage.endswith("asking") and e.done == 4)
+    next(e for e in events if isinstance(e, Progress) and e.note.endswith("asking") and e.done == 10)
     events.close()  # type: ignore[attr-defined]
     assert len(asked) == 4
     *_, last = evaluate(engines, SPLITS, RunFolder(tmp_path))
@@ -307,18 +308,18 @@ def test_the_table_has_a_row_per_method(report: EvalReport) -> None:
     assert lines[0] == "| method | AUROC in-domain | ECE in-domain | accuracy in-domain |"
     assert lines[1] == "|---|---|---|---|"
     methods = [line.split(" | ")[0].removeprefix("| ") for line in lines[2:-2]]
-    assert methods == [result.method for result in report.results]
+    assert methods == [title_of(result.method) for result in report.results]
     assert all(line.count(" | ") == 3 for line in lines[2:-2])
-    spoken = next(line for line in lines if line.startswith(f"| {SPOKEN} "))
+    spoken = next(line for line in lines if line.startswith(f"| {title_of(SPOKEN)} "))
     low, high = _result(report, SPOKEN).auroc_interval or (0.0, 0.0)
-    assert spoken == f"| {SPOKEN} | 0.62 ({low:.2f}-{high:.2f}) | 0.37 | 50.0 % |"
+    assert spoken == f"| {title_of(SPOKEN)} | 0.62 ({low:.2f}-{high:.2f}) | 0.37 | 50.0 % |"
     assert lines[-1] == "AUROC with 95 % bootstrap intervals; in-domain: n = 6."
 
 
 def test_what_is_undefined_is_said_in_words(report: EvalReport) -> None:
     result = replace(_result(report, SPOKEN), auroc=None, auroc_interval=None, ece=None)
     table = markdown_table(replace(report, results=(result,)))
-    assert f"| {SPOKEN} | undefined | none | 50.0 % |" in table
+    assert f"| {title_of(SPOKEN)} | undefined | none | 50.0 % |" in table
 
 
 def test_the_readme_shows_the_table_and_what_deciding_brought(report: EvalReport) -> None:

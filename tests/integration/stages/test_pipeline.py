@@ -30,6 +30,7 @@ from uait.records import (
     Unscored,
 )
 from uait.records.errors import DataError
+from uait.records.events import last_record
 from uait.runs.folder import RunFolder
 from uait.settings import (
     AnswerSettings,
@@ -72,7 +73,7 @@ def settings(taught_lm: LanguageModel) -> Settings:
         prompts=taught_lm.prompts,
         model=ModelSettings(model=taught_lm.model_id, adapter="none", device="cpu"),
         sampling=SamplingSettings(n_samples=3, temperature=1.0, max_new_tokens=20, batch_size=4),
-        distil=DistilSettings(keep_right_from=None, keep_wrong_below=None, dev_fraction=0.0),
+        distil=DistilSettings(keep_right_from=None, keep_wrong_below=None, dev_fraction=0.0, held_out_fraction=0.0),
         tune=TuneSettings(rank=4, alpha=8, batch_size=4, learning_rate=1e-3, max_steps=2),
         answer=AnswerSettings(max_new_tokens=20),
     )
@@ -153,19 +154,19 @@ def test_the_first_answer_stands_when_no_engine_finds_anything(engines: Engines)
 
 
 def test_why_brings_the_teachers_view_of_the_same_question(engines: Engines) -> None:
-    reply = _reply(ask(engines, FRANCE, explain=True))
+    reply = _reply(ask(engines, FRANCE, explained=True))
     shown = reply.explanation
     assert shown is not None
     assert "".join(token.text for token in shown.tokens) == "Paris; 93.1%"  # the greedy answer, as it was said
     assert sum(token.contribution for token in shown.tokens) == pytest.approx(1.0)
     assert len(shown.samples) == 3 and shown.similarity.shape == (3, 3)
     assert isinstance(shown.score, SarScore)
-    alone = explain(engines, FRANCE)
+    alone = last_record(explain(engines, FRANCE))
     assert [token.contribution for token in alone.tokens] == [token.contribution for token in shown.tokens]
 
 
 def test_an_empty_answer_has_no_score_and_is_looked_up(engines: Engines) -> None:
-    reply = _reply(ask(engines, "Say nothing.", explain=True))
+    reply = _reply(ask(engines, "Say nothing.", explained=True))
     assert (reply.first.text, reply.first.spoken) == ("", None)
     assert reply.decision.action is Action.RETRIEVE
     assert reply.explanation is not None
@@ -176,7 +177,7 @@ def test_an_empty_answer_has_no_score_and_is_looked_up(engines: Engines) -> None
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=list(HOSTILE))
 def test_a_hostile_question_gets_an_answer_or_a_sentence_and_the_next_one_works(engines: Engines, text: str) -> None:
     try:
-        reply = _reply(ask(engines, text, explain=True))
+        reply = _reply(ask(engines, text, explained=True))
     except DataError as err:
         assert str(err).endswith((".", "?")) and "\n" not in str(err) and len(str(err)) < 300
     else:
