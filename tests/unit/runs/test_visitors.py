@@ -8,6 +8,7 @@ import pytest
 
 from uait.data.files import write_json
 from uait.runs import jobs, visitors
+from uait.runs.files import JOB
 
 DAY = 24 * 3600.0
 
@@ -56,7 +57,7 @@ def test_the_jobs_of_all_visitors_wait_in_one_line(runs: Path) -> None:
     waiting, locks = [runs / visitors.admit(None) / "20260101-000000-tune" for _ in range(3)], []
     for i, folder in enumerate(waiting):
         folder.mkdir(parents=True)
-        write_json(folder / jobs.JOB, {"verb": "tune", "settings": {}, "submitted": float(i)})
+        write_json(folder / JOB, {"verb": "tune", "settings": {}, "submitted": float(i)})
         locks.append(os.open(folder / jobs.LOCK, os.O_RDWR | os.O_CREAT))
         fcntl.flock(locks[-1], fcntl.LOCK_EX)  # as a living job does
     assert [status.place for folder in waiting if (status := jobs.status(folder))] == [0, 1, 2]
