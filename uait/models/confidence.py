@@ -10,7 +10,7 @@ from time import perf_counter
 import torch
 
 from uait.method.prompts import p_true_prompt, parse_reply, question_prompt, reading_prompt, verbalized_prompt
-from uait.models.decoding import advance, decode, prefill, to_sample
+from uait.models.decoding import TextPieces, advance, decode, prefill, to_sample
 from uait.models.language_model import LanguageModel
 from uait.records import Answer, Done, Finish, Partial, Passage, Sample
 from uait.settings import AnswerSettings
@@ -28,8 +28,11 @@ def answer(
     """
     start = perf_counter()
     replies = _Replies(lm, [_chat(lm, text, passages)], settings.max_new_tokens, reads=bool(passages))
-    for _ in replies.steps():
-        yield Partial(replies.text(0))
+    reply = TextPieces(lm.tokenizer)
+    for (token,) in replies.steps():
+        if token not in lm.stop_ids:
+            reply.add(token)
+        yield Partial("".join(reply.pieces))
     yield Done(replies.answers(start, [len(passages)])[0])
 
 
@@ -118,17 +121,13 @@ class _Replies:
         self.logprobs: list[list[float]] = []
         self.p_number: list[torch.Tensor] = []  # per step, (B, N)
 
-    def steps(self) -> Iterator[None]:
+    def steps(self) -> Iterator[list[int]]:
+        """The tokens (B,) of each step, -1 in rows that had closed."""
         for tokens, logprobs in decode(self.lm, self.rows, self.max_new_tokens, keep_closed=True):
             self.tokens.append(tokens.tolist())
             self.logprobs.append(logprobs.tolist())
             self.p_number.append(self.rows.logits.softmax(-1)[:, self.numbers])
-            yield
-
-    def text(self, row: int) -> str:
-        ids = [i for step in self.tokens if (i := step[row]) != -1 and i not in self.lm.stop_ids]
-        text = self.lm.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return text.rstrip("\ufffd")  # a character that the next token completes
+            yield self.tokens[-1]
 
     def answers(self, start: float, n_passages: Sequence[int]) -> list[Answer]:
         samples = [

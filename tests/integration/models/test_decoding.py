@@ -131,6 +131,22 @@ def test_a_split_character_belongs_to_its_last_token(random_lm: LanguageModel) -
     assert token_texts(random_lm.tokenizer, ids[:2]) == ("", "\ufffd")
 
 
+def test_a_long_answer_is_decoded_a_few_tokens_at_a_time(
+    random_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = random_lm.tokenizer("Is fire hot? Yes; 100% 🙂 " * 50, add_special_tokens=False)["input_ids"]
+    lengths: list[int] = []
+    real = random_lm.tokenizer.decode
+
+    def noted(some: list[int], **options: Any) -> str:
+        lengths.append(len(some))
+        return real(some, **options)
+
+    monkeypatch.setattr(random_lm.tokenizer, "decode", noted)
+    assert "".join(token_texts(random_lm.tokenizer, ids)) == "Is fire hot? Yes; 100% 🙂 " * 50
+    assert max(lengths) <= 6  # four bytes of an emoji, the token before it and the one after
+
+
 def test_sample_answers_keeps_the_order_and_the_prompt(random_lm: LanguageModel) -> None:
     questions = [Question(f"q{i}", f"What is {i}?") for i in range(5)]
     settings = SamplingSettings(n_samples=2, max_new_tokens=4, batch_size=2)
