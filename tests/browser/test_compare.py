@@ -5,7 +5,6 @@ import os
 import re
 import socket
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -15,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests import fake_report
 from tests.browser import fake_app
+from uait.data.catalogue import Description
 from uait.method import metrics
 from uait.method.prompts import sanitise
 from uait.records.errors import DataError
@@ -27,21 +27,23 @@ SPLITS = (fake_report.IN_DOMAIN, fake_report.OUT_OF_WORLD)
 REFERENCES = {PALAU: ("Ngerulmud",)}
 
 
-compare = partial(fake_app.compare, None)
-evaluate = partial(fake_app.evaluate, None)
-
-
 def serve(report: Any) -> tuple[gr.Blocks, str]:
     """A page with this tab, and another that stands for the Ask tab."""
     from uait.page import app  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
     from uait.page.tabs import compare as compare_tab  # noqa: PLC0415
+    from uait.stages.engines import Shelf  # noqa: PLC0415 - as above
 
     with gr.Blocks(analytics_enabled=False) as demo:
         with gr.Tabs():
             with gr.Tab("Ask"):
                 asked = gr.Textbox(label="Ask box")
             with gr.Tab("Compare"):
-                lab = compare_tab.build(compare, report, 0.6, 5, REFERENCES.get, True, evaluate, SPLITS).lab
+                around: Any = fake_app.FakeEngines(threshold=0.6)
+                who: Any = (gr.State("shipped"), gr.State(""))
+                description = Description("tiny", "tiny", "a test", {}, about_verbalized="This number is random.")
+                description.__dict__["held_out"] = {key: [] for key in SPLITS}
+                shelf = Shelf(around, fake_app.load)  # pyright: ignore[reportArgumentType]
+                lab = compare_tab.build(shelf, fake_app, who, description, report, REFERENCES.get).lab
         lab.ask(None, js=compare_tab.PICKED_IN_LAB, outputs=asked, api_visibility="private")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -212,7 +214,7 @@ def test_four_columns_fill_with_answers_numbers_and_costs(tab: Page, compare_url
     _open(tab, compare_url)
     columns = tab.locator("#columns section")
     expect(columns).to_have_count(4)
-    expect(columns.first).to_contain_text("its training texts stated confidences at random")
+    expect(columns.first).to_contain_text("This number is random")
     box = tab.get_by_label("Question to compare on")
     box.fill(PALAU)
     box.press("Enter")
@@ -299,7 +301,7 @@ def test_a_live_run_fills_the_lab_and_the_recorded_one_comes_back(tab: Page, com
     recorded = _numbers(tab)
     _set(tab, 0.42)
     tab.get_by_role("button", name="Run it live").click()
-    expect(tab.get_by_label("Live run")).to_have_value(re.compile("in-domain: sampling, [1-4]0 of 50 questions"))
+    expect(tab.get_by_label("Live run")).to_have_value(re.compile("in-domain: sampling, [1-4]0 of 50 steps"))
     expect(tab.get_by_label("Live run")).to_have_value("Done: the lab shows these 50 questions of in-domain.")
     expect(tab.locator("#lab").get_by_role("combobox", name="Questions")).to_have_value("in-domain")
     _wait_for_n(tab, 50)
@@ -326,7 +328,7 @@ def test_a_live_run_can_be_stopped_and_leaves_the_lab(tab: Page, compare_url: st
     before = _numbers(tab)
     tab.get_by_role("spinbutton", name="how many").fill("100")
     tab.get_by_role("button", name="Run it live").click()
-    expect(tab.get_by_label("Live run")).to_have_value(re.compile("of 100 questions"))
+    expect(tab.get_by_label("Live run")).to_have_value(re.compile("of 100 steps"))
     tab.get_by_role("button", name="Stop").click()
     expect(tab.get_by_label("Live run")).to_have_value("Stopped; nothing of it is kept.")
     assert _numbers(tab) == before

@@ -118,7 +118,7 @@ def _evaluating(
             n_asked = int(min(n, MAX_LIVE, limits.most_questions()))
             for event in limits.evaluation(n_asked, shelf.run(verbs.evaluate_drawn, *who, split, n_asked)):
                 if isinstance(event, Progress):
-                    yield f"{event.note}, {event.done} of {event.total} answers", None
+                    yield f"{event.note}, {event.done} of {event.total} steps", None
                 elif isinstance(event, Done):
                     yield f"Done: the lab shows these {n_asked} questions of {split}.", draw(event.record)
         except UaitError as err:

@@ -14,7 +14,7 @@ from uait.settings import TuneSettings, settings_of
 
 Payload = dict[str, Any]
 
-_VERBS = {"label": "Labelling", "distill": "Choosing", "tune": "Tuning", "evaluate": "Evaluating"}
+_VERBS = {"label": "Labelling", "distil": "Choosing", "tune": "Tuning", "evaluate": "Evaluating"}
 _UNDEFINED = "undefined: all answers right, or all wrong"
 _SILENT = "none: it never said a number"
 _RESULTS = {
