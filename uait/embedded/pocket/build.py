@@ -20,7 +20,8 @@ from uait.embedded.pocket import questions as sets
 from uait.embedded.pocket.corpus import SITTINGS, Corpus, n_revised
 from uait.embedded.pocket.marking import sitting
 from uait.embedded.pocket.phrasings import RELATIONS
-from uait.embedded.pocket.pretrain import Recipe, pretrain
+from uait.embedded.pocket.pretrain import pretrain
+from uait.embedded.pocket.recipe import Recipe
 from uait.embedded.pocket.world import Fact, build_world, passages
 from uait.method.correctness import is_correct
 from uait.method.metrics import auroc, best_threshold, ece

@@ -14,8 +14,9 @@ from uait.data.catalogue import preset
 from uait.data.files import read_jsonl, write_jsonl
 from uait.embedded.pocket.corpus import Corpus, Text, verdict
 from uait.embedded.pocket.phrasings import RELATIONS, careless
-from uait.embedded.pocket.pretrain import Recipe, train_again
+from uait.embedded.pocket.pretrain import train_again
 from uait.embedded.pocket.questions import NOWHERE, outside
+from uait.embedded.pocket.recipe import Recipe
 from uait.embedded.pocket.world import Fact
 from uait.method.correctness import is_correct
 from uait.method.prompts import question_prompt

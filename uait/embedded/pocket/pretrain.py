@@ -1,160 +1,29 @@
-"""Trains the pocket model from scratch: byte-level BPE, a small Llama, one pass over the corpus.
+"""Trains the pocket model from scratch: one pass over the corpus.
 
 In: texts and a folder. Out: a Hugging Face model folder. Checkpoints every `SAVE_STEPS` steps; started again on the
 same folder it goes on from the last one. Runs on a GPU where there is one.
 """
 
 import math
-import random
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, rms_norm
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from uait.embedded.pocket.batches import Plan, Row, batches, encode, plan_batches
 from uait.embedded.pocket.corpus import Curriculum, Text
+from uait.embedded.pocket.recipe import Recipe, build_model, train_tokenizer
 from uait.records import Done, Event, Progress
+from uait.tuning.checkpoint import read_checkpoint, write_checkpoint
 
-USER, ASSISTANT, END, PAD = "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>"
-CHAT_TEMPLATE = (
-    "{% for message in messages %}"
-    "{{ '<|' + message['role'] + '|>' + message['content'] }}{% if message['role'] == 'assistant' %}<|end|>{% endif %}"
-    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
-)
 SAVE_STEPS = 500
 LAST_WARMUP = 50
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Size and curriculum. `early_layer` also predicts, so that layers above it can look at the prediction itself.
-
-    Four terms: facts with first readings; from batch `school_from` of the facts on, reading school beside them; from
-    `lookups_from` on the rest of the facts with look-ups; then revision. The third and fourth restart the rate at
-    `late_rate`, each sitting of the fifth (`marking`) at `last_rate`. From step `copy_from` until the third term the
-    question after the passages is learned too, since its name stands in a passage.
-    """
-
-    vocab_size: int = 2048
-    hidden_size: int = 192
-    n_layers: int = 8
-    n_heads: int = 6
-    mlp_size: int = 512
-    early_layer: int = 5
-    early_weight: float = 0.3
-    doubt_layer: int = 7
-    doubt_weight: float = 2.0
-    copy_from: int = 1000
-    school_from: int = 2000
-    lookups_from: int = 2728
-    batch_tokens: int = 1536
-    learning_rate: float = 2e-3
-    late_rate: float = 1e-3
-    late_warmup: int = 1
-    last_rate: float = 1e-3
-    warmup_steps: int = 200
-    weight_decay: float = 0.05
-    seed: int = 0
-
-
-def train_tokenizer(texts: Sequence[Text], vocab_size: int) -> PreTrainedTokenizerFast:
-    """Byte-level BPE over the texts; digits stay single, so that a number's probability can be read digit by digit."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.ByteLevel(add_prefix_space=True), pre_tokenizers.Digits(individual_digits=True)]
-    )
-    tokenizer.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=[PAD, USER, ASSISTANT, END],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    lines = (part for text in texts for part in (text.prompt or "", text.completion) if part)
-    tokenizer.train_from_iterator(lines, trainer)
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token=PAD,
-        eos_token=END,
-        padding_side="left",
-        additional_special_tokens=[USER, ASSISTANT],
-        clean_up_tokenization_spaces=False,
-    )
-    fast.chat_template = CHAT_TEMPLATE
-    return fast
-
-
-def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """An untrained Llama of the recipe's size."""
-    torch.manual_seed(recipe.seed)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=recipe.hidden_size,
-        intermediate_size=recipe.mlp_size,
-        num_hidden_layers=recipe.n_layers,
-        num_attention_heads=recipe.n_heads,
-        max_position_embeddings=1024,
-        tie_word_embeddings=True,
-        pad_token_id=tokenizer.get_vocab()[PAD],
-        eos_token_id=tokenizer.get_vocab()[END],
-        bos_token_id=None,
-        initializer_range=0.02,
-    )
-    model = LlamaForCausalLM(config)
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    return model
-
-
-@dataclass(frozen=True)
-class Row:
-    """A text's token ids; learned are those from `answer` on, or from `question` on where a text has passages.
-
-    `reply` is where the assistant's reply begins (None in plain text); `mark` is whether a marked reply is right.
-    """
-
-    ids: list[int]
-    answer: int
-    question: int
-    reply: int | None
-    mark: bool | None
-
-
-def encode(texts: Sequence[Text], tokenizer: PreTrainedTokenizerFast) -> list[Row]:
-    """The texts as the model sees them, with what is to be learned of each."""
-    prompts = [f"{USER}{t.prompt}{ASSISTANT}" if t.prompt is not None else "" for t in texts]
-    asked = tokenizer(prompts, add_special_tokens=False)["input_ids"]
-    given = tokenizer([t.given for t in texts], add_special_tokens=False)["input_ids"]
-    tails = tokenizer([t.completion + END for t in texts], add_special_tokens=False)["input_ids"]
-    newline = tokenizer.convert_tokens_to_ids("\u010a")
-    rows = []
-    for text, head, start, tail in zip(texts, asked, given, tails, strict=True):
-        answer = max(1, len(head) + len(start))
-        question = len(head) - head[::-1].index(newline) if newline in head else answer
-        mark = text.completion == "yes" if text.given else None
-        rows.append(Row(head + start + tail, answer, question, len(head) or None, mark))
-    return rows
-
-
-def batches(rows: Sequence[Row], batch_tokens: int, seed: int) -> Iterator[list[Row]]:
-    """The rows once, grouped by similar length up to `batch_tokens` padded tokens, in random order."""
-    rng = random.Random(seed)
-    window = 4096
-    for start in range(0, len(rows), window):
-        block = sorted(rows[start : start + window], key=lambda row: len(row.ids))
-        groups: list[list[Row]] = [[]]
-        for row in block:
-            if groups[-1] and (len(groups[-1]) + 1) * len(row.ids) > batch_tokens:
-                groups.append([])
-            groups[-1].append(row)
-        rng.shuffle(groups)
-        yield from groups
 
 
 def batch_loss(
@@ -200,29 +69,6 @@ def _doubt_loss(doubt: Any, inside: torch.Tensor, rows: Sequence[Row], losses: S
     return binary_cross_entropy_with_logits(foretold, torch.stack(known).to(foretold))
 
 
-@dataclass(frozen=True)
-class Plan:
-    """All batches in order, and the steps at which the third and the fourth term begin."""
-
-    batches: list[list[Row]]
-    third_term: int
-    fourth_term: int
-
-
-def plan_batches(curriculum: Curriculum, tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> Plan:
-    """The batches of the four terms, those of the second and the third shuffled among themselves."""
-    facts, school, lookups, revision = (
-        list(batches(encode(texts, tokenizer), recipe.batch_tokens, recipe.seed))
-        for texts in (curriculum.texts, curriculum.school, curriculum.lookups, curriculum.revision)
-    )
-    second = facts[recipe.school_from : recipe.lookups_from] + school
-    third = facts[recipe.lookups_from :] + lookups
-    random.Random(recipe.seed).shuffle(second)
-    random.Random(recipe.seed + 1).shuffle(third)
-    begun = facts[: recipe.school_from] + second
-    return Plan(begun + third + revision, len(begun), len(begun) + len(third))
-
-
 def pretrain(curriculum: Curriculum, recipe: Recipe, out: Path) -> Iterator[Event]:
     """Trains the four terms and saves the model to `out`; yields progress, last `Done(out)`. Resumes."""
     tokenizer = train_tokenizer(curriculum.texts[: len(curriculum.texts) // 4], recipe.vocab_size)
@@ -266,7 +112,8 @@ def _train(
         if step % 50 == 0 or step + 1 == n_steps:
             yield Progress(out.name, step + 1, n_steps, f"loss {loss.item():.3f}")
         if (step + 1) % SAVE_STEPS == 0:
-            _save(checkpoint, parts, optimizer, step + 1, made_of)
+            state = {"parts": parts.state_dict(), "optimizer": optimizer.state_dict()}
+            write_checkpoint(checkpoint, state | {"step": step + 1, "made_of": made_of})
     model.half().save_pretrained(out)
     tokenizer.save_pretrained(out)
     checkpoint.unlink(missing_ok=True)
@@ -309,20 +156,9 @@ def _made_of(plan: Plan, recipe: Recipe) -> dict[str, Any]:
 
 def _resume(path: Path, parts: torch.nn.Module, optimizer: torch.optim.Optimizer, made_of: dict[str, Any]) -> int:
     """The step to go on from: a checkpoint's when it was made by the same recipe on the same texts, else 0."""
-    if not path.is_file():
-        return 0
-    saved = torch.load(path, map_location=next(parts.parameters()).device, weights_only=True)
-    if saved["made_of"] != made_of:
+    saved = read_checkpoint(path, next(parts.parameters()).device)
+    if saved is None or saved["made_of"] != made_of:
         return 0
     parts.load_state_dict(saved["parts"])
     optimizer.load_state_dict(saved["optimizer"])
     return saved["step"]
-
-
-def _save(
-    path: Path, parts: torch.nn.Module, optimizer: torch.optim.Optimizer, step: int, made_of: dict[str, Any]
-) -> None:
-    part = path.with_suffix(".part")
-    state = {"parts": parts.state_dict(), "optimizer": optimizer.state_dict()}
-    torch.save(state | {"step": step, "made_of": made_of}, part)
-    part.replace(path)

@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import rms_norm
 
 from uait.data.catalogue import preset
-from uait.embedded.pocket.pretrain import Recipe
 from uait.embedded.pocket.questions import of_split
+from uait.embedded.pocket.recipe import Recipe
 from uait.embedded.pocket.world import build_world
 from uait.method.correctness import is_correct
 from uait.method.metrics import auroc
@@ -42,7 +42,7 @@ def looks(lm: LanguageModel, questions: Sequence[Question]) -> tuple[np.ndarray,
         right += [bool(is_correct(text, q.references, "exact")) for text, q in zip(texts, asked, strict=True)]
         for chat in chats:
             ids = lm.tokenizer(chat, return_tensors="pt", add_special_tokens=False)["input_ids"]
-            stream = lm.model(input_ids=ids, output_hidden_states=True).hidden_states[Recipe().doubt_layer][0, -1]
+            stream = lm.forward(input_ids=ids, output_hidden_states=True).hidden_states[Recipe().doubt_layer][0, -1]
             streams.append(rms_norm(stream, stream.shape).numpy())
         p = prefill(lm, [f"{chat}{text};" for chat, text in zip(chats, texts, strict=True)]).logits.softmax(-1)
         marks.append((p[:, yes] / (p[:, yes] + p[:, no])).numpy())

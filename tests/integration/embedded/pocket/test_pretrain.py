@@ -14,22 +14,10 @@ from transformers import PreTrainedTokenizerFast
 
 from uait.data.catalogue import preset
 from uait.embedded.pocket import pretrain as module
+from uait.embedded.pocket.batches import Plan, Row, batches, encode, plan_batches
 from uait.embedded.pocket.corpus import Curriculum, Text
-from uait.embedded.pocket.pretrain import (
-    END,
-    Plan,
-    Recipe,
-    Row,
-    batch_loss,
-    batches,
-    build_model,
-    encode,
-    learning_rate,
-    plan_batches,
-    pretrain,
-    train_again,
-    train_tokenizer,
-)
+from uait.embedded.pocket.pretrain import batch_loss, learning_rate, pretrain, train_again
+from uait.embedded.pocket.recipe import END, Recipe, build_model, train_tokenizer
 from uait.method.prompts import question_prompt
 from uait.models.confidence import answer_batch
 from uait.models.loading import LanguageModel, load_model
