@@ -1,5 +1,6 @@
 """Documents keep their promises: code runs, the file map is the tree, the Space reads what space.yaml says."""
 
+import ast
 import re
 import subprocess
 from collections.abc import Iterator
@@ -108,3 +109,38 @@ def test_an_address_on_the_web_is_no_local_path() -> None:
 def test_every_file_is_small_enough_for_a_repository() -> None:
     large = [p.name for p in (ROOT / "assets").rglob("*") if p.is_file() and p.stat().st_size > 25_000_000]
     assert large == []
+
+
+def walks() -> list[list[str]]:
+    """The hops of each walk in CONTRIBUTING.md: dotted names, and paths."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return [re.findall(r"^\d\. `([^`]+)`", walk.split("\n\n")[0], re.M) for walk in text.split("<!-- walk -->")[1:]]
+
+
+def source_of(hop: str) -> str:
+    """The text of the function, method or file that a hop names. Raises LookupError when there is none."""
+    if (ROOT / hop).is_file():
+        return (ROOT / hop).read_text(encoding="utf-8")
+    parts = hop.split(".")
+    n = next((n for n in range(len(parts), 1, -1) if (ROOT / "/".join(parts[:n])).with_suffix(".py").is_file()), 0)
+    if n == 0:
+        raise LookupError(hop)
+    text = (ROOT / "/".join(parts[:n])).with_suffix(".py").read_text(encoding="utf-8")
+    node: ast.AST = ast.parse(text)
+    for name in parts[n:]:
+        named = [part for part in ast.iter_child_nodes(node) if getattr(part, "name", None) == name]
+        if not named:
+            raise LookupError(hop)
+        node = named[0]
+    return ast.get_source_segment(text, node) or ""
+
+
+@pytest.mark.parametrize("walk", walks(), ids=lambda walk: walk[0])
+def test_each_hop_of_a_walk_is_there(walk: list[str]) -> None:
+    assert 2 <= len(walk) <= 8
+    assert all(source_of(hop) for hop in walk)
+
+
+def test_a_hop_that_is_not_there_is_noticed() -> None:
+    with pytest.raises(LookupError):
+        source_of("uait.stages.ask.answer_it_all")
