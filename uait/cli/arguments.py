@@ -40,9 +40,9 @@ def starting_settings(argv: Sequence[str]) -> Settings:
     folder = RunFolder(Path(known.run)) if known.run else None
     if folder is None or not folder.file("settings.json").exists():
         return preset(known.model or default_model())
-    saved = folder.settings()
+    own = folder.settings()
     stages = read_json(folder.file("settings.json"))
-    return replace(preset(known.model or saved.model.model), **{stage: getattr(saved, stage) for stage in stages})
+    return replace(preset(known.model or own.model.model), **{stage: getattr(own, stage) for stage in stages})
 
 
 def add_flags(parser: argparse.ArgumentParser, settings: Settings, stages: Sequence[str]) -> None:
@@ -64,12 +64,12 @@ def add_flags(parser: argparse.ArgumentParser, settings: Settings, stages: Seque
 
 def with_flags(settings: Settings, options: argparse.Namespace) -> Settings:
     """The settings with the flags that were given put in. Raises SettingsError when one is out of its range."""
-    given: dict[str, dict[str, Any]] = defaultdict(dict)
+    flags: dict[str, dict[str, Any]] = defaultdict(dict)
     for dest, value in vars(options).items():
         stage, dot, name = dest.partition(".")
         if dot:
-            given[stage][name] = value
-    return replace(settings, **{stage: replace(getattr(settings, stage), **values) for stage, values in given.items()})
+            flags[stage][name] = value
+    return replace(settings, **{stage: replace(getattr(settings, stage), **values) for stage, values in flags.items()})
 
 
 def _help(setting: Setting, value: Any) -> str:
@@ -93,16 +93,16 @@ def _kind(setting: Setting) -> dict[str, Any]:
     return {"type": _reader(setting.kind, setting.may_be_none), "metavar": _KINDS[setting.kind][0]}
 
 
-def _reader(wanted: type, is_optional: bool) -> Callable[[str], Any]:
+def _reader(kind: type, is_optional: bool) -> Callable[[str], Any]:
     """Reads one value from its text; `none` is None where the field may be."""
 
     def read(text: str) -> Any:
         if is_optional and text.lower() == "none":
             return None
         try:
-            return wanted(text)
+            return kind(text)
         except ValueError:
             or_none = ", nor 'none'" if is_optional else ""
-            raise argparse.ArgumentTypeError(f"{text!r} is no {_KINDS[wanted][1]}{or_none}") from None
+            raise argparse.ArgumentTypeError(f"{text!r} is no {_KINDS[kind][1]}{or_none}") from None
 
     return read

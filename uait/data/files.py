@@ -20,13 +20,13 @@ from uait.records.errors import DataError
 
 
 def write_json(path: Path | str, data: Any) -> None:
-    """Nothing; the file holds `data` (a record or plain data), or on any failure what it held before."""
+    """Makes the file hold `data` (a record or plain data); on any failure it keeps what it held before."""
     text = json.dumps(to_json(data), ensure_ascii=False, indent=1, allow_nan=False).encode("utf-8", "surrogatepass")
     _replace(Path(path), text + b"\n")
 
 
 def write_jsonl(path: Path | str, records: Iterable[Any]) -> None:
-    """Nothing; the file holds these records, a line each, or on any failure what it held before."""
+    """Makes the file hold these records, a line each; on any failure it keeps what it held before."""
     _replace(Path(path), b"".join(_line(record) for record in records))
 
 
@@ -57,7 +57,7 @@ def _line(record: Any) -> bytes:
 
 
 def append_jsonl(path: Path | str, record: Any) -> None:
-    """Nothing; the file has one more line, on the disk before this returns.
+    """Puts one more line at the end of the file, on the disk before this returns.
 
     A last line that a kill cut in half is removed first, so that the new one starts clean.
     """

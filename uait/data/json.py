@@ -74,14 +74,14 @@ def _hints(record_type: type) -> dict[str, Any]:
     return get_type_hints(record_type)
 
 
-def _decode(wanted: Any, data: Any, where: str) -> Any:
-    """`data` as a value of the type `wanted`; `where` names the field in errors."""
-    origin, parts = get_origin(wanted), get_args(wanted)
-    if wanted is Any:
+def _decode(kind: Any, data: Any, where: str) -> Any:
+    """`data` as a value of the type `kind`; `where` names the field in errors."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if kind is Any:
         return data
     if origin in (Union, types.UnionType):
         return _decode_union(parts, data, where)
-    if wanted is np.ndarray:
+    if kind is np.ndarray:
         return _decode_array(data, where)
     if origin is tuple and isinstance(data, list):
         item_types = (parts[0],) * len(data) if parts[-1] is Ellipsis else parts
@@ -91,26 +91,26 @@ def _decode(wanted: Any, data: Any, where: str) -> Any:
         return tuple(_decode(item_type, value, f"{where}[{i}]") for i, (item_type, value) in enumerate(pairs))
     if origin is dict and isinstance(data, dict):
         return {key: _decode(parts[1], value, f"{where}.{key}") for key, value in data.items()}
-    if is_dataclass(wanted) and isinstance(data, dict):
-        return _decode_record(wanted, data, where)
-    if isinstance(wanted, type) and issubclass(wanted, Enum) and data in [member.value for member in wanted]:
-        return wanted(data)
-    if wanted is float and isinstance(data, (int, float)) and not isinstance(data, bool) and math.isfinite(data):
+    if is_dataclass(kind) and isinstance(data, dict):
+        return _decode_record(kind, data, where)
+    if isinstance(kind, type) and issubclass(kind, Enum) and data in [member.value for member in kind]:
+        return kind(data)
+    if kind is float and isinstance(data, (int, float)) and not isinstance(data, bool) and math.isfinite(data):
         return float(data)
-    if wanted in (str, int, bool, type(None)) and type(data) is wanted:
+    if kind in (str, int, bool, type(None)) and type(data) is kind:
         return data
-    raise DataError(f"{where} is {data!r:.80}; it must be {getattr(wanted, '__name__', wanted)}.")
+    raise DataError(f"{where} is {data!r:.80}; it must be {getattr(kind, '__name__', kind)}.")
 
 
-def _decode_record(wanted: Any, data: dict[str, Any], where: str) -> Any:
-    if hasattr(wanted, "from_older"):  # a record whose fields have changed reads its older files itself
-        data = wanted.from_older(data)
-    names = {f.name for f in fields(wanted)}
-    needed = {f.name for f in fields(wanted) if f.default is MISSING and f.default_factory is MISSING}
+def _decode_record(kind: Any, data: dict[str, Any], where: str) -> Any:
+    if hasattr(kind, "from_older"):  # a record whose fields have changed reads its older files itself
+        data = kind.from_older(data)
+    names = {f.name for f in fields(kind)}
+    needed = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
     for problem, keys in (("no known field", set(data) - names), ("missing", needed - set(data))):
         if keys:
-            raise DataError(f"{where}.{min(keys)} is {problem}; {wanted.__name__} has {', '.join(sorted(names))}.")
-    return wanted(**{key: _decode(_hints(wanted)[key], value, f"{where}.{key}") for key, value in data.items()})
+            raise DataError(f"{where}.{min(keys)} is {problem}; {kind.__name__} has {', '.join(sorted(names))}.")
+    return kind(**{key: _decode(_hints(kind)[key], value, f"{where}.{key}") for key, value in data.items()})
 
 
 def _decode_union(parts: tuple[Any, ...], data: Any, where: str) -> Any:

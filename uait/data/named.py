@@ -72,16 +72,17 @@ def asked_part(source: str, *, to_teach: bool = False) -> Part:
     match = _SOURCE.fullmatch(source)
     if match is None:
         raise DataError(f"{source!r} names no part of a set; write {_SLICE_RULE}.")
-    found = next((each for each in SETS if each.name == match["name"]), None)
-    if found is None:
+    question_set = next((each for each in SETS if each.name == match["name"]), None)
+    if question_set is None:
         raise DataError(f"{match['name']!r} is no question set; choose one of {', '.join(s.name for s in SETS)}.")
-    split = match["split"] or (found.teach if to_teach else found.measure)
-    if split not in found.splits:
-        raise DataError(f"{found.name} has no split {split!r}; choose one of {', '.join(found.splits)}.")
+    split = match["split"] or (question_set.teach if to_teach else question_set.measure)
+    if split not in question_set.splits:
+        splits = ", ".join(question_set.splits)
+        raise DataError(f"{question_set.name} has no split {split!r}; choose one of {splits}.")
     start, stop = int(match["start"] or 0), int(match["stop"]) if match["stop"] else None
     if stop is not None and stop <= start:
         raise DataError(f"{source!r} asks for no question: {start} to {stop}; the second number must be larger.")
-    return Part(found, split, start, stop)
+    return Part(question_set, split, start, stop)
 
 
 def read_set(
@@ -99,20 +100,20 @@ def read_set(
     part, local = asked_part(source, to_teach=to_teach), data_folder()
     if local is not None:
         return _sliced(part, _local_questions(part, local))
-    kept = (cache or _cache_folder()) / f"{name_of(part.source)}.jsonl"
-    if kept.exists():
-        return read_jsonl(kept, Question)
+    copy = (cache or _cache_folder()) / f"{name_of(part.source)}.jsonl"
+    if copy.exists():
+        return read_jsonl(copy, Question)
     questions = _sliced(part, _hub_questions(part, rows or hub_rows))
-    write_jsonl(kept, questions)
+    write_jsonl(copy, questions)
     return questions
 
 
 def _sliced(part: Part, questions: Iterable[Question]) -> list[Question]:
     """The part's questions. Raises DataError when there are none."""
-    wanted = list(islice(_distinct(questions), part.start, part.stop))
-    if not wanted:
+    chosen = list(islice(_distinct(questions), part.start, part.stop))
+    if not chosen:
         raise DataError(f"{part.source} holds no question: the set has fewer than {part.start + 1}; ask for others.")
-    return wanted
+    return chosen
 
 
 def _distinct(questions: Iterable[Question]) -> Iterator[Question]:
@@ -155,7 +156,7 @@ def _local_questions(part: Part, folder: Path) -> Iterator[Question]:
             yield Question(row["id"], row["text"], texts(row["references"]))
 
 
-def hub_rows(wanted: QuestionSet, split: str) -> Iterator[Row]:
+def hub_rows(question_set: QuestionSet, split: str) -> Iterator[Row]:
     """The rows of one split as the hub, or the set's own archive, has them, streamed where that is possible.
 
     Raises DataError when neither can be reached.
@@ -166,15 +167,15 @@ def hub_rows(wanted: QuestionSet, split: str) -> Iterator[Row]:
 
     client_error: type[Exception] = HfHubHTTPError.__bases__[0]  # of whichever client the hub's library uses
     try:
-        if wanted.place.startswith("https:"):
-            yield from _archive_rows(wanted.place, split)
+        if question_set.place.startswith("https:"):
+            yield from _archive_rows(question_set.place, split)
         else:
-            yield from load_dataset(wanted.place, wanted.config, split=split, streaming=True)
+            yield from load_dataset(question_set.place, question_set.config, split=split, streaming=True)
     except (OSError, RuntimeError, ValueError, BadZipFile, client_error, DatasetsError) as err:
         reason = " ".join(str(err).split())[:160] or type(err).__name__
         raise DataError(
-            f"{wanted.name} can't be read from {wanted.place} ({reason}); check the network and HF_HUB_OFFLINE, give a "
-            "file of questions, or set UAIT_DATA to a folder that holds the set."
+            f"{question_set.name} can't be read from {question_set.place} ({reason}); check the network and "
+            "HF_HUB_OFFLINE, give a file of questions, or set UAIT_DATA to a folder that holds the set."
         ) from err
 
 

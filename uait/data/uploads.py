@@ -74,9 +74,9 @@ def questions_of(table: Table, text: str | None, references: str | None, id: str
         name = f"row-{number}" if id is None else _word(row.get(id), f"{where} {id!r}")
         if name in questions:
             raise DataError(f"{where} {id!r}: {name!r} came before; give each question its own id.")
-        asked = _word(row.get(text), f"{where} {text!r}")
+        question = _word(row.get(text), f"{where} {text!r}")
         accepted = () if references is None else _references(row.get(references), f"{where} {references!r}")
-        questions[name] = Question(name, asked, accepted)
+        questions[name] = Question(name, question, accepted)
     return list(questions.values())
 
 

@@ -61,13 +61,13 @@ def teacher_answer(
 ) -> MethodAnswer:
     """What the untuned model's K samples say of its greedy answer: SAR as a confidence."""
     is_scored = isinstance(score, SarScore)
-    made = (samples.greedy, *samples.samples)
+
     return MethodAnswer(
         method=TEACHER,
         answer=samples.greedy.text.strip(),
         confidences={"SAR": score.confidence if is_scored else None},
         is_correct=is_correct(samples.greedy.text, question.references, rule),
-        n_passes=1 + sum(_n_passes(sample) - 1 for sample in made),
+        n_passes=1 + sum(_n_passes(sample) - 1 for sample in (samples.greedy, *samples.samples)),
         seconds=seconds,
         exchanges=(
             Exchange("asked once, the likeliest word each time", samples.prompt, (samples.greedy.text,)),

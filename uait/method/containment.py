@@ -33,25 +33,25 @@ def contains(answer: str, reference: str) -> bool:
     ("South Korea", "8 million"). A reference of two letters ("Mn") must be spelt with its capital and not open the
     answer; one of a single letter is never looked for.
     """
-    words, wanted = _tokens(answer), _tokens(reference)
-    if len(wanted) > 2 and wanted[0].lower() in ("a", "an", "the"):  # not "The Who": a "who" stands in many answers
-        wanted = wanted[1:]
+    words, target = _tokens(answer), _tokens(reference)
+    if len(target) > 2 and target[0].lower() in ("a", "an", "the"):  # not "The Who": a "who" stands in many answers
+        target = target[1:]
     n_commas = len(_LIST_COMMA.findall(answer)) - len(_LIST_COMMA.findall(reference))
-    if not wanted or len(words) > MAX_WORDS or n_commas >= 2:
+    if not target or len(words) > MAX_WORDS or n_commas >= 2:
         return False
-    for i in range(len(words) - len(wanted) + 1):
-        before, here, after = words[:i], words[i : i + len(wanted)], words[i + len(wanted) :]
+    for i in range(len(words) - len(target) + 1):
+        before, here, after = words[:i], words[i : i + len(target)], words[i + len(target) :]
         around = (" ".join(part).lower() for part in (before, after))
-        if _is_same(here, wanted, i) and _stands_alone(*around, is_number=wanted[-1][0].isdigit()):
+        if _is_same(here, target, i) and _stands_alone(*around, is_number=target[-1][0].isdigit()):
             return True
     return False
 
 
-def _is_same(here: Sequence[str], wanted: Sequence[str], position: int) -> bool:
+def _is_same(here: Sequence[str], target: Sequence[str], position: int) -> bool:
     """Whether both are the same words; a lone one of one or two letters is a symbol, easily taken for a word."""
-    if len(wanted) == 1 and len(wanted[0]) <= 2 and wanted[0].isalpha():
-        return position > 0 and len(wanted[0]) == 2 and not wanted[0].islower() and list(here) == list(wanted)
-    return [word.lower() for word in here] == [word.lower() for word in wanted]
+    if len(target) == 1 and len(target[0]) <= 2 and target[0].isalpha():
+        return position > 0 and len(target[0]) == 2 and not target[0].islower() and list(here) == list(target)
+    return [word.lower() for word in here] == [word.lower() for word in target]
 
 
 def _stands_alone(before: str, after: str, is_number: bool) -> bool:

@@ -73,9 +73,9 @@ def is_correct(answer: str, references: Sequence[str], rule: str) -> bool | None
     option = _right_option(references)
     if option is not None:
         letter, text = option
-        chosen = _OPTION.match(answer) if answer.strip() != text else None  # "E. coli" can be an option's text
-        if chosen:
-            return chosen[1].upper() == letter
+        choice = _OPTION.match(answer) if answer.strip() != text else None  # "E. coli" can be an option's text
+        if choice:
+            return choice[1].upper() == letter
         references = (text,)
     if rule == "rouge":
         return max(rouge_l(answer, reference) for reference in references) > ROUGE_THRESHOLD

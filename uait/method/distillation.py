@@ -115,8 +115,8 @@ def _balanced(examples: list[TrainingExample], rng: np.random.Generator) -> list
     """As many right as wrong examples, the larger side thinned out at random, in the order they came."""
     sides = [[i for i, e in enumerate(examples) if e.is_correct is side] for side in (True, False)]
     n_each = min(map(len, sides))
-    kept = sorted(int(i) for side in sides for i in rng.permutation(side)[:n_each])
-    return [examples[i] for i in kept]
+    order = sorted(int(i) for side in sides for i in rng.permutation(side)[:n_each])
+    return [examples[i] for i in order]
 
 
 def _histogram(examples: Sequence[TrainingExample]) -> tuple[int, ...]:

@@ -17,10 +17,10 @@ def decide(confidence: float | None, threshold: float) -> Decision:
             raise DataError(f"{name} is {value}; it must lie between 0 and 1.")
     if confidence is None:
         return Decision(Action.RETRIEVE, None, threshold, "The model stated no confidence: looking it up.")
-    stated, limit = _percents(confidence, threshold)
+    percent, limit = _percents(confidence, threshold)
     if confidence >= threshold:
-        return Decision(Action.ANSWER, confidence, threshold, f"{stated} % is at least {limit} %: answering.")
-    return Decision(Action.RETRIEVE, confidence, threshold, f"{stated} % is below {limit} %: looking it up.")
+        return Decision(Action.ANSWER, confidence, threshold, f"{percent} % is at least {limit} %: answering.")
+    return Decision(Action.RETRIEVE, confidence, threshold, f"{percent} % is below {limit} %: looking it up.")
 
 
 def _percents(confidence: float, threshold: float) -> tuple[str, str]:

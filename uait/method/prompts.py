@@ -102,10 +102,10 @@ def parse_reply(text: str) -> ParsedReply:
 
     A number outside 0..100, or none, gives confidence None; other numbers in the text are never taken for it.
     """
-    stated = list(_STATED.finditer(text))
-    if not stated:
+    numbers = list(_STATED.finditer(text))
+    if not numbers:
         return ParsedReply(text.strip().rstrip(";").rstrip(), None)
-    last = stated[-1]
+    last = numbers[-1]
     percent = float(last[1].replace(",", "."))
     return ParsedReply(text[: last.start()].strip(), round(percent / 100.0, 6) if percent <= 100.0 else None)
 
@@ -117,17 +117,17 @@ def _clean(text: str) -> str:
     are seen together with what follows.
     """
     text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-    kept: list[str] = []
+    characters: list[str] = []
     for c in " ".join(text.split()):
-        if c == " " and kept[-1:] in ([], [" "]):
+        if c == " " and characters[-1:] in ([], [" "]):
             continue
-        kept.append(c)
-        found = _ENDS_IN_TOKEN.search("".join(kept[-_LONGEST_TOKEN:])) if c in ">]" else None
-        if found:
-            del kept[-len(found[0]) :]
-            if kept[-1:] not in ([], [" "]):
-                kept.append(" ")
-    return "".join(kept).strip()
+        characters.append(c)
+        token = _ENDS_IN_TOKEN.search("".join(characters[-_LONGEST_TOKEN:])) if c in ">]" else None
+        if token:
+            del characters[-len(token[0]) :]
+            if characters[-1:] not in ([], [" "]):
+                characters.append(" ")
+    return "".join(characters).strip()
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:

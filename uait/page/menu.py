@@ -67,7 +67,7 @@ def _choices(shelf: Shelf, visitor: str) -> list[tuple[str, str]]:
 
 def _refresher(shelf: Shelf) -> Callable[..., tuple[Update, Update]]:
     def refresh(chosen: str, visitor: str, known: list[str]) -> tuple[Update, Update]:
-        visitors.seen(visitor)
+        visitors.mark_used(visitor)
         choices = _choices(shelf, visitor)
         names = [name for _, name in choices]
         return (gr.skip(), gr.skip()) if names == known else (gr.update(choices=choices), names)

@@ -76,11 +76,11 @@ class Bundle:
         """At most `n` passages about what the query names, best first. Raises RetrievalError when there are none."""
         words = self._known_words(query)
         bm25 = self._index.get_scores(words) if words else np.zeros(len(self._passages))
-        found = [int(i) for i in np.argsort(-bm25, kind="stable")[:N_CANDIDATES] if bm25[i] > 0]
-        named = [i for i in found if self._naming(i, set(words)) >= NAMED_FROM]
+        candidates = [int(i) for i in np.argsort(-bm25, kind="stable")[:N_CANDIDATES] if bm25[i] > 0]
+        named = [i for i in candidates if self._naming(i, set(words)) >= NAMED_FROM]
         # Reading two or three passages instead of thirty is what makes the similarity cheap.
-        best = named or (found if self._similarity is not None else [])
-        scores = bm25[best] / bm25[found].max(initial=1e-9)
+        best = named or (candidates if self._similarity is not None else [])
+        scores = bm25[best] / bm25[candidates].max(initial=1e-9)
         if self._similarity is not None and best:
             alike = np.asarray(self._similarity.score([(query, self._passages[i].text) for i in best]), dtype=float)
             scores = np.where(alike >= (UNLIKE_BELOW if named else ALIKE_FROM), (scores + alike) / 2.0, -1.0)

@@ -52,7 +52,7 @@ class Web:
         self._settings, self._clock, self._client, self._sleep = settings, clock, client, sleep
         self._lock = threading.Lock()
         self._free_from = -math.inf
-        self._found: OrderedDict[tuple[str, int], tuple[Passage, ...]] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, int], tuple[Passage, ...]] = OrderedDict()
 
     def search(self, query: str, n: int) -> tuple[Passage, ...]:
         """At most `n` cleaned snippets, best first. Raises RetrievalError when there are none in time."""
@@ -60,16 +60,16 @@ class Web:
         if not query:
             raise RetrievalError("The web search has no words to search for; ask a question.")
         with self._lock:
-            if (query, n) in self._found:
-                self._found.move_to_end((query, n))
-                return self._found[query, n]
+            if (query, n) in self._cache:
+                self._cache.move_to_end((query, n))
+                return self._cache[query, n]
         passages = _snippets(self._ask(query, n))[:n]
         if not passages:
             raise RetrievalError(_NOTHING)
         with self._lock:
-            self._found[query, n] = passages
-            if len(self._found) > MAX_CACHED:
-                self._found.popitem(last=False)
+            self._cache[query, n] = passages
+            if len(self._cache) > MAX_CACHED:
+                self._cache.popitem(last=False)
         return passages
 
     def _ask(self, query: str, n: int) -> list[Any]:

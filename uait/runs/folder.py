@@ -34,36 +34,36 @@ class RunFolder:
         """The run's settings, with defaults for stages that have not run. Raises DataError when there are none."""
         if not self.file("settings.json").exists():
             raise DataError(f"{self.path} holds no settings.json, so it is no run; sample or label into it first.")
-        return from_dict(self._saved())
+        return from_dict(self._plain())
 
     def save_settings(self, settings: Settings, stages: Iterable[str] | None = None) -> None:
-        """Nothing; the folder holds the settings of these stages (all without `stages`) beside those saved before.
+        """Adds the settings of these stages (all without `stages`) to those saved before.
 
         Raises DataError when the folder holds other values for one of them: a run never mixes two settings.
         """
-        wanted, saved = to_dict(settings), self._saved()
-        for stage in wanted if stages is None else stages:
-            for key, value in saved.get(stage, wanted[stage]).items():
-                if wanted[stage].get(key) != value and (stage, key) not in _MAY_DIFFER:
+        new, old = to_dict(settings), self._plain()
+        for stage in new if stages is None else stages:
+            for key, value in old.get(stage, new[stage]).items():
+                if new[stage].get(key) != value and (stage, key) not in _MAY_DIFFER:
                     raise DataError(
-                        f"{self.path} was made with {stage}.{key} = {value!r}, not {wanted[stage].get(key)!r}; "
+                        f"{self.path} was made with {stage}.{key} = {value!r}, not {new[stage].get(key)!r}; "
                         "use the same value, or another folder."
                     )
-            saved.setdefault(stage, wanted[stage])
-        write_json(self.file("settings.json"), saved)
+            old.setdefault(stage, new[stage])
+        write_json(self.file("settings.json"), old)
 
-    def _saved(self) -> dict[str, Any]:
+    def _plain(self) -> dict[str, Any]:
         path = self.file("settings.json")
-        saved = read_json(path) if path.exists() else {}
-        if not isinstance(saved, dict) or not all(isinstance(stage, dict) for stage in saved.values()):
+        data = read_json(path) if path.exists() else {}
+        if not isinstance(data, dict) or not all(isinstance(stage, dict) for stage in data.values()):
             raise DataError(f"{path} holds no settings by stage; delete it or restore it from a copy.")
-        return saved
+        return data
 
 
 def all_runs(root: Path | str) -> list[Path]:
     """The folders below `root` that hold a run, the newest first: their names begin with the time."""
-    found = [path for name in (JOB, "settings.json") for path in Path(root).glob(f"*/{name}")]
-    return sorted({path.parent for path in found}, key=lambda path: path.name, reverse=True)
+    files = [path for name in (JOB, "settings.json") for path in Path(root).glob(f"*/{name}")]
+    return sorted({path.parent for path in files}, key=lambda path: path.name, reverse=True)
 
 
 def find_run(root: Path | str, name: str | None) -> Path | None:

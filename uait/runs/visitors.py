@@ -34,8 +34,8 @@ def runs_of(token: str | None) -> Path:
     return root / (token if token and _TOKEN.fullmatch(token) else _NOBODY)
 
 
-def seen(token: str | None) -> None:
-    """Nothing; the visitor's folder, where there is one, counts as used now."""
+def mark_used(token: str | None) -> None:
+    """Counts the visitor's folder, where there is one, as used now."""
     if settings.is_space():
         with suppress(OSError):
             (runs_of(token) / ".seen").touch()
@@ -54,7 +54,7 @@ def sweep(root: Path, now: float | None = None) -> list[str]:
 
 
 def sweep_hourly() -> None:
-    """Nothing; on a Space, removes unused folders now and every hour for as long as this process lives."""
+    """On a Space, removes unused folders now and every hour for as long as this process lives."""
 
     def work() -> None:
         while True:

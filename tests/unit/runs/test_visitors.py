@@ -49,7 +49,7 @@ def test_a_folder_goes_a_day_after_its_last_use(runs: Path) -> None:
         os.utime(path, (0, 0))
     assert visitors.sweep(runs) == [old]
     assert sorted(path.name for path in runs.iterdir()) == sorted([used, new, "not-a-visitor"])
-    visitors.seen(used)
+    visitors.mark_used(used)
     assert sorted(visitors.sweep(runs, now=(runs / new).stat().st_mtime + 2 * DAY)) == sorted([used, new])
 
 
