@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from uait.records.errors import ModelError
 
 LOAD_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError, SafetensorError)
-WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+WEIGHTS, CONFIG, CARD = "adapter_model.safetensors", "adapter_config.json", "card.json"
 
 
 class Lora:
@@ -146,6 +146,18 @@ class Weights:
             if name == self._active:
                 self._switch(None, learns=False)
             self._peft.delete_adapter(name)
+
+
+def decile_edges_of(folder: Path) -> list[float] | None:
+    """The edges of the deciles that the adapter in this folder hears, as its card has them; None where it hears none.
+
+    Raises ModelError on a card that can't be read.
+    """
+    card = folder / CARD
+    try:
+        return json.loads(card.read_text(encoding="utf-8")).get("decile_edges") if card.is_file() else None
+    except (OSError, ValueError, AttributeError) as err:
+        raise ModelError(f"The adapter's card {str(card)!r} can't be read ({first_line(err)}); tune it again.") from err
 
 
 def first_line(err: Exception) -> str:

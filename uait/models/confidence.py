@@ -5,17 +5,18 @@ Also the two baselines that ask the untuned model about its confidence. Decides 
 
 import re
 from collections.abc import Iterator, Sequence
+from math import exp
 from time import perf_counter
 
 import torch
 
 from uait.method.prompts import p_true_prompt, parse_reply, question_prompt, reading_prompt, verbalized_prompt
 from uait.models.decoding import TextPieces, advance, decode, prefill, to_sample
+from uait.models.hearing import MIN_MASS, Hearing, expected_number, spoken_number
 from uait.models.language_model import LanguageModel
 from uait.records import Answer, Done, Finish, Partial, Passage, Sample
 from uait.settings import AnswerSettings
 
-_MIN_NUMERIC_MASS = 0.5  # with less, the place where the number stands says more about other words than about numbers
 _MIN_YES_NO_MASS = 0.05
 
 
@@ -134,10 +135,13 @@ class _Replies:
             to_sample(self.lm, [step[row] for step in self.tokens], [step[row] for step in self.logprobs])
             for row in range(len(self.chats))
         ]
-        spoken = [_spoken(sample) for sample in samples]
-        found = [self._place(sample) if spoken[row] is not None else None for row, sample in enumerate(samples)]
-        places = {row: place for row, place in enumerate(found) if place is not None}
-        expected = self._expected(places, spoken) if places else {}
+        if self.lm.hears is not None:
+            spoken, expected = self._heard(self.lm.hears, samples)
+        else:
+            spoken = [_spoken(sample) for sample in samples]
+            found = [self._place(sample) if spoken[row] is not None else None for row, sample in enumerate(samples)]
+            places = {row: place for row, place in enumerate(found) if place is not None}
+            expected = self._expected(places, spoken) if places else {}
         seconds = (perf_counter() - start) / len(self.chats)
         return [
             Answer(
@@ -152,6 +156,34 @@ class _Replies:
             )
             for row, sample in enumerate(samples)
         ]
+
+    @torch.inference_mode()
+    def _heard(self, hears: Hearing, samples: Sequence[Sample]) -> tuple[list[float | None], dict[int, float]]:
+        """The numbers said and expected behind each answer that ended, once it has heard its own probability."""
+        spoken: list[float | None] = [None] * len(samples)
+        lengths = [len(sample.token_ids) for sample in samples]
+        ended = [
+            row
+            for row, n in enumerate(lengths)
+            if 0 < n < len(self.tokens) and self.tokens[n][row] == hears.end_id and samples[row].text.strip()
+        ]
+        if not ended:
+            return spoken, {}
+        p = [exp(sum(step[row] for step in self.logprobs[: lengths[row] + 1])) for row in ended]
+        self._rewind(ended, [self.n_slots + lengths[row] for row in ended])
+        advance(self.lm, self.rows, torch.tensor([hears.opening(hears.decile(x)) for x in p], device=self.lm.device))
+        tens = hears.digits(self.rows.logits).argmax(-1)
+        expected = dict(zip(ended, expected_number(hears, self.rows.logits), strict=True))
+        advance(self.lm, self.rows, torch.tensor(hears.digit_ids, device=self.lm.device)[tens])
+        for row, number in zip(ended, spoken_number(tens, hears.digits(self.rows.logits)), strict=True):
+            spoken[row] = None if expected[row] is None else number
+        return spoken, {row: mean for row, mean in expected.items() if mean is not None}
+
+    def _rewind(self, rows: Sequence[int], n_slots: Sequence[int]) -> None:
+        """Keeps these rows of the batch, and hides what was generated from their slot `n_slots` on: it stays cached."""
+        self.rows.select(torch.tensor(rows, device=self.lm.device))
+        slots = torch.arange(self.rows.mask.shape[1], device=self.lm.device)
+        self.rows.mask = self.rows.mask * (slots < torch.tensor(n_slots, device=self.lm.device)[:, None])
 
     def _place(self, sample: Sample) -> int | None:
         """The position of the token that begins the stated number, or None when that token is more than a number."""
@@ -185,18 +217,15 @@ class _Replies:
         values[:, digits] = (p_second * two).sum(-1) + (1 - p_second.sum(-1)) * self.values[digits]
         mass = p.sum(-1)
         means = ((p * values).sum(-1) / mass / 100.0).clamp(0.0, 1.0).tolist()
-        return {row: m for row, m, held in zip(batch, means, mass.tolist(), strict=True) if held >= _MIN_NUMERIC_MASS}
+        return {row: m for row, m, held in zip(batch, means, mass.tolist(), strict=True) if held >= MIN_MASS}
 
     def _second_digits(
         self, batch: Sequence[int], places: dict[int, int], leads: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The probabilities (B, D, 10) of each second digit after each of the `leads` (D,), and those digits (10,)."""
         bare = {digit: i for digit in range(10) if (i := self.lm.number_ids.get(str(digit))) is not None}
-        self.rows.select(torch.tensor(batch, device=leads.device).repeat_interleave(len(leads)))
-        slots = torch.arange(self.rows.mask.shape[1], device=leads.device)
-        unread = torch.tensor([self.n_slots + places[row] for row in batch], device=leads.device)
-        # what was generated from the number on stays in the cache, but hidden
-        self.rows.mask = self.rows.mask * (slots < unread.repeat_interleave(len(leads))[:, None])
+        rows = [row for row in batch for _ in range(len(leads))]
+        self._rewind(rows, [self.n_slots + places[row] for row in rows])
         advance(self.lm, self.rows, torch.tensor(self.numbers, device=leads.device)[leads].repeat(len(batch)))
         p = self.rows.logits.softmax(-1)[:, list(bare.values())]
         return p.unflatten(0, (len(batch), len(leads))), torch.tensor(list(bare), device=leads.device)

@@ -65,11 +65,13 @@ def prefill(lm: LanguageModel, chats: Sequence[str], max_new_tokens: int = 0) ->
 
 
 def advance(lm: LanguageModel, rows: Rows, tokens: torch.Tensor) -> None:
-    """Appends one token (R,) to every row and reads the next logits."""
-    positions = rows.mask.sum(-1, keepdim=True)  # counts read tokens: right under any padding or gap
-    rows.mask = torch.cat([rows.mask, torch.ones_like(positions)], dim=-1)
+    """Appends one token (R,), or several (R, T), to every row and reads the next logits."""
+    tokens = tokens.view(len(tokens), -1)
+    # counts read tokens: right under any padding or gap
+    positions = rows.mask.sum(-1, keepdim=True) + torch.arange(tokens.shape[1], device=tokens.device)
+    rows.mask = torch.cat([rows.mask, torch.ones_like(tokens)], dim=-1)
     output = lm.forward(
-        input_ids=tokens[:, None],
+        input_ids=tokens,
         attention_mask=rows.mask,
         position_ids=positions,
         past_key_values=rows.cache,

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from uait.models.adapters import Lora, Weights
+from uait.models.adapters import Lora, Weights, decile_edges_of
+from uait.models.hearing import Hearing
 from uait.records.errors import ModelError
 from uait.settings import PromptSettings
 
@@ -32,6 +33,7 @@ class LanguageModel:
     adapter_id: str | None
     prompts: PromptSettings
     lora: Lora | None = None
+    hears: Hearing | None = None  # of an adapter that hears itself
 
     @property
     def model(self) -> Any:
@@ -43,7 +45,8 @@ class LanguageModel:
         """The tokens that close an answer: the generation config's and the tokenizer's, ascending."""
         configured = getattr(getattr(self.model, "generation_config", None), "eos_token_id", None)
         ids = configured if isinstance(configured, list) else [configured]
-        return tuple(sorted({i for i in (*ids, self.tokenizer.eos_token_id) if i is not None}))
+        ids = [*ids, self.tokenizer.eos_token_id, None if self.hears is None else self.hears.end_id]
+        return tuple(sorted({i for i in ids if i is not None}))
 
     @property
     def max_tokens(self) -> int | None:
@@ -74,7 +77,7 @@ class LanguageModel:
 
     def without_adapter(self) -> "LanguageModel":
         """The base model."""
-        return replace(self, lora=None, adapter_id=None)
+        return replace(self, lora=None, adapter_id=None, hears=None)
 
     def with_adapter(self, folder: Path | str) -> "LanguageModel":
         """The base model with the adapter in that folder; only the adapter's own weights are read.
@@ -84,11 +87,13 @@ class LanguageModel:
         """
         folder = Path(folder).expanduser()
         names = Path(self.model.name_or_path).resolve().name, self.model_id
-        return replace(self, lora=self.weights.load(folder, names), adapter_id="/".join(folder.parts[-2:]))
+        lora, edges = self.weights.load(folder, names), decile_edges_of(folder)
+        hears = None if edges is None else Hearing.of(self.tokenizer, edges)
+        return replace(self, lora=lora, adapter_id="/".join(folder.parts[-2:]), hears=hears)
 
     def with_new_adapter(self, config: Any) -> "LanguageModel":
         """The base model with a fresh adapter of that LoraConfig, to be tuned. Raises ValueError when no layer fits."""
-        return replace(self, lora=self.weights.add(config), adapter_id="being tuned")
+        return replace(self, lora=self.weights.add(config), adapter_id="being tuned", hears=None)
 
     def adapter_weights(self) -> dict[str, torch.nn.Parameter]:
         """The adapter's own weights by name, those that tuning moves; empty for the base model."""

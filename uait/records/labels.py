@@ -69,7 +69,10 @@ class DistilledSet:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A tuned LoRA adapter on disk and the card saved beside it."""
+    """A tuned LoRA adapter on disk and the card saved beside it.
+
+    `decile_edges` (9,): for an adapter that hears the decile of its answer's probability; None for one that doesn't.
+    """
 
     path: str
     base_model_id: str
@@ -77,3 +80,4 @@ class Adapter:
     settings: dict[str, Any]
     metrics: dict[str, Any]
     threshold: float | None = None
+    decile_edges: tuple[float, ...] | None = None

@@ -79,7 +79,7 @@ def test_the_expected_confidence_is_the_mean_over_the_number_tokens(
     name: str, question: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lm = request.getfixturevalue(name)
-    monkeypatch.setattr(confidence, "_MIN_NUMERIC_MASS", 0.05)
+    monkeypatch.setattr(confidence, "MIN_MASS", 0.05)
     # a taught model is all but certain: softer logits spread the mean over many numbers
     with _softer(lm, 2.5):
         found = _answer(lm, question)

@@ -30,23 +30,23 @@ BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class StudentRow:
-    """One question as the student answers it: `spoken` and `expected` in [0, 1], None where it said nothing."""
+    """One question as the student answers it, `ids` its answer's tokens; see `Heard` for the rest."""
 
     id: str
     answer: str
+    ids: tuple[int, ...]
     is_right: bool
     probability: float
     decile: int
     spoken: float | None
     expected: float | None
-    n_tokens: int
 
 
 def ask_student(
     student: Student, questions: Sequence[Question], path: Path, decile: int | None = None
 ) -> list[StudentRow]:
     """The student's rows of these questions, in order; asks only what the file at `path` does not hold yet."""
-    known = {row["id"]: StudentRow(**row) for _, row in read_rows(path, is_log=True)} if path.exists() else {}
+    known = read_student(path) if path.exists() else {}
     todo = [question for question in questions if question.id not in known]
     prefix = student.prefix() if todo else None
     for start in range(0, len(todo), BATCH):
@@ -54,13 +54,19 @@ def ask_student(
         assert prefix is not None
         for question, heard in zip(batch, student.ask([q.text for q in batch], prefix, decile), strict=True):
             right = bool(is_correct(heard.answer, question.references, RULE))
+            expected = None if heard.expected is None else round(heard.expected, 6)
             row = StudentRow(
-                question.id, heard.answer, right, round(heard.probability, 6), heard.decile,
-                heard.spoken, None if heard.expected is None else round(heard.expected, 6), len(heard.ids),
+                question.id, heard.answer, heard.ids, right, round(heard.probability, 6), heard.decile, heard.spoken,
+                expected,
             )  # fmt: skip
             append_jsonl(path, row)
             known[row.id] = row
     return [known[question.id] for question in questions]
+
+
+def read_student(path: Path) -> dict[str, StudentRow]:
+    """The rows of a file that `ask_student` wrote, by question id."""
+    return {row["id"]: StudentRow(**{**row, "ids": tuple(row["ids"])}) for _, row in read_rows(path, is_log=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ def fit_stack(rows: Sequence[StudentRow]) -> Stack:
 
 def _features(row: StudentRow) -> list[float]:
     c = min(max(row.expected or 0.0, 1e-3), 1 - 1e-3)
-    return [float(np.log(c / (1 - c))), float(np.log(max(row.probability, 1e-9))), float(row.n_tokens)]
+    return [float(np.log(c / (1 - c))), float(np.log(max(row.probability, 1e-9))), float(len(row.ids))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,3 +206,14 @@ def _rows(split: Split) -> Iterator[dict[str, Any]]:
                 "confidences": {SPOKEN: own.spoken, EXPECTED: own.expected, OWN_P: own.probability},
             },
         }  # fmt: skip
+
+
+def auroc_of(rows: Sequence[StudentRow]) -> float | None:
+    """The AUROC of the expected number; None when a class is missing."""
+    return auroc([row.expected or 0.0 for row in rows], [row.is_right for row in rows])
+
+
+def mean_expected(rows: Sequence[StudentRow]) -> float | None:
+    """The mean of the expected numbers; None without any."""
+    said = [row.expected for row in rows if row.expected is not None]
+    return float(np.mean(said)) if said else None

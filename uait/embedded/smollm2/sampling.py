@@ -16,6 +16,7 @@ from torch import Tensor
 from uait.embedded.smollm2.shared_prefix import Past, Prefix, SharedPrefixLlama, padded
 from uait.embedded.smollm2.shots import FEW_SHOT, few_shot_question
 from uait.models.decoding import token_texts
+from uait.models.language_model import LanguageModel
 from uait.records import Finish, Question, Sample, SampleSet
 from uait.settings import SamplingSettings
 
@@ -47,11 +48,12 @@ class _Branch:
 class FewShotSampler:
     """The base model behind its eight shots."""
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
-        self.llama, self.tokenizer = SharedPrefixLlama(model), tokenizer
-        with torch.inference_mode():
-            self.prefix: Prefix = self.llama.prefix(tokenizer(FEW_SHOT, add_special_tokens=False)["input_ids"])
-        self.stop_ids = stop_ids(tokenizer)
+    def __init__(self, lm: LanguageModel) -> None:
+        self.lm, self.tokenizer = lm.without_adapter(), lm.tokenizer
+        self.llama, self.stop_ids = SharedPrefixLlama(lm.model), stop_ids(lm.tokenizer)
+        with torch.inference_mode(), self.lm.alone():
+            ids = self.tokenizer(FEW_SHOT, add_special_tokens=False)["input_ids"]
+            self.prefix: Prefix = self.llama.prefix(ids)
 
     def sample(
         self, questions: Sequence[Question], settings: SamplingSettings, *, greedy_only: bool = False
@@ -59,7 +61,9 @@ class FewShotSampler:
         """Per question its SampleSet (None with `greedy_only`), the greedy Sample, and its distributions; in order."""
         n_samples = 0 if greedy_only else settings.n_samples
         for start in range(0, len(questions), settings.batch_size):
-            yield from self._batch(questions[start : start + settings.batch_size], settings, n_samples)
+            with self.lm.alone():
+                rows = self._batch(questions[start : start + settings.batch_size], settings, n_samples)
+            yield from rows
 
     @torch.inference_mode()
     def _batch(

@@ -1,24 +1,20 @@
-"""The student: one pass writes the answer, hears how probable it was, and reads off how sure it is.
+"""The student asked many questions behind one prompt: one pass writes the answer, hears itself, says how sure it is.
 
-`Paris [9]; 93%`: after the answer stands the decile of its own probability, measured in this very pass and appended
-as a token; the number is written after it. Axes: B rows, T tokens.
+What it hears is in `models.hearing`; the chat prompt is read once for all questions. Axes: B rows, T tokens.
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from uait.embedded.smollm2.shared_prefix import Past, Prefix, SharedPrefixLlama, padded
 from uait.method.prompts import question_prompt
 from uait.models.decoding import token_texts
-from uait.settings import PromptSettings
+from uait.models.hearing import Hearing, expected_number, spoken_number
+from uait.models.language_model import LanguageModel
 
-OPENS, CLOSES = " [", "]; "  # around the decile: " [" ends the answer, and its probability belongs to the answer's
 MAX_NEW_TOKENS = 16
 _HERE = "Xyzzy"  # stands for the question where the chat template is parted around it
 
@@ -40,46 +36,36 @@ class Heard:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the answer ended by itself."""
+        """Whether the answer ended by itself, and a number followed."""
         return self.spoken is not None
 
 
 class Student:
-    """SmolLM2 with an adapter (or without), asked zero-shot in its chat template.
+    """SmolLM2 with an adapter, asked zero-shot in its chat template. `hears` holds the edges of the deciles."""
 
-    `edges` (9,): the probabilities that part the deciles, ascending.
-    """
-
-    def __init__(self, model: Any, tokenizer: Any, style: PromptSettings, edges: Sequence[float]) -> None:
-        self.llama, self.tokenizer, self.edges = SharedPrefixLlama(model), tokenizer, list(edges)
-        turn = [{"role": "user", "content": question_prompt(style, _HERE)}]
-        chat = str(tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True))
+    def __init__(self, lm: LanguageModel, hears: Hearing) -> None:
+        self.lm, self.hears, self.llama = lm, hears, SharedPrefixLlama(lm.model)
         # parted before the space, so that the two halves are tokenised as the whole is
-        before, _, self._after = chat.partition(f" {_HERE}")
-        self.prefix_ids: list[int] = tokenizer(before, add_special_tokens=False)["input_ids"]
-        (self.end_id,), self.close_ids = self._ids(OPENS), self._ids(CLOSES)
-        self.digit_ids = [self._ids(str(digit))[0] for digit in range(10)]
+        before, _, self._after = lm.chat(question_prompt(lm.prompts, _HERE)).partition(f" {_HERE}")
+        self.prefix_ids = self._ids(before)
 
     def question_ids(self, text: str) -> list[int]:
         """The tokens of the question and of the chat turn's end, behind `prefix_ids`."""
         return self._ids(f" {text}{self._after}")
 
-    def decile(self, probability: float) -> int:
-        """0 for the least probable tenth of answers, 9 for the most probable."""
-        return bisect_right(self.edges, probability)
-
-    def heard_ids(self, decile: int) -> list[int]:
-        """The tokens that state the decile and open the number, behind the end token."""
-        return [self.digit_ids[decile], *self.close_ids]
-
     @torch.inference_mode()
     def prefix(self) -> Prefix:
         """The keys and values of what stands before every question."""
-        return self.llama.prefix(self.prefix_ids)
+        with self.lm.alone():
+            return self.llama.prefix(self.prefix_ids)
 
     @torch.inference_mode()
     def ask(self, texts: Sequence[str], prefix: Prefix, decile: int | None = None) -> list[Heard]:
         """The greedy answers; with `decile` every answer hears that one instead of its own (a control)."""
+        with self.lm.alone():
+            return self._ask(texts, prefix, decile)
+
+    def _ask(self, texts: Sequence[str], prefix: Prefix, decile: int | None) -> list[Heard]:
         tokens, mask = padded([self.question_ids(text) for text in texts], 0)
         positions = prefix.length + (mask.cumsum(-1) - 1).clamp(min=0)
         hidden, past = self.llama.read(self.llama.embed(tokens), positions, mask, prefix)
@@ -91,11 +77,11 @@ class Student:
         for step in range(MAX_NEW_TOKENS + 1):
             chosen = logits.argmax(-1)
             logprobs[is_open] += logits.max(-1).values - logits.logsumexp(-1)
-            ends = chosen == self.end_id
+            ends = chosen == self.hears.end_id
             if ends.any():
                 closed = is_open[ends].tolist()
                 probabilities = [min(float(logprobs[i].exp()), 1.0) for i in closed]
-                deciles = [self.decile(p) if decile is None else decile for p in probabilities]
+                deciles = [self.hears.decile(p) if decile is None else decile for p in probabilities]
                 numbers = self._numbers(deciles, past.select(ends.nonzero()[:, 0]), prefix)
                 for i, p, heard, (spoken, expected) in zip(closed, probabilities, deciles, numbers, strict=True):
                     made[i] = self._heard(ids[i], p, heard, spoken, expected)
@@ -109,29 +95,25 @@ class Student:
         for i in range(len(texts)):
             if i not in made:
                 probability = float(logprobs[i].exp())
-                made[i] = self._heard(ids[i], probability, self.decile(probability), None, None)
+                made[i] = self._heard(ids[i], probability, self.hears.decile(probability), None, None)
         return [made[i] for i in range(len(texts))]
 
     def _heard(
         self, ids: Sequence[int], probability: float, decile: int, spoken: float | None, expected: float | None
     ) -> Heard:
-        text = "".join(token_texts(self.tokenizer, ids)).strip()
+        text = "".join(token_texts(self.lm.tokenizer, ids)).strip()
         if not text:
             spoken = expected = None  # no answer to be sure of
         return Heard(text, tuple(ids), probability, decile, spoken, expected)
 
-    def _numbers(self, deciles: Sequence[int], past: Past, prefix: Prefix) -> list[tuple[float, float]]:
+    def _numbers(self, deciles: Sequence[int], past: Past, prefix: Prefix) -> list[tuple[float | None, float | None]]:
         """The spoken and the expected number of each row, both in [0, 1]."""
-        opened = torch.tensor([[self.end_id, *self.heard_ids(decile)] for decile in deciles])
+        opened = torch.tensor([self.hears.opening(decile) for decile in deciles])
         logits, past = self._advance(opened, past, prefix)
-        digits = torch.tensor(self.digit_ids)
-        p_tens = logits[:, digits].softmax(-1)
-        tens = p_tens.argmax(-1)
-        logits, _ = self._advance(digits[tens][:, None], past, prefix)
-        ones = logits[:, digits]
-        ones[tens == 0, 0] = -torch.inf  # 1 to 99: certainty is never said
-        spoken = (10 * tens + ones.argmax(-1)) / 100
-        return list(zip(spoken.tolist(), mean_number(p_tens).tolist(), strict=True))
+        tens, expected = self.hears.digits(logits).argmax(-1), expected_number(self.hears, logits)
+        logits, _ = self._advance(torch.tensor(self.hears.digit_ids)[tens][:, None], past, prefix)
+        spoken = spoken_number(tens, self.hears.digits(logits))
+        return [(None if c is None else number, c) for number, c in zip(spoken, expected, strict=True)]
 
     def _advance(self, tokens: Tensor, past: Past, prefix: Prefix) -> tuple[Tensor, Past]:
         """The logits behind the last of these tokens (B, T), and the past with them in it."""
@@ -141,15 +123,4 @@ class Student:
         return self.llama.logits(hidden[:, -1]), past
 
     def _ids(self, text: str) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
-
-
-def mean_number(p_tens: Tensor) -> Tensor:
-    """c = sum_i q_i v_i over the first digit (..., 10), v_i the middle of the ten numbers that it begins; [0, 1]."""
-    middles = torch.arange(10, dtype=p_tens.dtype) / 10 + 0.045
-    return p_tens @ middles
-
-
-def decile_edges(probabilities: Sequence[float]) -> list[float]:
-    """The nine values that part these probabilities into tenths."""
-    return [round(float(edge), 6) for edge in np.quantile(np.asarray(probabilities), np.arange(1, 10) / 10)]
+        return self.lm.tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, cross_entropy
 
 from uait.embedded.smollm2.shared_prefix import Prefix, padded
-from uait.embedded.smollm2.student import Student, mean_number
+from uait.embedded.smollm2.student import Student
+from uait.models.hearing import mean_number
 
 FIRST_LAYER = 15
 ONES_WEIGHT = 0.3  # of the second digit's loss: what it says is a tenth of the first's
@@ -65,15 +66,15 @@ class Tuner:
     def __init__(self, student: Student) -> None:
         self.student, self.llama = student, student.llama
         self.n_layers = len(self.llama.body.layers)
-        self.digits = torch.tensor(student.digit_ids)
-        with torch.no_grad():
+        self.digits = torch.tensor(student.hears.digit_ids)
+        with torch.no_grad(), student.lm.alone():
             embedded = self.llama.embed(torch.tensor([student.prefix_ids]))
             self.below_prefix, layers = self.llama.prefix_layers(embedded, 0, FIRST_LAYER)
         self.low = Prefix(layers, len(student.prefix_ids))
 
     def tune(self, lessons: Sequence[Lesson], stage: Stage) -> Iterator[dict[str, float]]:
         """Yields every step's number and losses, and how many steps there will be."""
-        weights = [w for w in self.llama.causal.parameters() if w.requires_grad]
+        weights = list(self.student.lm.adapter_weights().values())
         optimiser = torch.optim.AdamW(weights, lr=stage.learning_rate, weight_decay=0.0)
         n_steps = max(1, round(stage.epochs * math.ceil(len(lessons) / stage.batch_size)))
         warm = max(1, round(stage.warmup * n_steps))
@@ -84,14 +85,15 @@ class Tuner:
             if not order:
                 order = torch.randperm(len(lessons), generator=draws).tolist()
             batch, order = order[: stage.batch_size], order[stage.batch_size :]
-            new = [i for i in batch if i not in known]
-            known.update(zip(new, self.below([lessons[i] for i in new]), strict=True))
             rate = min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / n_steps)))
             for group in optimiser.param_groups:
                 group["lr"] = stage.learning_rate * rate
-            keep, number = self.losses([lessons[i] for i in batch], [known[i] for i in batch], stage)
-            optimiser.zero_grad()
-            (stage.keep_weight * keep + number).backward()
+            new = [i for i in batch if i not in known]
+            with self.student.lm.alone():
+                known.update(zip(new, self.below([lessons[i] for i in new]), strict=True))
+                keep, number = self.losses([lessons[i] for i in batch], [known[i] for i in batch], stage)
+                optimiser.zero_grad()
+                (stage.keep_weight * keep + number).backward()
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimiser.step()
             if stage.epochs <= 1:
@@ -158,7 +160,7 @@ class Tuner:
         """Tokens, mask and positions (B, T): question, answer and, where a number is learned, what opens it."""
         rows = []
         for lesson in lessons:
-            heard = [] if lesson.decile is None else [self.student.end_id, *self.student.heard_ids(lesson.decile)]
+            heard = [] if lesson.decile is None else self.student.hears.opening(lesson.decile)
             rows.append([*lesson.question_ids, *lesson.answer_ids, *heard])
         tokens, mask = padded(rows, 0)
         return tokens, mask, self.low.length + (mask.cumsum(-1) - 1).clamp(min=0)
@@ -211,12 +213,12 @@ def thought_of(student: Student, stops: frozenset[int], top_ids: Any, top_logpro
     """
     ids, p = torch.as_tensor(top_ids).long().clone(), torch.as_tensor(top_logprobs).float().exp()
     is_stop = torch.tensor([[int(i) in stops for i in row] for row in ids.tolist()])
-    is_end = ids == student.end_id
+    is_end = ids == student.hears.end_id
     mass = (p * (is_stop | is_end)).sum(-1)
     p = p.masked_fill(is_stop | is_end, 0.0)
-    ids[:, -1] = student.end_id  # the least likely place makes room: one end token a row
+    ids[:, -1] = student.hears.end_id  # the least likely place makes room: one end token a row
     p[:, -1] = mass
-    ids = ids.masked_fill(is_stop, student.end_id)
-    twice = ids == student.end_id
+    ids = ids.masked_fill(is_stop, student.hears.end_id)
+    twice = ids == student.hears.end_id
     twice[:, -1] = False
     return ids.masked_fill(twice, -1), p / p.sum(-1, keepdim=True).clamp(min=1.0)

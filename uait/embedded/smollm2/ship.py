@@ -1,0 +1,139 @@
+"""The tuned adapter measured once on held-out questions, and put where the product finds it: assets/smollm2.
+
+The in-domain test, whole relations never tuned on, and public sets, which are read by name and never kept: no row of
+theirs is in what is shipped.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from uait import __version__
+from uait.data.files import append_jsonl, data_hash, read_rows, write_json
+from uait.data.json import to_json
+from uait.data.named import read_set
+from uait.embedded.smollm2 import measure
+from uait.embedded.smollm2.build import SMOLLM2, Workshop, open_workshop, report, second_stage
+from uait.embedded.smollm2.sampling import FewShotSampler
+from uait.embedded.smollm2.student import Student
+from uait.embedded.smollm2.teacher import RULE, SAMPLING, TeacherRow
+from uait.method.correctness import is_correct
+from uait.models.confidence import p_true_batch, verbalized_batch
+from uait.models.similarity import load_similarity, score_relevance
+from uait.records import Adapter, Question
+from uait.settings import AnswerSettings, LabelSettings, Settings, to_dict
+
+DEV, DEV_RELATION = "dev", "dev-relation"
+IN_DOMAIN, OUT_OF_RELATION, PUBLIC = "in-domain", "relations never tuned on", "public sets"
+PUBLIC_SETS = ("trivia_qa", "nq_open", "popqa", "web_questions", "sciq")
+N_TEST, N_RELATION, N_PUBLIC, N_ASKED_AGAIN = 600, 500, 100, 150
+PLAIN = AnswerSettings(max_new_tokens=24)
+Pairs = Sequence[tuple[bool, float | None]]
+
+
+def ship(runs: Path, seed: int = 0) -> None:
+    """Tunes, chooses the threshold and fits the stack on dev, measures once, and writes assets/smollm2."""
+    shop = open_workshop(runs)
+    folder, edges = second_stage(shop, seed)
+    student = shop.student(folder, edges)
+    dev = [*shop.questions[DEV], *shop.questions[DEV_RELATION]]
+    on_dev = measure.ask_student(student, dev, runs / f"dev-student-{seed}.jsonl")
+    stack, threshold = measure.fit_stack(on_dev), measure.threshold_of(on_dev)
+    report(f"threshold {threshold} of {len(dev)} dev questions")
+    splits = [measured(shop, student, name, questions, seed) for name, questions in held_out(shop).items()]
+    settings = Settings(prompts=shop.lm.prompts, sampling=SAMPLING, label=LabelSettings(correctness=RULE))
+    extras = {
+        "threshold": threshold,
+        "stack": to_json(stack),
+        "controls": {split.name: controls(shop, student, split, seed) for split in splits},
+        "cost": cost(shop, student, list(splits[0].questions)[:64]),
+    }
+    made = measure.report(splits, stack, settings, (IN_DOMAIN, OUT_OF_RELATION), extras)
+    write_json(SMOLLM2 / "evaluation.json", to_json(made))
+    put(folder, Adapter(
+        path=str(SMOLLM2 / "adapter"), base_model_id="smollm2",
+        data_hash=data_hash([q.text for q in shop.questions["tune"]]), settings=to_dict(settings),
+        metrics={"n_dev": len(dev)}, decile_edges=tuple(edges), threshold=threshold,
+    ))  # fmt: skip
+
+
+def put(folder: Path, adapter: Adapter) -> None:
+    """Copies the adapter's two files to assets/smollm2, its card beside them."""
+    out = Path(adapter.path)
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copy(folder / name, out / name)
+    card = {key: value for key, value in to_json(adapter).items() if key != "path"}
+    write_json(out / "card.json", {**card, "package_version": __version__})
+
+
+def held_out(shop: Workshop) -> dict[str, list[Question]]:
+    """The questions that nothing was tuned or chosen on, by split."""
+    public = [q for name in PUBLIC_SETS for q in read_set(f"{name}[:{N_PUBLIC}]")]
+    test, relation = shop.questions["test"][:N_TEST], shop.questions["out-of-relation"][:N_RELATION]
+    return {IN_DOMAIN: test, OUT_OF_RELATION: relation, PUBLIC: public}
+
+
+def measured(shop: Workshop, student: Student, name: str, questions: list[Question], seed: int) -> measure.Split:
+    """All rows of one split; what its files hold is not asked again."""
+    slug = name.replace(" ", "-")
+    teacher = list(shop.teacher(f"held-out-{slug}", questions).values())
+    report(f"{name}: asking the student")
+    own = measure.ask_student(student, questions, shop.runs / f"{slug}-student-{seed}.jsonl")
+    report(f"{name}: asking the untuned model")
+    untuned = _untuned(shop, questions[:N_ASKED_AGAIN], teacher[:N_ASKED_AGAIN], shop.runs / f"{slug}-untuned.jsonl")
+    return measure.Split(name, questions, teacher, own, untuned)
+
+
+def _untuned(shop: Workshop, questions: list[Question], teacher: list[TeacherRow], path: Path) -> dict[str, Pairs]:
+    """The baselines that ask the untuned model, zero-shot, about its confidence: verbalized, and P(True)."""
+    known = {row["id"]: row for _, row in read_rows(path, is_log=True)} if path.exists() else {}
+    todo = [(q, t) for q, t in zip(questions, teacher, strict=True) if q.id not in known]
+    for start in range(0, len(todo), 16):
+        batch = todo[start : start + 16]
+        texts = [q.text for q, _ in batch]
+        spoken = verbalized_batch(shop.lm, texts, PLAIN, 16)
+        p_true = p_true_batch(shop.lm, texts, [t.answer for _, t in batch], 16)
+        for (question, _), answer, p in zip(batch, spoken, p_true, strict=True):
+            right = bool(is_correct(answer.text, question.references, RULE))
+            known[question.id] = {"id": question.id, "right": right, "spoken": answer.spoken, "p_true": p}
+            append_jsonl(path, known[question.id])
+    rows = [known[question.id] for question in questions]
+    return {
+        "verbalized": [(row["right"], row["spoken"]) for row in rows],
+        "P(True)": [(t.is_right, row["p_true"]) for row, t in zip(rows, teacher, strict=True)],
+    }
+
+
+def controls(shop: Workshop, student: Student, split: measure.Split, seed: int) -> dict[str, Any]:
+    """What the number is worth when the student hears another decile than its own."""
+    n = 2 * N_ASKED_AGAIN
+    questions, slug = list(split.questions)[:n], split.name.replace(" ", "-")
+    fixed = measure.ask_student(student, questions, shop.runs / f"{slug}-fixed-{seed}.jsonl", decile=5)
+    low = measure.ask_student(student, questions[:100], shop.runs / f"{slug}-low-{seed}.jsonl", decile=0)
+    high = measure.ask_student(student, questions[:100], shop.runs / f"{slug}-high-{seed}.jsonl", decile=9)
+    return {
+        "n": len(fixed),
+        "auroc expected, decile fixed at 5": measure.auroc_of(fixed),
+        "mean expected, decile 0": measure.mean_expected(low),
+        "mean expected, decile 9": measure.mean_expected(high),
+    }
+
+
+def cost(shop: Workshop, student: Student, questions: list[Question]) -> dict[str, float]:
+    """Seconds a question: one spoken answer, and SAR's samples with their similarities; both in batches of 32."""
+    similarity, sampler = load_similarity("bi-encoder"), FewShotSampler(shop.lm)
+    prefix = student.prefix()
+    start = perf_counter()
+    for i in range(0, len(questions), 32):
+        student.ask([q.text for q in questions[i : i + 32]], prefix)
+    spoken = perf_counter() - start
+    start = perf_counter()
+    sets = [samples for samples, *_ in sampler.sample(questions, replace(SAMPLING, batch_size=32)) if samples]
+    score_relevance(sets, similarity)
+    sar = perf_counter() - start
+    n = len(questions)
+    return {"n": n, "seconds spoken": spoken / n, "seconds SAR": sar / n, "times cheaper": sar / spoken}

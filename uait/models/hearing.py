@@ -1,0 +1,76 @@
+"""An adapter that hears itself: `Paris [9]; 93%`, where [9] is the decile of the answer's own probability.
+
+How probable an answer was is known only in the last layer, one step too late for the layers that write the number. So
+the decile of the probability measured in this very pass is appended as a token, and the number is read behind it.
+Costs the few tokens that state it, no second pass. Axes: B rows, T tokens.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+OPENS, CLOSES = " [", "]; "  # around the decile; the first ends the answer, and its probability belongs to the answer's
+MIN_MASS = 0.5  # with less, the place where the number stands says more about other words than about numbers
+_MIDDLES = tuple(0.1 * tens + 0.045 for tens in range(10))
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What an adapter hears: `edges` (9,) part the deciles of probability, ascending; the rest are tokens."""
+
+    edges: tuple[float, ...]
+    end_id: int
+    close_ids: tuple[int, ...]
+    digit_ids: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tokenizer: Any, edges: Sequence[float]) -> "Hearing":
+        """The tokens of this tokenizer. Raises ValueError where one of them is not a single token."""
+
+        def ids(text: str) -> tuple[int, ...]:
+            return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+        (end,), digits = ids(OPENS), [ids(str(digit)) for digit in range(10)]
+        return cls(tuple(edges), end, ids(CLOSES), tuple(digit for (digit,) in digits))
+
+    def decile(self, probability: float) -> int:
+        """0 for the least probable tenth of answers, 9 for the most probable."""
+        return bisect_right(self.edges, probability)
+
+    def opening(self, decile: int) -> list[int]:
+        """The tokens behind an answer: its end, its decile, and what opens the number."""
+        return [self.end_id, self.digit_ids[decile], *self.close_ids]
+
+    def digits(self, logits: Tensor) -> Tensor:
+        """The logits (B, 10) of the ten digits among all (B, V)."""
+        return logits[:, list(self.digit_ids)]
+
+
+def mean_number(p_tens: Tensor) -> Tensor:
+    """c = sum_i q_i v_i over the first digit (..., 10), v_i the middle of the ten numbers that it begins; [0, 1]."""
+    return p_tens @ torch.tensor(_MIDDLES, dtype=p_tens.dtype, device=p_tens.device)
+
+
+def expected_number(hears: Hearing, logits: Tensor) -> list[float | None]:
+    """The mean of each row's number (B, V), in [0, 1]; None where digits have less than half of the probability."""
+    held = logits.softmax(-1)[:, list(hears.digit_ids)]
+    mass = held.sum(-1, keepdim=True)
+    means = mean_number(held / mass)
+    pairs = zip(means.tolist(), mass[:, 0].tolist(), strict=True)
+    return [mean if total >= MIN_MASS else None for mean, total in pairs]
+
+
+def spoken_number(tens: Tensor, ones: Tensor) -> list[float]:
+    """The numbers said, in [0.01, 0.99]: first digits (B,), and the logits (B, 10) of the second ones after them."""
+    ones = ones.masked_fill((tens == 0)[:, None] & (torch.arange(10, device=ones.device) == 0), -torch.inf)
+    return [number / 100 for number in (10 * tens + ones.argmax(-1)).tolist()]
+
+
+def decile_edges(probabilities: Sequence[float]) -> list[float]:
+    """The nine values that part these probabilities into tenths."""
+    return [round(float(edge), 6) for edge in np.quantile(np.asarray(probabilities), np.arange(1, 10) / 10)]
