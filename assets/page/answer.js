@@ -69,7 +69,7 @@ const digits = () => {
 
 const verdict = () => {
   const { confidence, looked_up, final } = value;
-  const isSure = confidence !== null && confidence >= threshold;
+  const isSure = isTrusted(confidence, threshold);
   const compared =
     confidence === null
       ? "The model stated no confidence"

@@ -3,13 +3,9 @@
 
 let value = props.value;
 const limits = { right: Math.round(100 * value.keep_right_from), wrong: Math.round(100 * value.keep_wrong_below) };
-const KEPT_ALL = 100; // a wrong-answer threshold of 100 % keeps every wrong answer
 
-const isKept = (point) => {
-  if (point.left_out) return false;
-  if (point.right) return point.confidence >= limits.right / 100;
-  return limits.wrong >= KEPT_ALL || point.confidence < limits.wrong / 100;
-};
+const chosen = () => ({ right: limits.right / 100, wrong: limits.wrong / 100 });
+const keeps = (point) => isKept(point, chosen());
 
 // -- the field: two lanes of dots, a line to drag in each ---------------------------------------------
 
@@ -40,7 +36,7 @@ const makeLane = (side) => {
       if (!step) return;
       event.preventDefault();
       const along = dots.filter((d) => (side === "right") === d.point.right).sort((a, b) => a.point.confidence - b.point.confidence);
-      const next = along[Math.min(along.length - 1, Math.max(0, along.indexOf(chosen) + step))];
+      const next = along[Math.min(along.length - 1, Math.max(0, along.indexOf(reading) + step))];
       if (next) read(next);
     },
   });
@@ -67,15 +63,15 @@ const leftOut = el("p", { class: "left-out" });
 const targets = el("figure", { class: "targets" });
 const keep = el("button", { type: "button", class: "primary", onclick: () => trigger("keep") });
 let dots = [];
-let chosen = null; // the dot that is being read
+let reading = null; // the dot that is being read
 
 const read = (dot) => {
   const { point } = dot;
-  chosen?.classList.remove("is-chosen");
-  chosen = dot;
+  reading?.classList.remove("is-chosen");
+  reading = dot;
   dot.classList.add("is-chosen");
   const correct = point.right ? "right" : `wrong${point.reference ? `; accepted: ${point.reference}` : ""}`;
-  const fate = isKept(point) ? `kept, to be taught as “${point.taught}”` : "dropped";
+  const fate = keeps(point) ? `kept, to be taught as “${point.taught}”` : "dropped";
   detail.textContent = `${point.question} — ${point.answer} (${correct}), confidence ${percent(point.confidence)}: ${fate}.`;
 };
 
@@ -115,8 +111,7 @@ const quadrant = (name, kept, title, hint, count) =>
   );
 
 const drawCounts = (usable) => {
-  const n = { knows: 0, doubts: 0, lucky: 0, mistaken: 0 };
-  usable.forEach((p) => (n[p.right ? (isKept(p) ? "knows" : "lucky") : isKept(p) ? "doubts" : "mistaken"] += 1));
+  const n = quadrantsOf(usable, chosen());
   counts.replaceChildren(
     quadrant("lucky", false, "lucky guess", "right, but its samples disagreed", n.lucky),
     quadrant("knows", true, "knows", "right and sure: teaches a high number", n.knows),
@@ -133,22 +128,16 @@ const drawTargets = (kept) => {
   const taught = kept.filter((p) => !p.is_dev);
   if (!taught.length) return targets.replaceChildren(el("p", { class: "warning" }, "These thresholds keep nothing to learn from. Move the upper one to the left or the lower one to the right."));
   const bins = Array(20).fill(0);
-  const said = new Map();
-  taught.forEach((p) => {
-    bins[Math.min(19, Math.floor(20 * p.confidence))] += 1;
-    const number = p.taught.split(";").pop().trim();
-    said.set(number, (said.get(number) || 0) + 1);
-  });
+  taught.forEach((p) => (bins[Math.min(19, Math.floor(20 * p.confidence))] += 1));
   const most = Math.max(...bins);
   const total = taught.length;
-  const bits = [...said.values()].reduce((sum, c) => sum + (c / total) * Math.log2(total / c), 0);
-  const [common, count] = [...said].reduce((a, b) => (b[1] > a[1] ? b : a));
+  const { n, bits, common, count } = varietyOf(taught);
   const isOneSided = count > 1 && count > value.modal_share * total;
   targets.replaceChildren(
     el("h3", {}, "The numbers it will be taught to say"),
     el("div", { class: "bins", "aria-hidden": "true" }, bins.map((c, i) => el("i", { class: "target", title: `${5 * i} to ${5 * i + 5} %: ${c}`, style: { "--share": c / most } }))),
     el("div", { class: "axis", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "the number taught"), el("span", {}, "100 %")),
-    el("figcaption", {}, `${total.toLocaleString("en")} to learn from, ${said.size} different numbers, `, el("span", { class: "entropy" }, `${bits.toFixed(2)} bits`), " of variety: the more, the better it learns to grade its doubt."),
+    el("figcaption", {}, `${total.toLocaleString("en")} to learn from, ${n} different numbers, `, el("span", { class: "entropy" }, `${bits.toFixed(2)} bits`), " of variety: the more, the better it learns to grade its doubt."),
     ...(isOneSided ? [el("p", { class: "warning" }, `${count} of ${total} say ${common}: a tuned model tends to say such a number always. Use more samples per question, or move the thresholds apart.`)] : [])
   );
 };
@@ -159,13 +148,13 @@ const drawChoice = () => {
     lanes[side].style.setProperty("--at", limits[side]);
   }
   marks.right.textContent = limits.right ? `${limits.right}\u00a0%` : "0\u00a0% (all)";
-  marks.wrong.textContent = limits.wrong < KEPT_ALL ? `${limits.wrong}\u00a0%` : "100\u00a0% (all)";
+  marks.wrong.textContent = limits.wrong < 100 ? `${limits.wrong}\u00a0%` : "100\u00a0% (all)";
   root.dataset.right = limits.right / 100;
   root.dataset.wrong = limits.wrong / 100;
-  dots.forEach((dot) => dot.classList.toggle("is-kept", isKept(dot.point)));
+  dots.forEach((dot) => dot.classList.toggle("is-kept", keeps(dot.point)));
   const usable = value.points.filter((p) => !p.left_out);
   drawCounts(usable);
-  drawTargets(usable.filter(isKept));
+  drawTargets(usable.filter(keeps));
 };
 
 // The same dot keeps its height, so that nothing dances when a label is added.

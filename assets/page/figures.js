@@ -27,6 +27,7 @@ const makePlot = (name) => {
   const caption = el("figcaption", {});
   const node = el("figure", { class: "figure", "data-figure": name }, box, caption, table);
   let figure = null;
+  let drawn = ""; // the figure, its width and theme
   const config = (Plotly) => ({
     displaylogo: false,
     displayModeBar: true,
@@ -38,12 +39,16 @@ const makePlot = (name) => {
   const draw = async () => {
     if (!figure || box.clientWidth === 0) return; // in a tab that is not shown: the observer calls again
     const Plotly = await plotly();
-    const template = TEMPLATES[document.body.classList.contains("dark") ? "dark" : "light"];
+    const theme = document.body.classList.contains("dark") ? "dark" : "light";
+    const wanted = JSON.stringify([figure, box.clientWidth, theme]);
+    if (box.clientWidth === 0 || wanted === drawn) return;
+    drawn = wanted;
+    const template = TEMPLATES[theme];
     await Plotly.react(box, structuredClone(figure.data), { ...structuredClone(figure.layout), template, width: box.clientWidth }, config(Plotly));
   };
   const show = (next) => {
     if (JSON.stringify(next) === JSON.stringify(figure)) return;
-    figure = next;
+    figure = structuredClone(next);
     box.style.minHeight = `${figure.layout.height}px`;
     node.setAttribute("aria-label", figure.label);
     caption.textContent = figure.caption;
@@ -51,9 +56,18 @@ const makePlot = (name) => {
     table.hidden = !figure.table;
     draw();
   };
+  // The last line of the figure is a single point, which moves; `figure` remembers where to.
+  const mark = (x, y) => {
+    const point = figure?.data.at(-1);
+    if (!point || figure.data.length < 2) return;
+    Object.assign(point, { x: [x], y: [y] });
+    if (box.data) requestAnimationFrame(() => window.Plotly.restyle(box, { x: [point.x], y: [point.y] }, [figure.data.length - 1]));
+  };
   new ResizeObserver(draw).observe(box);
-  return { node, box, show, draw };
+  return { node, show, draw, mark };
 };
+
+const mark = (name, x, y) => plots.get(name)?.mark(x, y);
 
 const plot = (figure) => {
   if (!plots.has(figure.name)) plots.set(figure.name, makePlot(figure.name));

@@ -1,5 +1,5 @@
-// The threshold lab: what one threshold makes of many recorded questions. Everything is worked out here, in the
-// browser, from one JSON value, so that the figures follow the hand. The formulas are those of uait/metrics.py.
+// The threshold lab: what one threshold makes of many recorded questions. It counts here, in numbers.js, to follow the
+// hand; the curves come with the data.
 
 let data = props.value;
 const EDGE = 14; // px left and right of a 0-1 line: half the slider's thumb and a little
@@ -11,18 +11,22 @@ let split = null;
 let threshold = null;
 let nSearches = 5;
 let open = null; // the row whose question is shown
-let now = {}; // what method and split fix: rows, groups, bins, curves
+let now = {}; // what method and split fix: the rows, those with a number, and those that are judged too
 
 const select = () => {
   const { source } = data.methods.find(({ name }) => name === method);
   const rows = data.rows[split].map((row, i) => ({ i, row, c: row.confidence[method], isRight: row.said[source][1] }));
-  const scored = rows.filter(({ c }) => c !== null);
   const judged = rows.filter(({ isRight }) => isRight !== null);
-  const both = judged.filter(({ c }) => c !== null);
-  const groups = groupsOf(both);
-  const bins = reliabilityOf(both, data.n_bins);
-  now = { source, rows, scored, judged, both, groups, bins, risk: riskCoverageOf(groups), auroc: aurocOf(groups), ece: eceOf(bins) };
+  now = { source, rows, judged, scored: rows.filter(({ c }) => c !== null), both: judged.filter(({ c }) => c !== null) };
   open = null;
+};
+
+const SVG = "http://www.w3.org/2000/svg";
+const svg = (tag, attributes = {}, ...children) => {
+  const node = document.createElementNS(SVG, tag);
+  Object.entries(attributes).forEach(([name, v]) => node.setAttribute(name, v));
+  node.append(...children.flat());
+  return node;
 };
 
 // -- the strip --------------------------------------------------------------------------------------
@@ -148,7 +152,7 @@ const show = (entry, node) => {
   node?.setAttribute("aria-current", "true");
   const { row } = entry;
   const numbers = (source) =>
-    data.methods.filter((m) => m.source === source).map((m) => `${m.name} ${row.confidence[m.name] === null ? "none" : percent(row.confidence[m.name])}`).join(", ");
+    data.methods.filter((m) => m.source === source).map((m) => `${m.title} ${row.confidence[m.name] === null ? "none" : percent(row.confidence[m.name])}`).join(", ");
   const line = ([source, [answer, isRight]]) =>
     el(
       "tr",
@@ -203,13 +207,14 @@ const drawCost = (width) => {
   costBox.hidden = !isJudged;
   if (!isJudged) return;
   const judged = now.judged;
-  const costs = costsOf(judged, now.groups, nSearches);
+  const costs = costsOf(judged, nSearches);
   best = cheapest(costs);
   const most = Math.max(...costs.map((one) => one.cost));
   const y = (cost) => 74 - (most > best.cost ? (cost - best.cost) / (most - best.cost) : 0) * 50;
   const steps = costs.map((one, i) => `${i ? "L" : "M"}${along(one.from)} ${y(one.cost)}H${along(i + 1 < costs.length ? costs[i + 1].from : 1)}`).join("");
   const end = (x, anchor, one, text) => svg("text", { x, y: y(one.cost) - 8, "text-anchor": anchor }, `${text}: ${one.cost.toLocaleString("en")}`);
-  const ends = [end(along(0), "start", costs[0], "answer all"), end(along(1), "end", costs.at(-1), costs.length > now.groups.length ? "search all" : "search most")];
+  const isAll = costOf({ n: judged.length, answered: 0, answeredWrong: 0 }, nSearches) === costs.at(-1).cost;
+  const ends = [end(along(0), "start", costs[0], "answer all"), end(along(1), "end", costs.at(-1), isAll ? "search all" : "search most")];
   const marker = svg("circle", { class: "marker", r: 6 });
   const flag = svg("path", { class: "flag", d: `M${along(best.at)} ${y(best.cost) + 7}l6 10h-12z` });
   costStrip.setAttribute("width", width);
@@ -244,11 +249,17 @@ const move = () => {
     el("span", {}, "would search ", el("b", {}, percent(1 - counts.answered / counts.n))),
     answeredJudged > 0 ? el("span", {}, "right when it answers ", el("b", {}, percent(counts.answeredRight / answeredJudged))) : ""
   );
-  rocPoint?.();
-  riskPoint?.();
   costPoint?.();
+  moveMarkers(counts);
   root.dataset.threshold = threshold;
-  root.dataset.numbers = JSON.stringify({ ...counts, auroc: now.auroc, ece: now.ece, area: now.risk.area, bestAt: best.at, bestCost: best.cost });
+  root.dataset.numbers = JSON.stringify({ ...counts, bestAt: best.at, bestCost: best.cost });
+};
+
+// Where the threshold lies on the two curves.
+const moveMarkers = ({ answeredRight, answeredWrong }) => {
+  const [nRight, nAnswered] = [now.both.filter((r) => r.isRight).length, answeredRight + answeredWrong];
+  mark("roc", answeredWrong / (now.both.length - nRight), answeredRight / nRight);
+  mark("risk", nAnswered ? nAnswered / now.both.length : null, nAnswered ? answeredWrong / nAnswered : null);
 };
 
 const setThreshold = (t) => {
@@ -259,31 +270,20 @@ const setThreshold = (t) => {
 
 // -- the same as tables -----------------------------------------------------------------------------
 
-const row = (cells, tag = "td") => el("tr", {}, cells.map((cell) => el(tag, tag === "th" ? { scope: "col" } : { dir: "auto" }, cell)));
-const table = (names, rows) => el("table", {}, el("thead", {}, row(names, "th")), el("tbody", {}, rows));
-
 const drawTables = () => {
-  const bin = ({ b, count, mean, accuracy }) =>
-    row([`${percent(b / data.n_bins)} to ${percent((b + 1) / data.n_bins)}`, String(count), percent(mean), percent(accuracy)]);
   const opener = (entry) => el("button", { type: "button", class: "link", translate: "no", onclick: () => show(entry) }, entry.row.question);
-  const line = (entry) => row([opener(entry), el("span", { translate: "no" }, entry.row.said[now.source][0]), judgement(entry.isRight), entry.c === null ? "no number" : percent(entry.c)]);
+  const line = (entry) => [opener(entry), el("span", { dir: "auto", translate: "no" }, entry.row.said[now.source][0]), judgement(entry.isRight), entry.c === null ? "no number" : percent(entry.c)];
   const surest = [...now.rows].sort((a, b) => (b.c ?? -1) - (a.c ?? -1));
-  tables.replaceChildren(
-    tables.firstElementChild,
-    el("h3", {}, "Reliability"),
-    scroller("Reliability as a table", table(["confidence", "questions", "mean confidence", "share right"], now.bins.map(bin))),
-    el("h3", {}, "Questions, the surest first"),
-    scroller("Questions as a table", table(["question", "answer", "judged", "confidence"], surest.map(line)))
-  );
+  tables.replaceChildren(tables.firstElementChild, tableOf("Questions as a table", { heads: ["question", "answer", "judged", "confidence"], rows: surest.map(line) }));
 };
-const tables = el("details", { class: "as-table", ontoggle: () => tables.open && drawTables() }, el("summary", {}, "The same as tables"));
+const tables = el("details", { class: "as-table", ontoggle: () => tables.open && drawTables() }, el("summary", {}, "Questions, the surest first"));
 
 // -- everything together ----------------------------------------------------------------------------
 
 const caveat = el("p", { class: "caveat" });
 const unscored = el("p", { class: "small" });
 const costBox = el("div", { class: "cost" }, el("h3", {}, "What is the best threshold?"), costLabel, costRange, costStrip, costText, toCheapest, el("p", { class: "small" }, "Cost = searches + wrong answers given × what one of them costs. Whether the search then finds the truth is not counted. Same scale as the strip: the line is the cost of each threshold, ▲ the lowest."));
-const figures = el("div", { class: "figures" }, [roc, calibration, risk].map(({ node }) => node));
+const figures = el("div", { class: "figures" });
 
 const redraw = () => {
   const width = strip.parentElement.clientWidth;
@@ -292,10 +292,6 @@ const redraw = () => {
   drawStrip(width);
   if (focused >= 0) goTo(focused); // whoever walks along the dots stays where they were
   drawCost(width);
-  const each = roc.node.clientWidth;
-  drawRoc(each);
-  drawReliability(each);
-  drawRisk(each);
   move();
   if (open) dots.find(({ entry }) => entry === open)?.node.setAttribute("aria-current", "true");
 };
@@ -307,12 +303,13 @@ const change = () => {
   caveat.textContent = data.caveat[method] || "";
   noQuestion();
   if (tables.open) drawTables();
+  figures.replaceChildren(...data.figures[split][method].map(plot));
   redraw();
 };
 
 const drawLab = () => {
   const names = Object.keys(data.rows);
-  const words = ({ name, source }) => ({ value: name, text: source === "uait" ? name : `${name} (${data.sources.base})` });
+  const words = ({ name, title, source }) => ({ value: name, text: source === "uait" ? title : `${title} (${data.sources.base})` });
   const [methodChoice, methodNode] = choose("Confidence", data.methods.map(words), (name) => { method = name; change(); });
   const [splitChoice] = choose("Questions", names.map((name) => ({ value: name, text: `${name} (${data.rows[name].length})` })), (name) => { split = name; change(); });
   threshold ??= window.uaitAddress?.of("compare").t ?? data.threshold;

@@ -97,16 +97,40 @@ def brier(confidence: ArrayLike, correct: ArrayLike) -> float | None:
     return float(np.mean((c - right) ** 2)) if len(c) else None
 
 
+def roc_curve(confidence: ArrayLike, correct: ArrayLike) -> list[tuple[float, float]]:
+    """Per distinct confidence as a threshold, highest first: the shares of wrong and of right answers let through.
+
+    From (0, 0) to (1, 1); empty when all answers are right, or all wrong. Its area is `auroc`. Source: Fawcett 2006.
+    """
+    c, right = _checked(confidence, correct)
+    if not right.any() or right.all():
+        return []
+    starts, order = _groups(c)
+    passed = [np.cumsum(counts[::-1]) for counts in _class_counts(right[order], np.ones(len(c)), starts)]
+    of_right, of_wrong = (counts / counts[-1] for counts in passed)
+    return [(0.0, 0.0), *((float(w), float(r)) for w, r in zip(of_wrong, of_right, strict=True))]
+
+
+def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> list[tuple[float, float]]:
+    """After each question, surest first: the share of questions answered, and the share of these that are wrong.
+
+    Equal confidences share their errors. Source: Geifman, Uziel & El-Yaniv 2019.
+    """
+    c, right = _checked(confidence, correct)
+    if not len(c):
+        return []
+    n = np.arange(1, len(c) + 1)
+    risk = np.cumsum(_tie_means(c, 1.0 - right)[::-1]) / n
+    return [(float(coverage), float(share)) for coverage, share in zip(n / len(c), risk, strict=True)]
+
+
 def risk_coverage_area(confidence: ArrayLike, correct: ArrayLike) -> float | None:
     """Area under the risk-coverage curve in [0, 1], lower is better; None without rows.
 
     AURC = (1/N) sum_n (errors among the n surest) / n. Source: Geifman, Uziel & El-Yaniv 2019.
     """
-    c, right = _checked(confidence, correct)
-    if not len(c):
-        return None
-    errors = _tie_means(c, 1.0 - right)[::-1]
-    return float(np.mean(np.cumsum(errors) / np.arange(1, len(c) + 1)))
+    curve = risk_coverage(confidence, correct)
+    return float(np.mean([risk for _, risk in curve])) if curve else None
 
 
 def best_threshold(confidence: ArrayLike, correct: ArrayLike) -> float:

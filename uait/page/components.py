@@ -70,7 +70,7 @@ class AnswerCard(Drawn):
 
     # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
     def __init__(self, value: dict[str, Any] | None = None, **options: Any) -> None:
-        super().__init__(value, ("answer.js",), **options)
+        super().__init__(value, ("numbers.js", "answer.js"), **options)
 
 
 class Heatmap(Drawn):

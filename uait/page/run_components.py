@@ -1,5 +1,6 @@
 """The components of the tabs that start long work: a job's state, labels, distilling, tuning. See `components`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -11,9 +12,9 @@ from uait.settings import ASSETS
 
 class _RunPart(Drawn):
     # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
-    def __init__(self, value: Payload | None, script: str, **options: Any) -> None:
+    def __init__(self, value: Payload | None, scripts: Sequence[str], **options: Any) -> None:
         super().__init__(
-            value, (script,), css_template=(ASSETS / "page" / "runs.css").read_text(encoding="utf-8"), **options
+            value, scripts, css_template=(ASSETS / "page" / "runs.css").read_text(encoding="utf-8"), **options
         )
 
 
@@ -21,35 +22,35 @@ class JobPanel(_RunPart):
     """How a job stands."""
 
     def __init__(self, value: Payload | None = None, **options: Any) -> None:
-        super().__init__(value, "job.js", **options)
+        super().__init__(value, ("job.js",), **options)
 
 
 class Labels(_RunPart):
     """The labels so far: histogram and table."""
 
     def __init__(self, value: Payload | None = None, **options: Any) -> None:
-        super().__init__(value, "labels.js", **options)
+        super().__init__(value, ("labels.js",), **options)
 
 
 class Distil(_RunPart):
     """Two thresholds over all labels. Event: keep, with the thresholds in the root's data-right and data-wrong."""
 
     def __init__(self, value: Payload | None = None, **options: Any) -> None:
-        super().__init__(value, "distil.js", **options)
+        super().__init__(value, ("numbers.js", "distil.js"), **options)
 
 
 class Tuning(_RunPart):
     """Losses, probe questions and results of a tuning."""
 
     def __init__(self, value: Payload | None = None, **options: Any) -> None:
-        super().__init__(value, "tune.js", **options)
+        super().__init__(value, ("tune.js",), **options)
 
 
 class Beside(_RunPart):
     """Two answers to one question, from the base and from the new adapter."""
 
     def __init__(self, value: Payload | None = None, **options: Any) -> None:
-        super().__init__(value, "beside.js", **options)
+        super().__init__(value, ("beside.js",), **options)
 
 
 def tab_style() -> gr.HTML:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,9 @@ from uait.method.metrics import (
     method_result,
     oracle_confidence,
     reliability,
+    risk_coverage,
     risk_coverage_area,
+    roc_curve,
     share_of_oracle_gain,
     threshold_sweep,
 )
@@ -199,3 +203,20 @@ def test_the_share_of_the_oracles_gain() -> None:
 def test_confidences_that_are_no_confidences_are_refused(confidence: list[float], correct: list[bool]) -> None:
     with pytest.raises(DataError):
         auroc(confidence, correct)
+
+
+def test_the_roc_curve_goes_up_by_the_right_and_right_by_the_wrong_and_its_area_is_the_auroc() -> None:
+    c, right = [0.9, 0.8, 0.8, 0.1], [True, True, False, False]
+    # from the surest on: one right of two; then one of each at the same number; then the other wrong one
+    assert roc_curve(c, right) == [(0.0, 0.0), (0.0, 0.5), (0.5, 1.0), (1.0, 1.0)]
+    area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(roc_curve(c, right)))
+    assert area == pytest.approx(auroc(c, right))
+    assert roc_curve([0.5, 0.6], [True, True]) == []
+
+
+def test_the_risk_rises_by_the_errors_among_the_surest_and_equals_share_theirs() -> None:
+    # surest first: right; then a right and a wrong one at the same number, half an error each; then a wrong one
+    curve = risk_coverage([0.9, 0.5, 0.5, 0.1], [True, True, False, False])
+    assert [coverage for coverage, _ in curve] == [0.25, 0.5, 0.75, 1.0]
+    assert [risk for _, risk in curve] == pytest.approx([0.0, 0.25, 1 / 3, 0.5])
+    assert risk_coverage([], []) == []

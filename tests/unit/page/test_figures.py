@@ -2,14 +2,16 @@
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from tests import fake_report
 from tests.fake_report import IN_DOMAIN
+from uait.method import metrics
 from uait.method.answers import EXPECTED, SPOKEN
-from uait.page.figures import evaluation, results, style
+from uait.page.figures import curves, evaluation, results, style
 from uait.page.views.evaluate import evaluation as numbers
 
 METHODS = [EXPECTED, SPOKEN, "verbalized", "P(True)", "SAR"]
@@ -96,3 +98,38 @@ def test_a_figure_is_a_piece_of_a_web_page_without_plotlys_script(shown: dict[st
     html = evaluation.auroc_by_method(shown["methods"], IN_DOMAIN, 120).html()
     assert "UaIT: average number" in html and "cdn" not in html
     assert len(html) < 50_000
+
+
+def _rows(method: str) -> tuple[list[float], list[bool]]:
+    rows = [row["uait"] for row in fake_report.report().rows if row["split"] == IN_DOMAIN]
+    known = [(row["confidences"][method], row["right"]) for row in rows if row["confidences"][method] is not None]
+    return [c for c, _ in known], [right for _, right in known]
+
+
+def test_the_lab_has_three_figures_for_every_method_on_every_split() -> None:
+    shown = curves.lab(fake_report.report(), 0.6)["figures"]
+    assert {len(three) for methods in shown.values() for three in methods.values()} == {3}
+    assert set(shown[IN_DOMAIN]) == set(METHODS)
+    confidence, right = _rows(SPOKEN)
+    labels = [one["label"] for one in shown[IN_DOMAIN][SPOKEN]]
+    assert labels[0].startswith(f"ROC curve, AUROC {metrics.auroc(confidence, right):.2f} (")
+    assert labels[1] == f"Reliability, ECE {metrics.ece(confidence, right, 10):.2f}, n\u00a0=\u00a0{len(right)}"
+    assert labels[2].startswith(f"Risk and coverage, area {metrics.risk_coverage_area(confidence, right):.2f}, n")
+    assert [one["data"][-1]["name"] for one in shown[IN_DOMAIN][SPOKEN][::2]] == ["your threshold"] * 2
+    undefined = shown[fake_report.OUT_OF_WORLD][SPOKEN]
+    assert [one["data"] for one in undefined] == [[], [], []]
+    assert undefined[0]["label"] == "ROC curve: undefined, No answer here is judged."
+
+
+def test_reliability_bars_stand_over_their_bins() -> None:
+    drawn = curves.reliability([0.3, 0.3, 0.3, 1.0], [True, False, True, True], 10).payload()
+    assert drawn["data"][0]["x"] == pytest.approx([0.35, 0.95])
+    assert drawn["table"]["rows"][0] == ["30\u00a0% to 40\u00a0%", "3", "30\u00a0%", "66.7\u00a0%"]
+
+
+def test_a_thinned_curve_keeps_its_ends_and_loses_less_than_a_pixel() -> None:
+    points = [(i / 5000, (i / 5000) ** 2) for i in range(5001)]
+    kept = curves.thinned(points)
+    assert (kept[0], kept[-1]) == (points[0], points[-1])
+    assert len(kept) < 420
+    assert max(max(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(kept)) < 0.011

@@ -19,6 +19,7 @@ from uait.page.figures.style import (
     Payload,
     Table,
     between,
+    faint,
     figure,
     line,
     spread,
@@ -151,7 +152,7 @@ def confidence_by_exposure(bins: Sequence[Payload], split: str) -> Figure:
         x=list(range(len(bins))),
         y=[s["value"] for s in shares],
         name="right answers",
-        marker={"color": _faint(BLUE), "line": {"color": BLUE, "width": 1}},
+        marker={"color": faint(BLUE), "line": {"color": BLUE, "width": 1}},
         error_y={
             **spread(*([s[key] for s in shares] for key in ("value", "low", "high"))), "color": BLUE, "thickness": 1.5,
         },
@@ -170,11 +171,6 @@ def confidence_by_exposure(bins: Sequence[Payload], split: str) -> Figure:
         table=Table(heads, tuple(rows)),
         height=HEIGHT + 30,
     )
-
-
-def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.25)"
 
 
 def _column(bins: Sequence[Payload], key: str) -> Payload:

@@ -145,6 +145,12 @@ def figure(
     return Figure(name, f"{head}, {sub}" if sub else head, plot, table, caption)
 
 
+def faint(colour: str) -> str:
+    """The colour of an area whose edge has the colour itself."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.3)"
+
+
 def between(low: float | None, high: float | None, show: Callable[[float], str]) -> str:
     """An interval in brackets after its value, or nothing where there is none."""
     return "" if low is None or high is None else f" ({show(low)} to {show(high)})"

@@ -13,6 +13,7 @@ import gradio as gr
 from uait.data.catalogue import Description
 from uait.page import limits
 from uait.page.components import Drawn, Examples, question_row
+from uait.page.figures import curves
 from uait.page.menu import Who
 from uait.page.views import answer as answer_view
 from uait.page.views import compare as compare_view
@@ -44,7 +45,7 @@ class ThresholdLab(Drawn):
     """The recorded evaluation under a threshold. Event: ask, with the question in the root's data-picked."""
 
     def __init__(self, value: answer_view.Payload, **options: Any) -> None:
-        super().__init__(value, ("lab_numbers.js", "lab_figures.js", "threshold_lab.js"), **options)
+        super().__init__(value, ("figures.js", "numbers.js", "threshold_lab.js"), **options)
 
 
 class CompareTab(NamedTuple):
@@ -76,7 +77,7 @@ def build(
     setting = {"n_samples": shipped.settings.sampling.n_samples, "about_verbalized": about_verbalized}
     columns = Columns(compare_view.comparison("", (), state="empty", **setting), elem_id="columns", label="columns")
     gr.HTML("<h2>The threshold lab: many questions at once</h2>", elem_id="lab-headline", apply_default_css=False)
-    draw = partial(compare_view.lab, threshold=shipped.threshold, about_verbalized=about_verbalized)
+    draw = partial(curves.lab, threshold=shipped.threshold, about_verbalized=about_verbalized)
     data = compare_view.no_lab() if report is None else draw(report)
     lab = ThresholdLab(data, elem_id="lab", label="lab")
 

@@ -8,6 +8,7 @@ import math
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,13 +44,18 @@ def percent(value: float | None) -> str:
     """A confidence in [0, 1] as people read it: "49.7 %", "70 %", or "no number"."""
     if value is None:
         return "no number"
-    return f"{100 * value:.1f}".removesuffix(".0") + f"{_FIXED_SPACE}%"
+    return fixed(100 * value, 1).removesuffix(".0") + f"{_FIXED_SPACE}%"
+
+
+def fixed(value: float, digits: int) -> str:
+    """`value` >= 0 with so many decimals, halves rounded up: as JavaScript writes it, where Python rounds to even."""
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
 def seconds(value: float) -> str:
     """A duration: "0.04 s", "0.3 s", "12 s"."""
     digits = 2 if value < 0.095 else 1 if value < 9.95 else 0
-    return f"{value:.{digits}f}{_FIXED_SPACE}s"
+    return f"{fixed(value, digits)}{_FIXED_SPACE}s"
 
 
 def familiarity_text(n_seen: int | None) -> str | None:
@@ -105,8 +111,8 @@ def error_card(question: str, threshold: float | None, message: str) -> Payload:
 def reply_card(reply: Reply, n_seen: int | None = None) -> Payload:
     """The card of a finished reply: first answer, confidence, and what looking it up brought.
 
-    The page decides again from `confidence` and `threshold` whenever its slider moves; `decision` is the gate's
-    own sentence. `final` is None when nothing was read, so that a failed search never looks like a correction.
+    The page decides from `confidence` and `threshold`, as the gate does, whenever its slider moves. `final` is None
+    when nothing was read, so that a failed search never looks like a correction.
     """
     found = reply.retrieved.passages if reply.retrieved else ()
     return {
@@ -115,7 +121,6 @@ def reply_card(reply: Reply, n_seen: int | None = None) -> Payload:
         "question": reply.question.text,
         "first": _answer(reply.first),
         "confidence": reply.decision.confidence,
-        "decision": reply.decision.reason,
         "looked_up": reply.retrieved is not None,
         "final": _answer(reply.final) if found else None,
         "is_same": _plain(reply.final.text) == _plain(reply.first.text),

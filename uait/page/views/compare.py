@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from uait.method.answers import METHODS, P_TRUE, TEACHER, UAIT, VERBALIZED, Exchange, MethodAnswer
+from uait.method.answers import METHODS, P_TRUE, TEACHER, UAIT, VERBALIZED, Exchange, MethodAnswer, title_of
 from uait.records import EvalReport
 
 Payload = dict[str, Any]
@@ -34,6 +34,7 @@ _SOURCES = {
     "read": "UaIT after reading",
 }
 DEFAULT_BINS = 10
+_LABELS = {"spoken": "stated number", "expected": "average number", "stated": "stated number"}
 
 
 # -- one question, side by side ------------------------------------------------------------------
@@ -78,7 +79,7 @@ def _column(opinion: MethodAnswer, plain: str | None) -> Payload:
     return {
         "answer": opinion.answer or "(no words)",
         "is_right": opinion.is_correct,
-        "confidences": [{"label": label, "value": value} for label, value in opinion.confidences.items()],
+        "confidences": [{"label": _LABELS.get(k, k), "value": value} for k, value in opinion.confidences.items()],
         "n_passes": opinion.n_passes,
         "seconds": opinion.seconds,
         "note": opinion.note,
@@ -114,16 +115,11 @@ def lab(report: EvalReport, threshold: float, about_verbalized: str = "") -> Pay
     """Everything the lab draws from, so that it needs no server: methods, splits, and each question's numbers.
 
     `rows` per split: the question; per source its answer and whether it is right (None: no reference); per method
-    its confidence, exactly as recorded (None: none). `recorded` per split and method: n and the AUROC's interval,
-    which the page can't work out itself.
+    its confidence, exactly as recorded (None: none).
     """
     if not report.rows:
         return no_lab()
     methods = {name: source for source in _SOURCES if source != "read" for name in _confidences(report.rows[0], source)}
-    recorded: dict[str, Payload] = {}
-    for result in report.results:
-        interval = list(result.auroc_interval) if result.auroc_interval else None
-        recorded.setdefault(result.split, {})[result.method] = {"n": result.n, "interval": interval}
     settings = report.provenance.settings if report.provenance else {}
     rows: dict[str, list[Payload]] = {}
     for row in report.rows:
@@ -132,10 +128,9 @@ def lab(report: EvalReport, threshold: float, about_verbalized: str = "") -> Pay
         "state": "done",
         "threshold": threshold,
         "n_bins": settings.get("evaluate", {}).get("n_bins", DEFAULT_BINS),
-        "methods": [{"name": name, "source": source} for name, source in _gate_first(methods)],
+        "methods": [{"name": name, "title": title_of(name), "source": source} for name, source in _gate_first(methods)],
         "sources": _SOURCES,
         "rows": rows,
-        "recorded": recorded,
         "made": _made(report),
         "caveat": {"verbalized": about_verbalized} if about_verbalized else {},
     }

@@ -103,6 +103,7 @@ def _point(label: Label, dev: set[str]) -> Payload:
         "right": label.is_correct,
         "left_out": reason,
         "taught": taught,
+        "number": taught.rpartition(";")[2].strip(),
         "is_dev": label.question.id in dev,
     }
 

@@ -38,7 +38,10 @@ def test_the_verbalized_column_says_what_is_known_of_this_models_number() -> Non
 def test_a_column_fills_with_answer_confidences_verdict_and_cost() -> None:
     column = _columns(_opinion("uait", is_correct=False))["uait"]
     assert (column["answer"], column["is_right"], column["n_passes"], column["seconds"]) == ("Koror", False, 7, 0.25)
-    assert column["confidences"] == [{"label": "spoken", "value": 0.4}, {"label": "expected", "value": None}]
+    assert column["confidences"] == [
+        {"label": "stated number", "value": 0.4},
+        {"label": "average number", "value": None},
+    ]
 
 
 def test_only_a_finished_comparison_says_that_there_was_nothing_to_judge() -> None:
@@ -89,20 +92,9 @@ def test_the_lab_puts_the_gates_own_confidence_first() -> None:
     assert names == ["UaIT spoken", "UaIT expected", "SAR", "P(True)", "verbalized"]
 
 
-def test_the_lab_carries_the_recorded_interval_and_bins() -> None:
-    report = fake_report.report(n=40)
-    data = lab(report, 0.6)
-    spoken = next(r for r in report.results if r.method == "UaIT spoken")
-    recorded = data["recorded"][fake_report.IN_DOMAIN]["UaIT spoken"]
-    assert spoken.auroc_interval is not None
-    assert recorded == {"n": 40, "interval": list(spoken.auroc_interval)}
-    assert data["n_bins"] == 10
-
-
 def test_an_unjudged_split_is_shown_without_results() -> None:
     data = lab(fake_report.report(n=10), 0.6)
     assert {row["said"]["uait"][1] for row in data["rows"][fake_report.OUT_OF_WORLD]} == {None}
-    assert fake_report.OUT_OF_WORLD not in data["recorded"]
 
 
 def test_the_lab_says_what_is_known_of_this_models_verbalized_number() -> None:
