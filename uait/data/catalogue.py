@@ -25,12 +25,27 @@ SMALL_BATCH = 8  # questions sampled at once on the page: what a kill can cost
 Value = TypeVar("Value")
 
 
+@dataclass(frozen=True, slots=True)
+class Packaged:
+    """Weights that a package of somebody else's carries as one GGUF file, or the hub; taken with this checksum only.
+
+    `stop` is the token that ends an answer.
+    """
+
+    package: str
+    hub: str
+    file: str
+    sha256: str
+    stop: str
+
+
 @dataclass(frozen=True)
 class Description:
     """What generic code needs to know of one model.
 
     `settings` are its own, stage by stage, where they differ from the paper's; `small_tuning` is what `tune` becomes
-    for a run of a minute or two; `made_by` the command that makes what is missing in `folder`.
+    for a run of a minute or two; `made_by` the command that makes what is missing in `folder`; `weights` where they
+    come from when they are not in the folder.
     """
 
     name: str
@@ -39,6 +54,7 @@ class Description:
     settings: dict[str, Any]
     small_tuning: dict[str, Any] = field(default_factory=dict)
     about_verbalized: str = ""
+    weights: Packaged | None = None
     folder: Path = ASSETS
 
     @property

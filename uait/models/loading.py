@@ -17,6 +17,7 @@ from transformers.utils import logging
 from uait.data.catalogue import Description, describe, names
 from uait.models.adapters import LOAD_ERRORS, Weights, first_line
 from uait.models.language_model import LanguageModel
+from uait.models.packaged import converted
 from uait.records.errors import ModelError
 from uait.settings import Settings
 
@@ -67,6 +68,8 @@ def choose_device(name: str) -> torch.device:
 
 def _folder(name: str, description: Description | None) -> Path | None:
     """The folder that `name` stands for, or None for a hub id. Raises ModelError when a path leads nowhere."""
+    if description is not None and description.weights is not None:
+        return converted(description.weights)
     if description is not None:
         if not (description.folder / "config.json").is_file():
             place = f"{description.folder.parent.name}/{description.folder.name}"

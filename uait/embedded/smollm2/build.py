@@ -13,11 +13,11 @@ import torch
 from peft import LoraConfig
 from safetensors.torch import load_file, save_file
 
+from uait.data.catalogue import preset
 from uait.data.files import read_json, write_json
 from uait.embedded.smollm2 import measure
 from uait.embedded.smollm2.questions import build_questions
 from uait.embedded.smollm2.sampling import FewShotSampler, stop_ids
-from uait.embedded.smollm2.source import model_folder
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import TeacherRow, ask_teacher, read_teacher
 from uait.embedded.smollm2.tuning import FIRST_LAYER, Lesson, Stage, Tuner, thought_of
@@ -28,7 +28,7 @@ from uait.models.language_model import LanguageModel
 from uait.models.loading import load_model
 from uait.models.similarity import load_similarity
 from uait.records import Question
-from uait.settings import ASSETS, ModelSettings, Settings
+from uait.settings import ASSETS
 
 SMOLLM2 = ASSETS / "smollm2"
 RANK = 16
@@ -81,7 +81,7 @@ def report(text: str) -> None:
 
 def open_workshop(runs: Path) -> Workshop:
     """The base model and the questions that we own."""
-    lm = load_model(Settings(model=ModelSettings(model=str(model_folder()), adapter="none", device="cpu")))
+    lm = load_model(preset("smollm2").with_adapter("none"))
     questions = {split: [row.question for row in rows] for split, rows in build_questions().items()}
     return Workshop(lm, runs, questions, stop_ids(lm.tokenizer))
 

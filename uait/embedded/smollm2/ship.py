@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from uait import __version__
+from uait.data.catalogue import preset
 from uait.data.files import append_jsonl, data_hash, read_rows, write_json
 from uait.data.json import to_json
 from uait.data.named import read_set
@@ -24,7 +25,7 @@ from uait.method.correctness import is_correct
 from uait.models.confidence import p_true_batch, verbalized_batch
 from uait.models.similarity import load_similarity, score_relevance
 from uait.records import Adapter, Question
-from uait.settings import AnswerSettings, LabelSettings, Settings, to_dict
+from uait.settings import AnswerSettings, to_dict
 
 DEV, DEV_RELATION = "dev", "dev-relation"
 IN_DOMAIN, OUT_OF_RELATION, PUBLIC = "in-domain", "relations never tuned on", "public sets"
@@ -44,7 +45,7 @@ def ship(runs: Path, seed: int = 0) -> None:
     stack, threshold = measure.fit_stack(on_dev), measure.threshold_of(on_dev)
     report(f"threshold {threshold} of {len(dev)} dev questions")
     splits = [measured(shop, student, name, questions, seed) for name, questions in held_out(shop).items()]
-    settings = Settings(prompts=shop.lm.prompts, sampling=SAMPLING, label=LabelSettings(correctness=RULE))
+    settings = replace(preset("smollm2"), sampling=SAMPLING)
     extras = {
         "threshold": threshold,
         "stack": to_json(stack),
