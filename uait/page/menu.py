@@ -40,7 +40,7 @@ def build(shelf: Shelf) -> Who:
 
 
 def connect(shelf: Shelf, who: Who, page: gr.Blocks, tabs: list[gr.Tab], thresholds: list[Any]) -> None:
-    """Nothing; keeps the menu's list fresh, and gives each of `thresholds` the chosen adapter's own.
+    """Keeps the menu's list fresh, and gives each of `thresholds` the chosen adapter's own.
 
     `thresholds` are components whose value takes {"state": "empty", "threshold": ...}.
     """

@@ -32,7 +32,6 @@ PID, LOCK, STOP, EVENTS, LOG, SLOT = (
 )  # fmt: skip
 GRACE = 30.0  # seconds from the polite signal to the other one: a tuning step and its checkpoint fit in
 _LOOK_AGAIN = 0.3  # seconds between two looks of a waiting job
-_PROGRESS_EVERY = 0.25  # seconds: progress is written no more often
 _TAIL = 8  # lines of the log shown with a failure
 
 
@@ -104,10 +103,10 @@ def start(folder: Path | str, verb: str, settings: Settings) -> JobStatus:
     finally:
         os.close(lock)  # the job has its own
     threading.Thread(target=process.wait, daemon=True).start()  # else a dead job stays on as a zombie
-    found = status(folder)
-    if found is None:
+    begun = status(folder)
+    if begun is None:
         raise DataError(f"{folder} was deleted while its job began; start it again.")
-    return found
+    return begun
 
 
 def resume(folder: Path | str) -> JobStatus:
@@ -137,7 +136,7 @@ def status(folder: Path | str) -> JobStatus | None:
 
 
 def stop(folder: Path | str, grace: float = GRACE) -> None:
-    """Nothing; the job ends after the step under way and keeps what is done, or is killed after `grace` seconds."""
+    """Asks the job to end after the step under way, keeping what is done; kills it after `grace` seconds."""
     folder = Path(folder)
     pid = _pid(folder)
     if pid is None:
@@ -279,12 +278,12 @@ def _signal(folder: Path, pid: int, number: int) -> None:
 
 def _waiting(root: Path, until: float = float("inf")) -> list[Path]:
     """The runs below `root`, or below a visitor's folder there, whose jobs live and have not begun, in their turn."""
-    found = []
+    queue: list[tuple[float, Path]] = []
     for path in (path.parent for depth in ("*", "*/*") for path in root.glob(f"{depth}/{JOB}")):
         job = _job(path)
         if job and job["submitted"] <= until and not (path / EVENTS).exists() and _is_alive(path):
-            found.append((job["submitted"], path))
-    return [path for _, path in sorted(found)]
+            queue.append((job["submitted"], path))
+    return [path for _, path in sorted(queue)]
 
 
 @contextmanager
