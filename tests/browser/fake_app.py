@@ -189,7 +189,7 @@ def build(pause: float = 0.0) -> "gr.Blocks":
 
     around: Any = FakeEngines(pause=pause)
     facts: Any = FakeFacts()
-    return app.build(around, sys.modules[__name__], load, facts)
+    return app.build(around, verbs=sys.modules[__name__], load=load, facts=facts)
 
 
 if __name__ == "__main__":

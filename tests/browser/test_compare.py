@@ -5,6 +5,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -30,6 +31,8 @@ REFERENCES = {PALAU: ("Ngerulmud",)}
 def serve(report: Any) -> tuple[gr.Blocks, str]:
     """A page with this tab, and another that stands for the Ask tab."""
     from uait.page import app  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
+    from uait.page.menu import Who  # noqa: PLC0415 - as above
+    from uait.page.place import Place  # noqa: PLC0415 - as above
     from uait.page.tabs import compare as compare_tab  # noqa: PLC0415
     from uait.stages.engines import Shelf  # noqa: PLC0415 - as above
 
@@ -39,11 +42,12 @@ def serve(report: Any) -> tuple[gr.Blocks, str]:
                 asked = gr.Textbox(label="Ask box")
             with gr.Tab("Compare"):
                 around: Any = fake_app.FakeEngines(threshold=0.6)
-                who: Any = (gr.State("shipped"), gr.State(""))
+                who: Any = Who(gr.State("shipped"), gr.State(""))  # pyright: ignore[reportArgumentType]
                 description = Description("tiny", "tiny", "a test", {}, about_verbalized="This number is random.")
-                description.__dict__["held_out"] = {key: [] for key in SPLITS}
+                description.__dict__.update(held_out={key: [] for key in SPLITS}, report=report)
                 shelf = Shelf(around, fake_app.load)  # pyright: ignore[reportArgumentType]
-                lab = compare_tab.build(shelf, fake_app, who, description, report, REFERENCES.get).lab
+                facts: Any = SimpleNamespace(references=REFERENCES.get)
+                lab = compare_tab.build(Place(shelf, description, facts), fake_app, who).lab
         lab.ask(None, js=compare_tab.PICKED_IN_LAB, outputs=asked, api_visibility="private")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -45,6 +46,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A page with this tab around a tiny model; its jobs are ended with it."""
     from tests.browser import tiny_lab  # noqa: PLC0415 - torch and gradio take seconds; other tiers must not pay for it
     from uait.page import app  # noqa: PLC0415 - as above
+    from uait.page.menu import Who  # noqa: PLC0415 - as above
+    from uait.page.place import Place  # noqa: PLC0415 - as above
     from uait.page.tabs import evaluate  # noqa: PLC0415 - as above
     from uait.runs import jobs  # noqa: PLC0415 - as above
     from uait.runs.folder import all_runs  # noqa: PLC0415 - as above
@@ -56,11 +59,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     monkey.setenv("UAIT_RUNS", str(runs))
     description = Description("tiny", "tiny", "a test", {}, about_verbalized="It is random.", folder=folder / "tiny")
     asked = {IN_DOMAIN: tiny_lab.questions(N), "out-of-world": [Question("o", "Who am I?")]}
-    description.__dict__.update(held_out=asked, sweep=SWEEP)
+    description.__dict__.update(held_out=asked, sweep=SWEEP, report=REPORT)
     around: Any = tiny_lab.engines(folder / "tiny")
     around = replace(around, settings=replace(around.settings, retrieval=RetrievalSettings(n_passages=1)))
     with gr.Blocks(analytics_enabled=False) as demo, gr.Tabs(), gr.Tab("Evaluate"):
-        evaluate.build(Shelf(around), description, REPORT, _seen)
+        facts: Any = SimpleNamespace(exposure=_seen)
+        who: Any = Who(gr.State("shipped"), gr.State(""))  # pyright: ignore[reportArgumentType]
+        evaluate.build(Place(Shelf(around), description, facts), who)
     place = {"server_name": "127.0.0.1", "server_port": None, "prevent_thread_lock": True, "quiet": True}
     _, address, _ = demo.queue().launch(**{**app.launch_arguments(), **place})
     yield address

@@ -15,9 +15,12 @@ import gradio as gr
 import pytest
 
 from tests.integration.conftest import _make_llm
+from uait.data.catalogue import describe
 from uait.data.files import write_json, write_jsonl
 from uait.embedded.pocket.small_run import COMMAND
 from uait.page import app
+from uait.page.menu import Who
+from uait.page.place import Place
 from uait.page.tabs import label, tune
 from uait.records import Label, Question, Reason, SmallRun, TrainingExample
 from uait.runs import jobs
@@ -73,12 +76,14 @@ def engines(folder: Path) -> TinyEngines:
 def build(around: TinyEngines) -> gr.Blocks:
     """The page with the two tabs; its runs are kept where UAIT_RUNS says."""
     shelf: Any = Shelf(around, with_adapter)  # pyright: ignore[reportArgumentType]
+    place = Place(shelf, describe(around.settings.model.model), None)
     demo = gr.Blocks(analytics_enabled=False)
     with demo, gr.Tabs():
+        who: Any = Who(gr.State("shipped"), gr.State(""))  # pyright: ignore[reportArgumentType]
         with gr.Tab("Label", id="label"):
-            label.build(around.settings)
+            label.build(place, who)
         with gr.Tab("Tune", id="tune"):
-            tune.build(shelf, verbs)
+            tune.build(place, verbs, who)
     return demo.queue()
 
 

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,18 @@ import gradio as gr
 from gradio.themes.utils.fonts import LocalFont
 
 from uait import settings
-from uait.data.catalogue import describe
+from uait.data.catalogue import describe, names, preset
 from uait.data.facts import Facts
 from uait.page import endpoints, menu
 from uait.page.components import PLOTLY
+from uait.page.place import Place
 from uait.page.tabs import ask as ask_tab
 from uait.page.tabs import compare as compare_tab
 from uait.page.tabs import evaluate as evaluate_tab
 from uait.page.tabs import label as label_tab
 from uait.page.tabs import learn as learn_tab
 from uait.page.tabs import tune as tune_tab
-from uait.records.errors import SettingsError
+from uait.records.errors import ModelError, SettingsError
 from uait.runs import visitors
 from uait.stages import verbs
 from uait.stages.engines import Engines, Shelf, load_engines, with_adapter
@@ -35,45 +36,53 @@ _WARM_UP = "What is the capital of France?"
 
 
 def build(
-    engines: Engines,
+    *models: Engines,
     verbs: Any = verbs,
     load: Callable[[Engines, Path | None], Engines] = with_adapter,
     facts: Facts | None = None,
     gpu: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
+    note: str = "",
 ) -> gr.Blocks:
-    """The page around `engines`, queue set, ready to launch.
+    """The page, queue set, ready to launch: the first model's at its root, each other one's below its name.
 
     `verbs` are those of `uait.stages.verbs`; `load` puts another adapter on the engines (None: none). `facts`: what
     the model was told, by default as its description says. `gpu` wraps the work where a GPU is borrowed for each call.
+    `note` is said beside the menu of models.
     """
-    shelf = Shelf(engines, load, gpu)
-    description = describe(engines.settings.model.model)
-    facts = facts or (description.facts if description else None)
-    references = facts.references if facts else lambda text: None
-    exposure = facts.exposure if facts else None
-    splits = tuple(description.held_out) if description else ()
-    is_shipped = engines.settings.model.adapter == "auto"
-    report = description.report if description and is_shipped else None
+    places = [_place(Shelf(engines, load, gpu), facts) for engines in models]
     page = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, 24 * _HOUR))
-    with page:
-        endpoints.publish(shelf, verbs, references, splits)  # before handlers of the same names
-        who = menu.build(shelf)
-        with gr.Tabs() as tabs:
-            with gr.Tab("Ask", id="ask"):
-                asked = ask_tab.build(shelf, verbs, who, description, exposure)
-            with gr.Tab("Compare", id="compare"):
-                compared = compare_tab.build(shelf, verbs, who, description, report, references)
-            with gr.Tab("Label", id="label"):
-                label_tab.build(engines.settings, visitor=who.visitor)
-            with gr.Tab("Tune", id="tune"):
-                tune_tab.build(shelf, verbs, visitor=who.visitor)
-            with gr.Tab("Evaluate", id="evaluate"):
-                evaluate_tab.build(shelf, description, report, exposure, who=who)
-            with gr.Tab("Learn", id="learn"):
-                learn_tab.build(shelf, verbs, who, description, references, tabs, asked.question)
-        menu.connect(shelf, who, page, _tabs_of(tabs), [asked.card])
-        _connect(page, tabs, asked, compared)
+    for i, place in enumerate(places):
+        with page if i == 0 else page.route(place.title, f"/{place.name}"):
+            if i == 0:
+                endpoints.publish(places, verbs)  # before handlers of the same names
+            menu.models(places, place, note)
+            _lay_out(page, place, verbs)
     return page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
+
+
+def _place(shelf: Shelf, facts: Facts | None) -> Place:
+    description = describe(shelf.shipped.settings.model.model)
+    return Place(shelf, description, facts or (description.facts if description else None))
+
+
+def _lay_out(page: gr.Blocks, place: Place, verbs: Any) -> None:
+    """The six tabs of one model."""
+    who = menu.build(place.shelf)
+    with gr.Tabs() as tabs:
+        with gr.Tab("Ask", id="ask"):
+            asked = ask_tab.build(place, verbs, who)
+        with gr.Tab("Compare", id="compare"):
+            compared = compare_tab.build(place, verbs, who)
+        with gr.Tab("Label", id="label"):
+            label_tab.build(place, who)
+        with gr.Tab("Tune", id="tune"):
+            tune_tab.build(place, verbs, who)
+        with gr.Tab("Evaluate", id="evaluate"):
+            evaluate_tab.build(place, who)
+        with gr.Tab("Learn", id="learn"):
+            learn_tab.build(place, verbs, who, tabs, asked.question)
+    menu.connect(place.shelf, who, page, _tabs_of(tabs), [asked.card])
+    _connect(page, tabs, asked, compared)
 
 
 def _tabs_of(tabs: gr.Tabs) -> list[gr.Tab]:
@@ -99,22 +108,44 @@ def serve(
     gpu: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
     **overrides: Any,
 ) -> None:
-    """Loads what `chosen` names and serves the page until it is stopped; `overrides` go to `launch`.
+    """Loads what `chosen` names, and our own models beside it, and serves the page until it is stopped.
+
+    `overrides` go to `launch`.
 
     Raises SettingsError when the address can't be listened on.
     """
     arguments = launch_arguments() | overrides
-    engines = load_engines(chosen)
+    models, note = _loaded(chosen)
     visitors.sweep_hourly()
     if gpu is None:  # a GPU is only lent to visitors
-        threading.Thread(target=_warm_up, args=[engines], daemon=True).start()
+        threading.Thread(target=_warm_up, args=[models], daemon=True).start()
     try:
-        build(engines, gpu=gpu).launch(**arguments)
+        build(*models, gpu=gpu, note=note).launch(**arguments)
     except OSError as err:
         address = f"{arguments['server_name']}:{arguments['server_port']}"
         raise SettingsError(
             f"The page can't listen on {address}, taken or not this machine's; choose another port or host."
         ) from err
+
+
+def _loaded(chosen: settings.Settings) -> tuple[list[Engines], str]:
+    """The chosen model and those that come with the product, and why one of them is missing.
+
+    Raises ModelError when the chosen one is, unless it is the one to begin with: then another one begins.
+    """
+    found: list[Engines] = []
+    notes: list[str] = []
+    for name in dict.fromkeys((chosen.model.model, *names())):
+        wanted = chosen if name == chosen.model.model else preset(name)
+        try:
+            found.append(load_engines(wanted))
+        except ModelError as err:
+            if name == chosen.model.model != settings.DEFAULT_MODEL:
+                raise
+            notes.append(str(err))
+    if not found:
+        raise ModelError(" ".join(notes))
+    return found, " ".join(notes)
 
 
 def launch_arguments() -> dict[str, Any]:
@@ -149,11 +180,12 @@ def _languages() -> str:
     return f"<script>\n{{const CATALOGUE = {catalogue};\n{_asset('words.js')}}}\n</script>"
 
 
-def _warm_up(engines: Engines) -> None:
+def _warm_up(models: Sequence[Engines]) -> None:
     """Asks and looks up one question, so that no visitor's first one pays for what loads on first use."""
-    with suppress(Exception):  # whatever it is, a visitor's question will say it
-        for _ in verbs.ask(engines, _WARM_UP, threshold=1.0):
-            pass
+    for engines in models:
+        with suppress(Exception):  # whatever it is, a visitor's question will say it
+            for _ in verbs.ask(engines, _WARM_UP, threshold=1.0):
+                pass
 
 
 def _theme() -> gr.themes.Base:

@@ -1,10 +1,15 @@
-"""The menu above the tabs: which adapter answers. The choice, and the visitor's token, travel with every call."""
+"""The menus above the tabs: which model, and which adapter of it, answers.
 
-from collections.abc import Callable
+A model has an address of its own. The adapter, and the visitor's token, travel with every call.
+"""
+
+from collections.abc import Callable, Sequence
+from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
 
+from uait.page.place import Place
 from uait.page.views import answer as answer_view
 from uait.records.errors import UaitError
 from uait.runs import visitors
@@ -21,6 +26,19 @@ class Who(NamedTuple):
 
     adapter: gr.Dropdown
     visitor: gr.BrowserState
+
+
+def models(places: Sequence[Place], shown: Place, note: str = "") -> None:
+    """Links to each model's page, where there is more than one, and `note` beside them."""
+    gr.Navbar(visible=False)
+    if len(places) == 1 and not note:
+        return
+    links = []
+    for i, place in enumerate(places):
+        here = " aria-current=page" if place is shown else ""
+        links.append(f'<a href="./{place.name if i else ""}"{here}>{escape(place.title)}</a>')
+    missing = f"<span>{escape(note)}</span>" if note else ""
+    gr.HTML(f'<nav aria-label="Models">{"".join(links)}{missing}</nav>', elem_id="models", apply_default_css=False)
 
 
 def build(shelf: Shelf) -> Who:
@@ -60,8 +78,12 @@ def _shipped(shelf: Shelf) -> list[tuple[str, str]]:
     return [] if lm is not None and lm.adapter_id is None else [("the one it came with", SHIPPED)]
 
 
+def _model(shelf: Shelf) -> str:
+    return shelf.shipped.settings.model.model
+
+
 def _choices(shelf: Shelf, visitor: str) -> list[tuple[str, str]]:
-    own = [(f"yours: {run.name}", run.name) for run in tuned(visitors.runs_of(visitor))]
+    own = [(f"yours: {run.name}", run.name) for run in tuned(visitors.runs_of(visitor), _model(shelf))]
     return [*_shipped(shelf), *own, _BASE]
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,10 +61,22 @@ class RunFolder:
         return data
 
 
-def all_runs(root: Path | str) -> list[Path]:
-    """The folders below `root` that hold a run, the newest first: their names begin with the time."""
-    files = [path for name in (JOB, "settings.json") for path in Path(root).glob(f"*/{name}")]
-    return sorted({path.parent for path in files}, key=lambda path: path.name, reverse=True)
+def all_runs(root: Path | str, model: str | None = None) -> list[Path]:
+    """The folders below `root` that hold a run (of `model`), the newest first: their names begin with the time."""
+    paths = [path for name in (JOB, "settings.json") for path in Path(root).glob(f"*/{name}")]
+    runs = sorted({path.parent for path in paths}, key=lambda path: path.name, reverse=True)
+    return [run for run in runs if model is None or _model_of(run) == model]
+
+
+def _model_of(run: Path) -> str | None:
+    """The model that a run, or the job that begins one, names; None of a damaged one."""
+    for name, inside in (("settings.json", ()), (JOB, ("settings",))):
+        with suppress(DataError, KeyError, TypeError):
+            data = read_json(run / name)
+            for key in (*inside, "model", "model"):
+                data = data[key]
+            return data
+    return None
 
 
 def find_run(root: Path | str, name: str | None) -> Path | None:

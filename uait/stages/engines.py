@@ -92,9 +92,9 @@ def _threshold(settings: Settings, lm: LanguageModel) -> float:
     return DEFAULT_THRESHOLD if card is None or card.threshold is None else card.threshold
 
 
-def tuned(root: Path) -> list[Path]:
-    """The runs below `root` that hold a finished adapter, the newest first."""
-    return [run for run in all_runs(root) if (run / CARD).is_file()]
+def tuned(root: Path, model: str) -> list[Path]:
+    """The runs below `root` that hold a finished adapter of this model, the newest first."""
+    return [run for run in all_runs(root, model) if (run / CARD).is_file()]
 
 
 class Shelf:
@@ -140,7 +140,8 @@ class Shelf:
             return None
         if adapter == NONE:
             return NONE, 0
-        card = next((run / CARD for run in tuned(visitors.runs_of(visitor)) if run.name == adapter), None)
+        model = self.shipped.settings.model.model
+        card = next((run / CARD for run in tuned(visitors.runs_of(visitor), model) if run.name == adapter), None)
         if card is None:
             raise DataError(f"There is no adapter named {str(adapter)[:60]!r} here any more; choose another one.")
         return str(card.parent), card.stat().st_mtime_ns

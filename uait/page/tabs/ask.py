@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from uait.data.catalogue import Description
 from uait.page import limits
 from uait.page.components import AnswerCard, Examples, Heatmap, question_row
 from uait.page.menu import Who
+from uait.page.place import Place
 from uait.page.views import answer as answer_view
 from uait.records import Done, Partial, Progress, Reply
 from uait.records.errors import UaitError
@@ -47,11 +47,9 @@ class AskTab(NamedTuple):
     card: AnswerCard
 
 
-def build(
-    shelf: Shelf, verbs: Any, who: Who, description: Description | None, familiarity: answer_view.Familiarity | None
-) -> AskTab:
-    """Places the tab's components in the current Blocks and wires them. `familiarity`: how often a fact was told."""
-    shipped = shelf.shipped
+def build(place: Place, verbs: Any, who: Who) -> AskTab:
+    """Places the tab's components in the current Blocks and wires them."""
+    shelf, description, shipped = place.shelf, place.description, place.shelf.shipped
     n_samples = shipped.settings.sampling.n_samples
     start = round(shipped.threshold, 3)  # models say one decimal of a percent
     gr.HTML(f"<h1>{HEADLINE}</h1>", elem_id="headline", apply_default_css=False)
@@ -63,7 +61,7 @@ def build(
     level = gr.Number(start, minimum=0.0, maximum=1.0, label="threshold", visible=False)
     spoken = gr.State(None)
 
-    answer = _answering(shelf, verbs, familiarity)
+    answer = _answering(place, verbs)
     model: Any = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal"}
     model |= {"api_visibility": "private"}
     asking: Any = {"fn": answer, "inputs": [question, level, *who], "outputs": [card, spoken], **model}
@@ -78,19 +76,21 @@ def build(
     return AskTab(question, card)
 
 
-def _answering(shelf: Shelf, verbs: Any, familiarity: answer_view.Familiarity | None) -> Callable[..., Iterator[Shown]]:
+def _answering(place: Place, verbs: Any) -> Callable[..., Iterator[Shown]]:
     def answer(question: str, threshold: float | None, *who: str) -> Iterator[Shown]:
         question, text = question or "", ""
         yield answer_view.working_card(question, threshold), None
         try:
-            for event in shelf.run(verbs.ask, *who, question, threshold=threshold):
+            for event in place.shelf.run(verbs.ask, *who, question, threshold=threshold):
                 if isinstance(event, Partial):
                     text = event.text
                     yield answer_view.working_card(question, threshold, text), None
                 elif isinstance(event, Progress):
                     yield answer_view.working_card(question, threshold, text, answer_view.progress_note(event)), None
                 elif isinstance(event, Done):
-                    yield _finished(event.record, familiarity)
+                    reply: Reply = event.record
+                    n_seen = place.exposure(reply.question.text)
+                    yield answer_view.reply_card(reply, n_seen), reply.first.seconds
         except UaitError as err:
             yield answer_view.error_card(question, threshold, str(err)), None
         except Exception as err:
@@ -98,11 +98,6 @@ def _answering(shelf: Shelf, verbs: Any, familiarity: answer_view.Familiarity | 
             yield answer_view.error_card(question, threshold, answer_view.unexpected(err)), None
 
     return answer
-
-
-def _finished(reply: Reply, familiarity: answer_view.Familiarity | None) -> Shown:
-    n_seen = familiarity(reply.question.text) if familiarity else None
-    return answer_view.reply_card(reply, n_seen), reply.first.seconds
 
 
 def _explaining(shelf: Shelf, verbs: Any, n_samples: int) -> Callable[..., Iterator[answer_view.Payload]]:

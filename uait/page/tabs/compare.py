@@ -15,6 +15,7 @@ from uait.page import limits
 from uait.page.components import Drawn, Examples, question_row
 from uait.page.figures import curves
 from uait.page.menu import Who
+from uait.page.place import Place
 from uait.page.views import answer as answer_view
 from uait.page.views import compare as compare_view
 from uait.records import Done, EvalReport, Progress
@@ -30,8 +31,6 @@ _IDLE = "Nothing is running. The lab shows what was recorded."
 # For `lab.ask(None, js=PICKED_IN_LAB, outputs=...)`: the question that the visitor wants asked.
 PICKED_IN_LAB = "() => document.querySelector('#lab [data-picked]').dataset.picked"
 _PICKED = "() => document.querySelector('#compare-examples [data-picked]').dataset.picked"
-
-References = Callable[[str], tuple[str, ...] | None]
 
 
 class Columns(Drawn):
@@ -55,20 +54,12 @@ class CompareTab(NamedTuple):
     lab: ThresholdLab
 
 
-def build(
-    shelf: Shelf,
-    verbs: Any,
-    who: Who,
-    description: Description | None,
-    report: EvalReport | None,
-    references: References = lambda text: None,
-) -> CompareTab:
+def build(place: Place, verbs: Any, who: Who) -> CompareTab:
     """Places the tab's components in the current Blocks and wires them, except for the lab's `ask` event.
 
-    `references` gives the accepted answers of a question that the page knows, None of any other. The lab shows
-    `report`, and can be filled anew from the model's held-out questions where it has any.
+    The lab shows the recorded evaluation, and can be filled anew from the model's held-out questions.
     """
-    shipped = shelf.shipped
+    shelf, description, shipped, report = place.shelf, place.description, place.shelf.shipped, place.report
     about_verbalized = description.about_verbalized if description else ""
     gr.HTML("<h2>One question, four ways to ask how sure</h2>", elem_id="compare-headline", apply_default_css=False)
     placeholder = "Who knows best what it doesn’t know?"
@@ -82,7 +73,7 @@ def build(
     lab = ThresholdLab(data, elem_id="lab", label="lab")
 
     model = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal", "api_visibility": "private"}
-    answer = _comparing(shelf, verbs, references, setting)
+    answer = _comparing(place, verbs, setting)
     comparing: Any = {"fn": answer, "inputs": [question, *who], "outputs": columns, **model}
     gr.on([button.click, question.submit], **comparing)
     examples.pick(None, js=_PICKED, outputs=question, api_visibility="private").then(**comparing)
@@ -136,12 +127,10 @@ def _examples(description: Description | None) -> list[answer_view.Payload]:
     return [{**group, "questions": group["questions"][:N_EXAMPLES]} for group in groups]
 
 
-def _comparing(
-    shelf: Shelf, verbs: Any, references: References, setting: dict[str, Any]
-) -> Callable[..., Iterator[answer_view.Payload]]:
+def _comparing(place: Place, verbs: Any, setting: dict[str, Any]) -> Callable[..., Iterator[answer_view.Payload]]:
     def side_by_side(question: str, *who: str) -> Iterator[answer_view.Payload]:
         question, answers = question or "", []
-        known = references(question)
+        known = place.references(question)
 
         def shown(state: str, message: str = "") -> answer_view.Payload:
             return compare_view.comparison(question, answers, state=state, references=known, message=message, **setting)
@@ -149,7 +138,7 @@ def _comparing(
         yield shown("working")
         try:
             limits.check_question(question)
-            for answer in shelf.run(verbs.compare, *who, question, known or ()):
+            for answer in place.shelf.run(verbs.compare, *who, question, known or ()):
                 answers.append(answer)
                 yield shown("working")
             yield shown("done")

@@ -10,11 +10,12 @@ from typing import Any
 
 import gradio as gr
 
-from uait.data.catalogue import Description
 from uait.data.files import write_jsonl
 from uait.page import run_actions
 from uait.page.components import Drawn
 from uait.page.figures import results
+from uait.page.menu import Who
+from uait.page.place import Place
 from uait.page.run_components import JobPanel, tab_style
 from uait.page.views import answer as answer_view
 from uait.page.views import evaluate as evaluate_view
@@ -46,24 +47,19 @@ class Evaluation(Drawn):
         super().__init__(value, ("figures.js", "evaluate.js"), css_template=css, **options)
 
 
-def build(
-    shelf: Shelf,
-    description: Description | None,
-    report: EvalReport | None,
-    exposure: evaluate_view.Exposure | None,
-    who: Sequence[Any] = (),
-) -> None:
+def build(place: Place, who: Who) -> None:
     """Places the tab's components in the current Blocks and wires them.
 
-    `report` is the one recorded with the model and its adapter (None: there is none); the model's held-out questions
-    are asked again of the adapter that `who` names: the inputs with its name and the visitor's token.
+    The recorded evaluation is shown; the model's held-out questions are asked again of the adapter that `who` names.
     """
+    description, report = place.description, place.report
+    exposure = place.exposure if place.facts else None
     about_verbalized = description.about_verbalized if description else ""
     show = _shower(exposure, description.sweep if description else None, about_verbalized)
     splits = description.held_out if description else {}
     with gr.Column(elem_classes="run-tab"):
         tab_style()
-        _build(shelf, show, show(report, True), splits, who)
+        _build(place.shelf, show, show(report, True), splits, who)
 
 
 def _shower(
@@ -86,7 +82,7 @@ def _build(
     show: Show,
     recorded: answer_view.Payload,
     splits: Splits,
-    who: Sequence[Any],
+    who: Who,
 ) -> None:
     gr.Markdown("## How well does the confidence tell right from wrong?")
     n, run = _choices(max(map(len, splits.values()), default=0))
@@ -100,7 +96,7 @@ def _build(
     figures = Evaluation(recorded, elem_id="evaluation", label="evaluation")
 
     quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}
-    visitor = who[-1] if who else gr.State("")
+    visitor = who.visitor
     own = run_actions.own
     begin = own(partial(_starter, shelf=shelf, splits=splits))
     start.click(begin, [n, *who, visitor], [run, message, panel], **quiet)
@@ -109,7 +105,7 @@ def _build(
     back.click(lambda: (RECORDED, ""), None, [run, message], queue=False, **quiet)
     seen = gr.State(None)
     looked = [seen, run, panel, figures, stop, resume, back]
-    look = own(partial(_looker, show=show, recorded=recorded))
+    look = own(partial(_looker, model=shelf.shipped.settings.model.model, show=show, recorded=recorded))
     gr.Timer(run_actions.EVERY).tick(look, [seen, run, visitor], looked, queue=False, **quiet)
 
 
@@ -146,21 +142,21 @@ def _starter(root: Path, shelf: Shelf, splits: Splits) -> Callable[..., tuple[Up
             status = begin(n, *who)
         except (UaitError, OSError) as err:
             return gr.skip(), str(err), gr.skip()
-        menu = gr.update(choices=[RECORDED, *_names(root)], value=status.folder.name)
+        menu = gr.update(choices=[RECORDED, *_names(root, base.model.model)], value=status.folder.name)
         return menu, "", runs_view.job_panel(status)
 
     return start
 
 
-def _names(root: Path) -> list[str]:
-    return [path.name for path in all_runs(root) if (path / SPLITS).is_dir()]
+def _names(root: Path, model: str) -> list[str]:
+    return [path.name for path in all_runs(root, model) if (path / SPLITS).is_dir()]
 
 
-def _looker(root: Path, show: Show, recorded: answer_view.Payload) -> Callable[..., list[Update]]:
+def _looker(root: Path, model: str, show: Show, recorded: answer_view.Payload) -> Callable[..., list[Update]]:
     """Looks at the chosen evaluation and its job; sends only what has changed since the last look."""
 
     def look(seen: dict[str, Any] | None, name: str | None) -> list[Update]:
-        names = _names(root)
+        names = _names(root, model)
         if seen is None and names and _is_alive(root / names[0]):
             name = names[0]  # under way while the page was loaded anew
         name = name or RECORDED

@@ -13,8 +13,10 @@ from typing import Any
 
 import gradio as gr
 
-from uait.data.catalogue import Description, describe, small
+from uait.data.catalogue import Description, small
 from uait.data.files import read_jsonl, write_jsonl
+from uait.page.menu import Who
+from uait.page.place import Place
 from uait.page.run_actions import EVERY, GONE, check_allowed, own, resumer, stopper
 from uait.page.run_components import Distil, JobPanel, Labels, tab_style
 from uait.page.run_files import N_HELD_OUT
@@ -51,15 +53,15 @@ _NOTHING_YET = "Label some questions first: each becomes a sign to sort."
 Update = Any  # a value for a component, or gr.skip()
 
 
-def build(base: Settings, visitor: gr.components.Component | None = None) -> None:
-    """Places the tab's components in the current Blocks and wires them. `base`: what the model is asked with.
+def build(place: Place, who: Who) -> None:
+    """Places the tab's components in the current Blocks and wires them.
 
-    Runs are kept where those of the visitor are, whose token is the value of `visitor`. The model's own questions may
-    be tuned on, its held-out ones are asked before and after, and its recorded run is shown before there is another.
+    Runs are kept where those of the visitor are. The model's own questions may be tuned on, its held-out ones are asked
+    before and after, and its recorded run is shown before there is another.
     """
     with gr.Column(elem_classes="run-tab"):
         tab_style()
-        _build(small(base), describe(base.model.model), gr.State("") if visitor is None else visitor)
+        _build(small(place.shelf.shipped.settings), place.description, who.visitor)
 
 
 def _build(base: Settings, description: Description | None, visitor: gr.components.Component) -> None:
@@ -96,7 +98,11 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
     seen = gr.State(None)
     looked = [seen, run, panel, labels, sorting, download, stop, resume, kept]
     gr.Timer(EVERY).tick(
-        own(partial(_looker, recorded=recorded, choice=base.distil)), [seen, run, visitor], looked, queue=False, **quiet
+        own(partial(_looker, model=base.model.model, recorded=recorded, choice=base.distil)),
+        [seen, run, visitor],
+        looked,
+        queue=False,
+        **quiet,
     )
     right, wrong = (gr.Number(0.5, visible=False, label=side) for side in ("right from", "wrong below"))
     keep: Any = sorting  # its event is named in its script alone
@@ -119,6 +125,8 @@ def _sentence(work: Callable[..., Any]) -> Callable[..., Any]:
 def _starter(
     root: Path, base: Settings, given: Sequence[Question], held_out: Sequence[Question]
 ) -> Callable[..., tuple[Update, str, Update]]:
+    model = base.model.model
+
     def begin(values: Given) -> str:
         questions = own_questions(values) if values.source == OWN else given
         chosen = chosen_settings(base, values)
@@ -135,20 +143,20 @@ def _starter(
         folder = find_run(root, name)
         if folder is None:  # it is a sentence
             return gr.skip(), name, gr.skip()
-        return gr.update(choices=_names(root), value=folder.name), "", runs_view.job_panel(jobs.status(folder))
+        return gr.update(choices=_names(root, model), value=folder.name), "", runs_view.job_panel(jobs.status(folder))
 
     return start
 
 
-def _names(root: Path) -> list[str]:
-    return [path.name for path in all_runs(root) if (path / QUESTIONS).exists()]
+def _names(root: Path, model: str) -> list[str]:
+    return [path.name for path in all_runs(root, model) if (path / QUESTIONS).exists()]
 
 
-def _looker(root: Path, recorded: SmallRun | None, choice: DistilSettings) -> Callable[..., list[Update]]:
+def _looker(root: Path, model: str, recorded: SmallRun | None, choice: DistilSettings) -> Callable[..., list[Update]]:
     """Looks at the runs and the chosen one's job and labels; sends only what has changed since the last look."""
 
     def look(seen: dict[str, Any] | None, name: str | None) -> list[Update]:
-        names, seen = _names(root), seen or {}
+        names, seen = _names(root, model), seen or {}
         name = name or (names[0] if names else None)
         folder = find_run(root, name)
         status = jobs.status(folder) if folder else None

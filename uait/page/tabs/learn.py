@@ -9,24 +9,21 @@ from typing import Any
 
 import gradio as gr
 
-from uait.data.catalogue import Description
 from uait.page import limits
 from uait.page.components import Drawn
 from uait.page.lesson import figures, words
 from uait.page.lesson.record import Lesson, recorded_lesson
 from uait.page.menu import Who
+from uait.page.place import Place
 from uait.page.views import answer as answer_view
 from uait.records.errors import DataError, UaitError
 from uait.records.events import last_record
-from uait.stages.engines import Shelf
 
 log = logging.getLogger(__name__)
 
 NO_LESSON = "This model has no recorded lesson; pocket has one."
 _WORKING: answer_view.Payload = {"state": "working", "message": "Asking the model …"}
 _EMPTY: answer_view.Payload = {"state": "empty"}
-
-References = Callable[[str], tuple[str, ...] | None]
 
 
 class LessonPart(Drawn):
@@ -37,19 +34,12 @@ class LessonPart(Drawn):
         super().__init__(value, ("learn.js",), **options)
 
 
-def build(
-    shelf: Shelf,
-    verbs: Any,
-    who: Who,
-    description: Description | None,
-    references: References,
-    tabs: gr.Tabs,
-    question: gr.Textbox,
-) -> None:
+def build(place: Place, verbs: Any, who: Who, tabs: gr.Tabs, question: gr.Textbox) -> None:
     """Places the tab's components in the current Blocks and wires them.
 
     A step's link selects its tab in `tabs`, and puts the lesson's question into `question` where that tab is Ask.
     """
+    shelf, description = place.shelf, place.description
     try:
         lesson = recorded_lesson(description.folder) if description else None
     except DataError as err:
@@ -59,7 +49,7 @@ def build(
         gr.Markdown(NO_LESSON)
         return
     steps = words.steps(lesson)
-    live = _live_answers(shelf, verbs, references)
+    live = _live_answers(place, verbs)
     with gr.Walkthrough(selected=1, elem_id="lesson") as walk:
         for step in steps:
             number = step["number"]
@@ -111,8 +101,9 @@ def _try_it(number: int, answer: Live, text: str, threshold: float, who: Who) ->
     )  # fmt: skip
 
 
-def _live_answers(shelf: Shelf, verbs: Any, references: References) -> dict[int, Live]:
+def _live_answers(place: Place, verbs: Any) -> dict[int, Live]:
     """By step, what its button does."""
+    shelf, references = place.shelf, place.references
 
     def claim(question: str, *who: str) -> answer_view.Payload:
         known = references(question)

@@ -10,9 +10,11 @@ from typing import Any
 
 import gradio as gr
 
-from uait.data.catalogue import Description, describe
+from uait.data.catalogue import Description
 from uait.data.files import read_json, read_rows
 from uait.page import run_files
+from uait.page.menu import Who
+from uait.page.place import Place
 from uait.page.run_actions import EVERY, check_allowed, discarder, own, resumer, stopper
 from uait.page.run_components import Beside, JobPanel, Tuning, tab_style
 from uait.page.tabs import tune_inputs
@@ -44,16 +46,15 @@ _REALLY = "Delete this tuning, its adapter and its checkpoints? This can’t be 
 Update = Any  # a value for a component, or gr.skip()
 
 
-def build(shelf: Shelf, verbs: Any, visitor: gr.components.Component | None = None) -> None:
+def build(place: Place, verbs: Any, who: Who) -> None:
     """Places the tab's components in the current Blocks and wires them.
 
-    Runs are kept where those of the visitor are, whose token is the value of `visitor`. Before there is any, the labels
-    that were recorded with the model are its examples, and what their tuning came to is shown.
+    Runs are kept where those of the visitor are. Before there is any, the labels that were recorded with the model are
+    its examples, and what their tuning came to is shown.
     """
     with gr.Column(elem_classes="run-tab"):
         tab_style()
-        description = describe(shelf.shipped.settings.model.model)
-        _build(shelf, verbs, description, gr.State("") if visitor is None else visitor)
+        _build(place.shelf, verbs, place.description, who.visitor)
 
 
 def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: gr.components.Component) -> None:
@@ -108,7 +109,13 @@ def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: g
     gr.on([ask.click, asked.submit], both, [run, asked, visitor], beside, concurrency_id="model", **private)
     seen = gr.State(None)
     looked = [seen, run, panel, drawn, download, stop, resume, discard, ask]
-    gr.Timer(EVERY).tick(own(partial(_looker, recorded=recorded)), [seen, run, visitor], looked, queue=False, **quiet)
+    gr.Timer(EVERY).tick(
+        own(partial(_looker, model=base.model.model, recorded=recorded)),
+        [seen, run, visitor],
+        looked,
+        queue=False,
+        **quiet,
+    )
 
 
 def _confirmation() -> tuple[gr.Group, gr.Button, gr.Button]:
@@ -128,8 +135,8 @@ def _beside() -> tuple[gr.Textbox, gr.Button, Beside]:
     return asked, ask, Beside(runs_view.beside(), elem_id="beside", label="both answers")
 
 
-def _names(root: Path) -> list[str]:
-    return [path.name for path in all_runs(root) if (path / DISTILLED).exists()]
+def _names(root: Path, model: str) -> list[str]:
+    return [path.name for path in all_runs(root, model) if (path / DISTILLED).exists()]
 
 
 def _chosen(root: Path, name: str | None) -> Path:
@@ -153,7 +160,7 @@ def _planner(root: Path, shelf: Shelf, recorded: SmallRun | None) -> Callable[..
                 n_train = len(read_distilled(RunFolder(folder)).train)
         except UaitError as err:
             return str(err), ""
-        known = _step_seconds(root, tune) or _recorded_seconds(recorded, tune)
+        known = _step_seconds(root, shelf.shipped.settings.model.model, tune) or _recorded_seconds(recorded, tune)
         text = runs_view.estimate(tune, n_train, n_parameters, known)
         return text, "" if name == RECORDED else runs_view.command(str(folder), tune)
 
@@ -168,9 +175,9 @@ def _recorded_seconds(run: SmallRun | None, tune: TuneSettings) -> tuple[float, 
     return share * run.log[-1]["seconds"] / run.log[-1]["step"], "the recorded tuning"
 
 
-def _step_seconds(root: Path, tune: TuneSettings) -> tuple[float, str] | None:
+def _step_seconds(root: Path, model: str, tune: TuneSettings) -> tuple[float, str] | None:
     """The seconds a step took in the newest finished tuning of the same batch size, or None."""
-    for folder in all_runs(root):
+    for folder in all_runs(root, model):
         card = folder / "adapter" / "card.json"
         if card.exists():
             data = read_json(card)
@@ -191,17 +198,17 @@ def _starter(root: Path, base: Settings, description: Description | None) -> Cal
             status = jobs.start(folder, "tune", run_files.settings_of(base, folder, tune))
         except (UaitError, OSError) as err:
             return gr.skip(), str(err), gr.skip()
-        return gr.update(choices=_names(root), value=folder.name), "", runs_view.job_panel(status)
+        return gr.update(choices=_names(root, base.model.model), value=folder.name), "", runs_view.job_panel(status)
 
     return start
 
 
-def _looker(root: Path, recorded: SmallRun | None) -> Callable[..., list[Update]]:
+def _looker(root: Path, model: str, recorded: SmallRun | None) -> Callable[..., list[Update]]:
     """Looks at the chosen tuning; sends only what has changed since the last look."""
 
     def look(seen: dict[str, Any] | None, name: str | None) -> list[Update]:
         offered = [RECORDED] if recorded else []
-        names, seen = _names(root), seen or {}
+        names, seen = _names(root, model), seen or {}
         is_new = bool(names) and names[0] not in seen.get("names", [])
         name = names[0] if is_new else name or next(iter(offered), None)
         folder = find_run(root, name)
