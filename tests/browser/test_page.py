@@ -92,7 +92,7 @@ def test_a_batch_of_a_hundred_is_compared_and_a_dot_of_it_asked(tab: Page, app_u
     _open(tab, app_url, "&tab=compare")
     tab.get_by_role("spinbutton", name="how many").fill("100")
     tab.get_by_role("button", name="Run it live").click()
-    expect(tab.get_by_label("Live run")).to_have_value(re.compile("in-domain: sampling, [1-9]0 of 100 questions"))
+    expect(tab.get_by_label("Live run")).to_have_value(re.compile("in-domain: sampling, [1-9]0 of 100 steps"))
     expect(tab.get_by_label("Live run")).to_have_value("Done: the lab shows these 100 questions of in-domain.")
     numbers = "document.querySelector('#lab [data-numbers]').dataset.numbers"
     tab.wait_for_function(f"JSON.parse({numbers}).n === 100")

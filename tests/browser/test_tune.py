@@ -72,7 +72,7 @@ def test_a_killed_tuning_is_failed_within_five_seconds_resumes_stops_and_is_disc
     tab.get_by_role("button", name="Stop and save").click()
     _title(tab).to_have_text(re.compile("is stopping after this step|stopped"), timeout=2_000)  # acknowledged
     _title(tab).to_have_text("Tuning stopped.", timeout=SLOW)
-    assert list((folder / "adapter").glob("checkpoint-*"))
+    assert (folder / "adapter" / "checkpoint.pt").exists()
     tab.get_by_role("button", name="Discard").click()
     tab.get_by_role("button", name="No, keep it").click()
     expect(tab.get_by_role("button", name="No, keep it")).to_be_hidden()

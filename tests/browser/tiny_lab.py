@@ -18,6 +18,7 @@ from tests.integration.conftest import _make_llm
 from uait.data.catalogue import describe
 from uait.data.files import write_json, write_jsonl
 from uait.embedded.pocket.small_run import COMMAND
+from uait.models.loading import load_model
 from uait.page import app
 from uait.page.menu import Who
 from uait.page.place import Place
@@ -70,7 +71,8 @@ def engines(folder: Path) -> TinyEngines:
     # asked often: slow enough that a test can stop it on the way
     sampling = SamplingSettings(n_samples=20, temperature=1.0, max_new_tokens=12, batch_size=1)
     tuned = TuneSettings(rank=8, alpha=16, targets="all-linear", batch_size=8, learning_rate=2e-2, epochs=6.0)
-    return TinyEngines(Settings(prompts=prompts, model=model, sampling=sampling, tune=tuned))
+    settings = Settings(prompts=prompts, model=model, sampling=sampling, tune=tuned)
+    return TinyEngines(settings, lm=load_model(settings))
 
 
 def build(around: TinyEngines) -> gr.Blocks:

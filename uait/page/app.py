@@ -52,7 +52,7 @@ def build(
     places = [_place(Shelf(engines, load, gpu), facts) for engines in models]
     page = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, 24 * _HOUR))
     for i, place in enumerate(places):
-        with page if i == 0 else page.route(place.title, f"/{place.name}"):
+        with page if i == 0 else page.route(place.title, f"/{place.name}", show_in_navbar=False):
             if i == 0:
                 endpoints.publish(places, verbs)  # before handlers of the same names
             menu.models(places, place, note)

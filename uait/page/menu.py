@@ -30,7 +30,6 @@ class Who(NamedTuple):
 
 def models(places: Sequence[Place], shown: Place, note: str = "") -> None:
     """Links to each model's page, where there is more than one, and `note` beside them."""
-    gr.Navbar(visible=False)
     if len(places) == 1 and not note:
         return
     links = []
