@@ -30,7 +30,7 @@ LIBRARIES = {
     "method": {"sklearn"},
     "models": {"torch", "transformers", "peft", "safetensors", "sentence_transformers", "huggingface_hub", "gguf"},
     "retrieval": {"bm25s", "ddgs", "httpx"},
-    "tuning": {"torch", "transformers", "peft", "accelerate"},
+    "tuning": {"torch", "peft"},
     "stages": {"torch"},
     "page": {"gradio", "plotly"},
     "cli": {"tqdm"},

