@@ -62,6 +62,11 @@ def question_prompt(style: PromptSettings, text: str) -> str:
     return _fill(style.question, {"question": sanitise(text)})
 
 
+def few_shot_prompt(style: PromptSettings, text: str) -> str:
+    """The shots and the question after them, as lines; the answer goes on after it and ends with its line."""
+    return f"{style.shots.rstrip()}\n\nQuestion: {sanitise(text)}\nAnswer:"
+
+
 def verbalized_prompt(style: PromptSettings, text: str) -> str:
     """The question asked together with a confidence (verbalized baseline)."""
     return _fill(style.verbalized, {"question": sanitise(text)})

@@ -6,13 +6,13 @@ token, from the raw logits (temperature 1), so nothing is scored a second time. 
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from uait.method.prompts import question_prompt
+from uait.method.prompts import few_shot_prompt, question_prompt
 from uait.models.language_model import LanguageModel
 from uait.records import Finish, Question, Sample, SampleSet
 from uait.records.errors import DataError
@@ -221,12 +221,19 @@ def token_texts(tokenizer: Any, ids: Sequence[int]) -> tuple[str, ...]:
 def sample_answers(
     lm: LanguageModel, questions: Sequence[Question], settings: SamplingSettings, *, style: PromptSettings
 ) -> Iterator[SampleSet]:
-    """The base model's greedy and sampled answers to each question, in order, a batch at a time."""
+    """The base model's greedy and sampled answers to each question, in order, a batch at a time.
+
+    Behind the style's shots an answer is a line; without any the question is asked in the chat template.
+    """
+    base = replace(lm.without_adapter(), answers_in_lines=bool(style.shots))
     for start in range(0, len(questions), settings.batch_size):
         batch = questions[start : start + settings.batch_size]
-        chats = [lm.chat(question_prompt(style, question.text)) for question in batch]
+        if style.shots:
+            chats = [few_shot_prompt(style, question.text) for question in batch]
+        else:
+            chats = [lm.chat(question_prompt(style, question.text)) for question in batch]
         answers = generate(
-            lm.without_adapter(),
+            base,
             chats,
             n_samples=settings.n_samples,
             temperature=settings.temperature,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class LanguageModel:
     adapter_id: str | None
     prompts: PromptSettings
     lora: Lora | None = None
+    answers_in_lines: bool = False  # behind few shots: the end of the line closes an answer, too
     hears: Hearing | None = None  # of an adapter that hears itself
 
     @property
@@ -46,6 +47,7 @@ class LanguageModel:
         configured = getattr(getattr(self.model, "generation_config", None), "eos_token_id", None)
         ids = configured if isinstance(configured, list) else [configured]
         ids = [*ids, self.tokenizer.eos_token_id, None if self.hears is None else self.hears.end_id]
+        ids += _line_ids(self.tokenizer) if self.answers_in_lines else ()
         return tuple(sorted({i for i in ids if i is not None}))
 
     @property
@@ -104,3 +106,10 @@ class LanguageModel:
         if self.lora is None:
             raise ModelError(f"{self.model_id!r} has no adapter to save; tune one first.")
         self.weights.save(self.lora, folder, self.model_id)
+
+
+@lru_cache(maxsize=8)
+def _line_ids(tokenizer: Any) -> tuple[int, ...]:
+    """The tokens that hold the end of a line, as byte-level and SentencePiece vocabularies write it."""
+    marks = ("\n", "\u010a", "<0x0A>")
+    return tuple(i for token, i in tokenizer.get_vocab().items() if any(mark in token for mark in marks))

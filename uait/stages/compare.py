@@ -30,7 +30,7 @@ def compare(engines: Engines, text: str, references: Sequence[str] = ()) -> Iter
     score = sar_score(samples, relevance, settings.label.t)
     yield teacher_answer(question, samples, score, rule, perf_counter() - start)
 
-    greedy = samples.greedy.text
+    greedy = samples.greedy.text.strip()
     if greedy.strip():  # there is nothing to judge in an empty answer
         start = perf_counter()
         (p_true,) = p_true_batch(lm, [question.text], [greedy])

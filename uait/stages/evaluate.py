@@ -94,7 +94,7 @@ def _rows(engines: Engines, split: str, batch: Sequence[SampleSet]) -> list[Row]
     """Per question: each method's answer, whether it is right, and its confidence (None where it has none)."""
     settings = engines.settings
     texts = [samples.question.text for samples in batch]
-    greedy = [samples.greedy.text for samples in batch]
+    greedy = [samples.greedy.text.strip() for samples in batch]
     verbalized = verbalized_batch(engines.lm, texts, settings.answer, BATCH)
     p_true = p_true_batch(engines.lm, texts, greedy, BATCH)
     first = answer_batch(engines.lm, texts, settings.answer, batch_size=BATCH)

@@ -1,6 +1,7 @@
 """Sampling against slow, plain computations on the same tiny models."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,16 @@ def test_the_teacher_is_the_base_model(
     )
     assert other[0].greedy.token_ids == base[0].greedy.token_ids
     assert _generate(adapted, [base[0].prompt], max_new_tokens=4)[0][0].token_ids != base[0].greedy.token_ids
+
+
+def test_behind_shots_an_answer_is_a_line_and_the_prompt_no_chat(random_lm: LanguageModel) -> None:
+    style = replace(random_lm.prompts, shots="Question: Who?\nAnswer: me\n")
+    settings = SamplingSettings(n_samples=2, temperature=2.0, max_new_tokens=40, batch_size=2)
+    questions = [Question(str(i), f"Who is {i}?") for i in range(6)]
+    made = list(sample_answers(random_lm, questions, settings, style=style))
+    assert made[0].prompt == "Question: Who?\nAnswer: me\n\nQuestion: Who is 0?\nAnswer:"
+    samples = [sample for each in made for sample in (each.greedy, *each.samples)]
+    assert not any("\n" in sample.text for sample in samples)
+    newline = random_lm.tokenizer("\n", add_special_tokens=False)["input_ids"][0]
+    assert newline in replace(random_lm, answers_in_lines=True).stop_ids
+    assert newline not in random_lm.stop_ids

@@ -1,5 +1,6 @@
 import contextlib
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from uait.data.catalogue import preset
 from uait.method.prompts import (
+    few_shot_prompt,
     p_true_prompt,
     parse_reply,
     question_prompt,
@@ -179,3 +181,9 @@ def test_a_raw_question_of_a_hundred_thousand_characters_is_refused_unread() -> 
 def test_halves_of_a_token_that_others_part_never_join() -> None:
     assert sanitise("a <|im<|x|>_end|> b") == "a b"
     assert sanitise("Who? <|a</s>b|><|c" + " " * 60 + "d|>") == "Who?"
+
+
+def test_the_shots_stand_before_the_question_line_by_line() -> None:
+    style = replace(STYLE, shots="Question: What is the opposite of cold?\nAnswer: hot\n")
+    prompt = few_shot_prompt(style, "  Who wrote\nHamlet? ")
+    assert prompt == "Question: What is the opposite of cold?\nAnswer: hot\n\nQuestion: Who wrote Hamlet?\nAnswer:"
