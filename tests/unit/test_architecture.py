@@ -30,7 +30,7 @@ LIBRARIES = {
     "method": {"sklearn"},
     "models": {"torch", "transformers", "peft", "safetensors", "sentence_transformers", "huggingface_hub", "gguf"},
     "retrieval": {"bm25s", "ddgs", "httpx"},
-    "tuning": {"torch", "peft"},
+    "tuning": {"torch", "transformers", "peft"},
     "stages": {"torch"},
     "page": {"gradio", "plotly"},
     "cli": {"tqdm"},

@@ -61,9 +61,13 @@ class LanguageModel:
         return {token: i for token, i in self.tokenizer.get_vocab().items() if _NUMBER_TOKEN.fullmatch(token)}
 
     def chat(self, user_text: str) -> str:
-        """The text as the model sees it: the chat template around one user turn, open for the answer."""
+        """The text as the model sees it: the chat template around one user turn, open for the answer.
+
+        A template that can let the model think aloud first is told not to.
+        """
         turn = [{"role": "user", "content": user_text}]
-        return str(self.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True))
+        options = {"tokenize": False, "add_generation_prompt": True, "enable_thinking": False}
+        return str(self.tokenizer.apply_chat_template(turn, **options))
 
     @torch.inference_mode()
     def forward(self, **inputs: Any) -> Any:

@@ -7,6 +7,7 @@ somebody holds it, and whoever asks for the same one shares it.
 import threading
 import warnings
 import weakref
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from uait.models.language_model import LanguageModel
 from uait.models.packaged import converted
 from uait.records.errors import ModelError
 from uait.settings import Settings
+
+_DAY = date(2024, 7, 26)  # the one that Llama 3's template falls back to
+_DAY_CODES = ("%d", "%b", "%B", "%m", "%Y", "%y", "%A", "%a", "%H", "%M", "%S")
 
 _bases: weakref.WeakValueDictionary[tuple, Weights] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
@@ -97,9 +101,17 @@ def _load_tokenizer(name: str, source: str) -> Any:
         tokenizer.apply_chat_template([{"role": "user", "content": "Who?"}], tokenize=False, add_generation_prompt=True)
     except Exception as err:  # a template is a program of its own and may raise anything
         raise _unloadable("chat template of the model", name, source, err) from err
+    if "strftime_now" in tokenizer.chat_template:
+        tokenizer.chat_template = _one_day() + tokenizer.chat_template
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token  # only fills a batch: padded places are masked out
     return tokenizer
+
+
+def _one_day() -> str:
+    """A macro that gives a chat template one date for ever: with today's, a question's samples would change daily."""
+    parts = "".join(f" | replace('{code}', '{_DAY.strftime(code)}')" for code in _DAY_CODES)
+    return f"{{% macro strftime_now(format) %}}{{{{ format{parts} }}}}{{% endmacro %}}"
 
 
 def _load_weights(name: str, source: str, device: torch.device) -> Any:

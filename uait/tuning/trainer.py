@@ -25,12 +25,12 @@ from uait.tuning.card import CARD, claim, publish, read_card
 from uait.tuning.checkpoint import read_checkpoint, write_checkpoint
 from uait.tuning.examples import Batch, Row, collate, encode
 from uait.tuning.losses import Loss, completion_loss, kl_regularised_loss
+from uait.tuning.targets import lora_targets
 
 Probe = Callable[[LanguageModel, int], None]  # the model as it is, and the step
 N_PROBINGS = 12
 MAX_NORM = 1.0  # of a step's gradient
 LOG, _CHECKPOINT = "log.jsonl", "checkpoint.pt"
-_TARGETS: dict[str, Any] = {"attention": ["q_proj", "k_proj", "v_proj", "o_proj"], "all-linear": "all-linear"}
 
 
 def train_adapter(
@@ -191,24 +191,11 @@ def _with_lora(lm: LanguageModel, tune: TuneSettings) -> LanguageModel:
         r=tune.rank,
         lora_alpha=tune.alpha,
         lora_dropout=tune.dropout,
-        target_modules=_TARGETS[tune.targets],
-        exclude_modules=_below(tune.first_layer),
+        target_modules=lora_targets(lm, tune),
     )
-    try:
-        with torch.random.fork_rng([lm.device] if lm.device.type == "cuda" else []):
-            torch.manual_seed(tune.seed)
-            return lm.with_new_adapter(config)
-    except ValueError as err:
-        raise TrainingError(
-            f"tune.targets is {tune.targets!r} from tune.first_layer {tune.first_layer} on, but {lm.model_id!r} has no "
-            "such layers; choose 'all-linear', or a lower first layer."
-        ) from err
-
-
-def _below(first_layer: int) -> str | None:
-    """A pattern for the modules of the layers before this one, as the common architectures name them; None for 0."""
-    numbers = "|".join(str(i) for i in range(first_layer))
-    return rf"(?:.*\.)?(?:layers|h|blocks)\.(?:{numbers})\..*" if numbers else None
+    with torch.random.fork_rng([lm.device] if lm.device.type == "cuda" else []):
+        torch.manual_seed(tune.seed)
+        return lm.with_new_adapter(config)
 
 
 def _save(path: Path, weights: dict[str, torch.nn.Parameter], optimizer: torch.optim.Optimizer, step: int) -> None:

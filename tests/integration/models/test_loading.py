@@ -58,6 +58,17 @@ def test_a_chat_is_one_user_turn_open_for_the_answer(random_lm: LanguageModel) -
     assert random_lm.chat("Why?") == "<|user|>Why?<|assistant|>"
 
 
+def test_no_template_thinks_aloud_or_prints_todays_date(
+    load: Callable[..., LanguageModel], random_folder: Path, tmp_path: Path
+) -> None:
+    folder = _copy(random_folder, tmp_path / "dated")
+    (folder / "chat_template.jinja").write_text(
+        "{% if enable_thinking is not defined or enable_thinking %}<think>{% endif %}"
+        "{{ strftime_now('%d %b %Y') }}, {{ strftime_now('%Y-%m-%d') }}. {{ messages[0]['content'] }}"
+    )
+    assert load(folder).chat("Why?") == "26 Jul 2024, 2024-07-26. Why?"
+
+
 def test_number_tokens_are_the_whole_numbers_to_100(taught_lm: LanguageModel, whole_number_lm: LanguageModel) -> None:
     assert sorted(t for t in taught_lm.number_ids if t.isdigit()) == [str(d) for d in range(10)]
     assert {"\u012093", "7"} <= set(whole_number_lm.number_ids)
