@@ -210,14 +210,16 @@ class _Replies:
         digits = (self.values < 10).nonzero()[:, 0]
         p_second, second = self._second_digits(batch, places, digits)
         two = 10 * self.values[digits, None] + second
-        # "10" and "100" begin alike; where the model did say 100, that beginning means 100
-        ten = torch.tensor([100.0 if spoken[row] == 1.0 else 10.0 for row in batch], device=p.device)[:, None]
+        # "10" and "100" begin alike where 100 is no token of its own; if the model did say 100, that beginning means it
+        is_one = bool((self.values == 100).any())
+        means = [100.0 if spoken[row] == 1.0 and not is_one else 10.0 for row in batch]
+        ten = torch.tensor(means, device=p.device)[:, None]
         values = torch.where(self.values == 10, ten, self.values)
         two = torch.where(two == 10, ten[:, :, None], two)
         values[:, digits] = (p_second * two).sum(-1) + (1 - p_second.sum(-1)) * self.values[digits]
         mass = p.sum(-1)
-        means = ((p * values).sum(-1) / mass / 100.0).clamp(0.0, 1.0).tolist()
-        return {row: m for row, m, held in zip(batch, means, mass.tolist(), strict=True) if held >= MIN_MASS}
+        expected = ((p * values).sum(-1) / mass / 100.0).clamp(0.0, 1.0).tolist()
+        return {row: m for row, m, held in zip(batch, expected, mass.tolist(), strict=True) if held >= MIN_MASS}
 
     def _second_digits(
         self, batch: Sequence[int], places: dict[int, int], leads: torch.Tensor

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,17 @@ def test_the_expected_confidence_is_the_mean_over_the_number_tokens(
         expected = _plain_expected(lm, found.prompt, found.sample.token_ids[:place])
     assert found.expected == pytest.approx(expected, abs=1e-4)
     assert found.expected != pytest.approx(found.spoken, abs=1e-3)
+
+
+def test_ten_means_ten_where_a_hundred_is_a_token_of_its_own(whole_number_lm: LanguageModel) -> None:
+    lm = replace(whole_number_lm)
+    fire = _answer(lm, "Is fire hot?")
+    place = next(i for i, piece in enumerate(fire.sample.token_texts) if piece.strip() == "10")
+    assert fire.expected == pytest.approx(1.0, abs=0.02)  # "10" and "0": no other way to write it
+    lm.number_ids["100"] = lm.tokenizer.get_vocab()["z"]  # stands for such a token
+    expected = _plain_expected(lm, fire.prompt, fire.sample.token_ids[:place])
+    assert _answer(lm, "Is fire hot?").expected == pytest.approx(expected, abs=1e-4)
+    assert expected < 0.2
 
 
 def test_a_sure_model_expects_what_it_says(taught_lm: LanguageModel, whole_number_lm: LanguageModel) -> None:
