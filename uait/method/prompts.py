@@ -62,9 +62,10 @@ def question_prompt(style: PromptSettings, text: str) -> str:
     return _fill(style.question, {"question": sanitise(text)})
 
 
-def few_shot_prompt(style: PromptSettings, text: str) -> str:
-    """The shots and the question after them, as lines; the answer goes on after it and ends with its line."""
-    return f"{style.shots.rstrip()}\n\nQuestion: {sanitise(text)}\nAnswer:"
+def few_shot_prompt(style: PromptSettings, text: str, passages: Sequence[Passage] = ()) -> str:
+    """The shots and the question after them, as lines, with the passages before it; the answer ends with its line."""
+    read = f"{_joined(passages)}\n" if passages else ""
+    return f"{style.shots.rstrip()}\n\n{read}Question: {sanitise(text)}\nAnswer:"
 
 
 def verbalized_prompt(style: PromptSettings, text: str) -> str:
@@ -79,9 +80,12 @@ def p_true_prompt(style: PromptSettings, text: str, answer: str) -> str:
 
 def reading_prompt(style: PromptSettings, text: str, passages: Sequence[Passage]) -> str:
     """The question with the passages' texts, one per line, each cleaned and cut to 400 characters."""
+    return _fill(style.reading, {"question": sanitise(text), "passages": _joined(passages)}).strip()
+
+
+def _joined(passages: Sequence[Passage]) -> str:
     lines = [_clean(passage.text[:MAX_RAW_CHARS])[:MAX_PASSAGE_CHARS].strip() for passage in passages]
-    values = {"question": sanitise(text), "passages": "\n".join(line for line in lines if line)}
-    return _fill(style.reading, values).strip()
+    return "\n".join(line for line in lines if line)
 
 
 def target_text(answer: str, confidence: float) -> str:

@@ -5,12 +5,20 @@ Also the two baselines that ask the untuned model about its confidence. Decides 
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import exp
 from time import perf_counter
 
 import torch
 
-from uait.method.prompts import p_true_prompt, parse_reply, question_prompt, reading_prompt, verbalized_prompt
+from uait.method.prompts import (
+    few_shot_prompt,
+    p_true_prompt,
+    parse_reply,
+    question_prompt,
+    reading_prompt,
+    verbalized_prompt,
+)
 from uait.models.decoding import TextPieces, advance, decode, prefill, to_sample
 from uait.models.hearing import MIN_MASS, Hearing, expected_number, spoken_number
 from uait.models.language_model import LanguageModel
@@ -28,10 +36,11 @@ def answer(
     Raises DataError when the question is empty or too long.
     """
     start = perf_counter()
-    replies = _Replies(lm, [_chat(lm, text, passages)], settings.max_new_tokens, reads=bool(passages))
+    asked = _asked(lm, reads=bool(passages))
+    replies = _Replies(asked, [_prompt(asked, text, passages)], settings.max_new_tokens)
     reply = TextPieces(lm.tokenizer)
     for (token,) in replies.steps():
-        if token not in lm.stop_ids:
+        if token not in asked.stop_ids:
             reply.add(token)
         yield Partial("".join(reply.pieces))
     yield Done(replies.answers(start, [len(passages)])[0])
@@ -46,8 +55,9 @@ def answer_batch(
 ) -> list[Answer]:
     """The answers to many questions, in order; `passages` holds one sequence per question. `seconds` is the mean."""
     read = passages if passages is not None else [()] * len(texts)
-    chats = [_chat(lm, text, found) for text, found in zip(texts, read, strict=True)]
-    return _in_batches(lm, chats, [len(found) for found in read], settings.max_new_tokens, batch_size)
+    alone, reader = _asked(lm, reads=False), _asked(lm, reads=True)
+    prompts = [_prompt(reader if found else alone, text, found) for text, found in zip(texts, read, strict=True)]
+    return _in_batches((alone, reader), prompts, [len(found) for found in read], settings.max_new_tokens, batch_size)
 
 
 def verbalized_batch(
@@ -55,7 +65,8 @@ def verbalized_batch(
 ) -> list[Answer]:
     """The untuned model's answers when it is asked for a confidence in words: the verbalized baseline."""
     chats = [lm.chat(verbalized_prompt(lm.prompts, text)) for text in texts]
-    return _in_batches(lm.without_adapter(), chats, [0] * len(chats), settings.max_new_tokens, batch_size)
+    base = lm.without_adapter()
+    return _in_batches((base, base), chats, [0] * len(chats), settings.max_new_tokens, batch_size)
 
 
 @torch.inference_mode()
@@ -86,20 +97,35 @@ def _first_ids(lm: LanguageModel, word: str) -> set[int]:
     return {ids[0] for ids in lm.tokenizer(variants, add_special_tokens=False)["input_ids"]}
 
 
-def _chat(lm: LanguageModel, text: str, passages: Sequence[Passage]) -> str:
+def _asked(lm: LanguageModel, *, reads: bool) -> LanguageModel:
+    """Who answers. What `reads` is the base: tuning showed it no passage, and untuned it copies more faithfully.
+
+    An untuned model with shots is asked behind them, and answers in a line.
+    """
+    asked = lm.without_adapter() if reads else lm
+    return replace(asked, answers_in_lines=bool(lm.prompts.shots) and asked.lora is None)
+
+
+def _prompt(lm: LanguageModel, text: str, passages: Sequence[Passage]) -> str:
+    if lm.answers_in_lines:
+        return few_shot_prompt(lm.prompts, text, passages)
     return lm.chat(reading_prompt(lm.prompts, text, passages) if passages else question_prompt(lm.prompts, text))
 
 
 def _in_batches(
-    lm: LanguageModel, chats: Sequence[str], n_passages: Sequence[int], max_new_tokens: int, batch_size: int
+    lms: tuple[LanguageModel, LanguageModel],
+    chats: Sequence[str],
+    n_passages: Sequence[int],
+    max_new_tokens: int,
+    batch_size: int,
 ) -> list[Answer]:
-    """Answers in the order of `chats`; prompts of like length share a batch, so that little is padded."""
+    """Answers in the order of `chats`, by the second model where it reads; those of like length share a batch."""
     answers: dict[int, Answer] = {}
     for reads in (False, True):
         order = sorted((i for i, n in enumerate(n_passages) if (n > 0) == reads), key=lambda i: len(chats[i]))
         for first in range(0, len(order), batch_size):
             batch, start = order[first : first + batch_size], perf_counter()
-            replies = _Replies(lm, [chats[i] for i in batch], max_new_tokens, reads=reads)
+            replies = _Replies(lms[reads], [chats[i] for i in batch], max_new_tokens)
             for _ in replies.steps():
                 pass
             answers.update(zip(batch, replies.answers(start, [n_passages[i] for i in batch]), strict=True))
@@ -107,13 +133,10 @@ def _in_batches(
 
 
 class _Replies:
-    """Greedy replies of one batch (B rows), with what the model held of each number at each step.
+    """Greedy replies of one batch (B rows), with what the model held of each number at each step."""
 
-    What `reads` passages is the base model: tuning showed it none, and without an adapter it copies more faithfully.
-    """
-
-    def __init__(self, lm: LanguageModel, chats: Sequence[str], max_new_tokens: int, *, reads: bool) -> None:
-        self.lm, self.chats, self.max_new_tokens = lm.without_adapter() if reads else lm, chats, max_new_tokens
+    def __init__(self, lm: LanguageModel, chats: Sequence[str], max_new_tokens: int) -> None:
+        self.lm, self.chats, self.max_new_tokens = lm, chats, max_new_tokens
         self.rows = prefill(self.lm, chats, max_new_tokens)
         self.n_slots = self.rows.mask.shape[1]
         self.numbers = list(lm.number_ids.values())  # N ids

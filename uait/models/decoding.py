@@ -164,7 +164,9 @@ def to_sample(lm: LanguageModel, ids: Sequence[int], logprobs: Sequence[float], 
     kept = tuple(ids[:n_tokens])
     texts = {} if texts is None else texts
     if kept not in texts:
-        texts[kept] = token_texts(lm.tokenizer, kept)
+        pieces = token_texts(lm.tokenizer, kept)
+        # behind "Answer:" the first token begins with the space between the two
+        texts[kept] = (pieces[0].lstrip(" "), *pieces[1:]) if pieces and lm.answers_in_lines else pieces
     # rounding can lift a log-probability of 0 above it
     values = np.minimum(np.asarray(logprobs[:n_tokens], dtype=np.float64), 0.0)
     return Sample("".join(texts[kept]), kept, texts[kept], values, finish)

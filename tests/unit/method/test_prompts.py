@@ -187,3 +187,10 @@ def test_the_shots_stand_before_the_question_line_by_line() -> None:
     style = replace(STYLE, shots="Question: What is the opposite of cold?\nAnswer: hot\n")
     prompt = few_shot_prompt(style, "  Who wrote\nHamlet? ")
     assert prompt == "Question: What is the opposite of cold?\nAnswer: hot\n\nQuestion: Who wrote Hamlet?\nAnswer:"
+
+
+def test_passages_stand_between_the_shots_and_the_question() -> None:
+    style = replace(STYLE, shots="Question: Who?\nAnswer: me")
+    passage = Passage("1", "Hamlet", "Hamlet was written\nby Shakespeare.", 1.0, "bundle")
+    prompt = few_shot_prompt(style, "Who wrote Hamlet?", [passage])
+    assert prompt.split("\n\n")[1] == "Hamlet was written by Shakespeare.\nQuestion: Who wrote Hamlet?\nAnswer:"
