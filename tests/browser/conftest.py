@@ -1,14 +1,18 @@
-"""One page around fake engines, one chromium: both shared by all browser tests. Each test gets a fresh tab."""
+"""One page around fake engines, one tiny model, one chromium, for all browser tests. Each test gets a fresh tab."""
 
 import os
 import shutil
 import socket
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import fake_app
+
+if TYPE_CHECKING:
+    from tests.browser.tiny_lab import TinyEngines
 
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
@@ -38,6 +42,14 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     demo.launch(**{**app.launch_arguments(), **place})
     yield f"http://127.0.0.1:{port}"
     demo.close()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> "TinyEngines":
+    """Engines around a tiny model that was taught a few answers, for the tabs that start real jobs."""
+    from tests.browser import tiny_lab  # noqa: PLC0415 - torch takes seconds; other tiers must not pay for it
+
+    return tiny_lab.engines(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="session")

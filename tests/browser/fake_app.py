@@ -159,7 +159,7 @@ def compare(engines: object, text: str, references: tuple[str, ...] = ()) -> Ite
         time.sleep(0.05)
         is_right = answer in references if references else None
         prompt = f"{text} Answer with your confidence." if method == "verbalized" else text
-        sure = {"spoken": 0.412, "expected": 0.395} if method == "uait" else {"number": 0.87}
+        sure: dict[str, float | None] = {"spoken": 0.412, "expected": 0.395} if method == "uait" else {"number": 0.87}
         exchange = Exchange("asked once", prompt, (f"{answer}; 41.2%",))
         yield MethodAnswer(method, answer, sure, is_right, 1 if method == "p_true" else 7, 0.25, (exchange,))
         if "crash" in text:
@@ -189,7 +189,8 @@ def build(pause: float = 0.0) -> "gr.Blocks":
 
     around: Any = FakeEngines(pause=pause)
     facts: Any = FakeFacts()
-    return app.build(around, verbs=sys.modules[__name__], load=load, facts=facts)
+    verbs: Any = sys.modules[__name__]
+    return app.build(around, verbs=verbs, load=verbs.load, facts=facts)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import re
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import LocatorAssertions, Page, expect
 
 FRANCE = "What is the capital of France?"
 PALAU = "What is the capital of Palau?"
@@ -22,11 +22,11 @@ def _ask(tab: Page, question: str) -> None:
     box.press("Enter")
 
 
-def _decision(tab: Page) -> object:
+def _decision(tab: Page) -> LocatorAssertions:
     return expect(tab.locator(".decision"))
 
 
-def _answer(tab: Page) -> object:
+def _answer(tab: Page) -> LocatorAssertions:
     return expect(tab.locator("p.big"))
 
 

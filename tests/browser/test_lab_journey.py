@@ -4,6 +4,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,6 +14,9 @@ from uait.data.files import read_jsonl
 from uait.method.distillation import distil
 from uait.records import Label
 from uait.settings import DistilSettings
+
+if TYPE_CHECKING:
+    from tests.browser.tiny_lab import TinyEngines
 
 SLOW = 120_000  # ms; a job first has to load its libraries
 HOSTILE = "<img src=x onerror=window.pwned=1> ${window.pwned=1} {{value}}"
@@ -24,12 +28,12 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def url(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url(tiny: "TinyEngines", root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     from tests.browser import tiny_lab  # noqa: PLC0415 - torch and gradio take seconds; other tiers must not pay for it
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
     monkeypatch.setattr(catalogue, "SMALL_BATCH", 1)  # one question at a time: slow enough to be stopped on the way
-    with tiny_lab.served(tiny_lab.engines(tmp_path / "tiny"), root) as address:
+    with tiny_lab.served(tiny, root) as address:
         yield address
 
 

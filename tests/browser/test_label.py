@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,12 +14,8 @@ from uait.runs.folder import RunFolder
 from uait.settings import DistilSettings
 from uait.stages.distil import read_distilled
 
-
-@pytest.fixture(scope="module")
-def around(tmp_path_factory: pytest.TempPathFactory) -> object:
-    from tests.browser import tiny_lab  # noqa: PLC0415 - torch and gradio take seconds; other tiers must not pay for it
-
-    return tiny_lab.engines(tmp_path_factory.mktemp("models") / "tiny")
+if TYPE_CHECKING:
+    from tests.browser.tiny_lab import TinyEngines
 
 
 @pytest.fixture
@@ -27,19 +24,19 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def url(around: object, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    from tests.browser import tiny_lab  # noqa: PLC0415 - as above
+def url(tiny: "TinyEngines", root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    from tests.browser import tiny_lab  # noqa: PLC0415 - torch and gradio take seconds; other tiers must not pay for it
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-    with tiny_lab.served(around, root) as address:
+    with tiny_lab.served(tiny, root) as address:
         yield address
 
 
 @pytest.fixture
-def labels(around: object, root: Path) -> tuple:
+def labels(tiny: "TinyEngines", root: Path) -> tuple:
     from tests.browser import tiny_lab  # noqa: PLC0415 - as above
 
-    return tiny_lab.labelled_run(around, root)
+    return tiny_lab.labelled_run(tiny.settings, root)
 
 
 def _open(tab: Page, url: str) -> None:

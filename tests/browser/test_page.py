@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -109,7 +110,8 @@ def test_a_batch_of_a_hundred_is_compared_and_a_dot_of_it_asked(tab: Page, app_u
 
 def test_programs_may_call_every_verb_and_get_plain_data(app_url: str) -> None:
     client = Client(app_url, verbose=False)
-    named = client.view_api(return_format="dict")["named_endpoints"]
+    described: Any = client.view_api(return_format="dict")
+    named = described["named_endpoints"]
     assert sorted(named) == ["/ask", "/compare", "/evaluate", "/explain"]
     for endpoint in named.values():
         assert endpoint["description"]

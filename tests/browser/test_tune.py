@@ -6,37 +6,34 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import LocatorAssertions, Page, expect
 
 from uait.runs import jobs
 from uait.runs.files import JOB
 
+if TYPE_CHECKING:
+    from tests.browser.tiny_lab import TinyEngines
+
 SLOW = 120_000  # ms; a job first has to load its libraries
 
 
-@pytest.fixture(scope="module")
-def around(tmp_path_factory: pytest.TempPathFactory) -> object:
+@pytest.fixture
+def folder(tiny: "TinyEngines", tmp_path: Path) -> Path:
+    """A distilled run, ready to be tuned on."""
     from tests.browser import tiny_lab  # noqa: PLC0415 - torch and gradio take seconds; other tiers must not pay for it
 
-    return tiny_lab.engines(tmp_path_factory.mktemp("models") / "tiny")
+    return tiny_lab.tunable_run(tiny.settings, tmp_path / "runs")
 
 
 @pytest.fixture
-def folder(around: object, tmp_path: Path) -> Path:
-    """A distilled run, ready to be tuned on."""
-    from tests.browser import tiny_lab  # noqa: PLC0415 - as above
-
-    return tiny_lab.tunable_run(around, tmp_path / "runs")
-
-
-@pytest.fixture
-def url(around: object, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url(tiny: "TinyEngines", folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     from tests.browser import tiny_lab  # noqa: PLC0415 - as above
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-    with tiny_lab.served(around, folder.parent) as address:
+    with tiny_lab.served(tiny, folder.parent) as address:
         yield address
 
 
@@ -46,7 +43,14 @@ def _open(tab: Page, url: str) -> None:
     expect(tab.locator("#plan")).to_contain_text("examples,")
 
 
-def _title(tab: Page) -> object:
+def _wait_for_a_step(tab: Page, folder: Path, after: int = 0) -> None:
+    """Until the job's log names a step's loss, `after` so many characters; before that a stop has nothing to save."""
+    deadline = time.monotonic() + SLOW / 1000
+    while " loss " not in (folder / jobs.LOG).read_text()[after:] and time.monotonic() < deadline:
+        tab.wait_for_timeout(100)  # the log is written four times a second, a step may come between
+
+
+def _title(tab: Page) -> LocatorAssertions:
     return expect(tab.locator("#tune-job .job-title"))
 
 
@@ -58,10 +62,9 @@ def test_a_killed_tuning_is_failed_within_five_seconds_resumes_stops_and_is_disc
     expect(tab.locator("#command textarea")).to_have_value(re.compile("--epochs 400"))
     tab.get_by_role("button", name="Start tuning").click()
     expect(tab.get_by_role("img", name="Loss")).to_be_visible(timeout=SLOW)
-    deadline = time.monotonic() + SLOW / 1000
-    while " loss " not in (folder / jobs.LOG).read_text() and time.monotonic() < deadline:
-        tab.wait_for_timeout(100)  # the log is written four times a second, a step may come between
+    _wait_for_a_step(tab, folder)
     os.kill(int((folder / jobs.PID).read_text()), signal.SIGKILL)
+    n_logged = len((folder / jobs.LOG).read_text())
     _title(tab).to_have_text("Tuning failed.", timeout=5_000)
     expect(tab.get_by_text("it was killed, or the machine ran out of memory")).to_be_visible()
     expect(tab.get_by_text("What is done is kept; Resume goes on from there.")).to_be_visible()
@@ -69,6 +72,7 @@ def test_a_killed_tuning_is_failed_within_five_seconds_resumes_stops_and_is_disc
     expect(tab.locator("#tune-job pre")).to_contain_text(re.compile(r"tune \d+/\d+ loss"))
     tab.get_by_role("button", name="Resume").click()
     _title(tab).to_have_text("Tuning is at work.", timeout=SLOW)
+    _wait_for_a_step(tab, folder, after=n_logged)
     tab.get_by_role("button", name="Stop and save").click()
     _title(tab).to_have_text(re.compile("is stopping after this step|stopped"), timeout=2_000)  # acknowledged
     _title(tab).to_have_text("Tuning stopped.", timeout=SLOW)
@@ -105,12 +109,12 @@ def test_a_run_that_was_deleted_meanwhile_is_a_sentence(tab: Page, url: str, fol
 
 
 def test_before_any_tuning_a_recorded_one_is_shown_with_its_command_and_replayed(
-    around: object, tab: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: "TinyEngines", tab: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tests.browser import tiny_lab  # noqa: PLC0415 - as above
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
-    with tiny_lab.served(around, tmp_path / "none", tiny_lab.recorded_run()) as url:
+    with tiny_lab.served(tiny, tmp_path / "none", tiny_lab.recorded_run()) as url:
         tab.goto(f"{url}?__theme=light")
         expect(tab.locator("#labels .recorded")).to_contain_text("Made with: python -m uait.embedded.pocket.small_run")
         expect(tab.locator("#distil .dot")).to_have_count(23)

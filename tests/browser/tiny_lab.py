@@ -110,14 +110,14 @@ def served(around: TinyEngines, root: Path, recorded: SmallRun | None = None) ->
         file.unlink(missing_ok=True)
 
 
-def labelled_run(around: TinyEngines, root: Path, n: int = 24) -> tuple[Label, ...]:
+def labelled_run(settings: Settings, root: Path, n: int = 24) -> tuple[Label, ...]:
     """Labels in a run below `root`, as a finished job leaves them: spread confidences, a third wrong, one unscored."""
     folder = root / "20260101-000000-label"
     folder.mkdir(parents=True)
     asked = questions(n)
     write_jsonl(folder / "questions.jsonl", asked)
     write_jsonl(folder / "held_out.jsonl", questions(30)[24:])
-    RunFolder(folder).save_settings(around.settings, ("prompts", "model", "sampling", "label"))
+    RunFolder(folder).save_settings(settings, ("prompts", "model", "sampling", "label"))
     labels = labels_of(n)
     write_jsonl(folder / "labels.jsonl", labels)
     return labels
@@ -134,13 +134,13 @@ def labels_of(n: int) -> tuple[Label, ...]:
     return tuple(labels)
 
 
-def tunable_run(around: TinyEngines, root: Path) -> Path:
+def tunable_run(settings: Settings, root: Path) -> Path:
     """A run below `root` whose labels are distilled."""
-    labelled_run(around, root)
+    labelled_run(settings, root)
     folder = root / "20260101-000001-tune"
     shutil.copytree(root / "20260101-000000-label", folder)
     (folder / "questions.jsonl").unlink()
-    list(distil(around.settings, RunFolder(folder)))
+    list(distil(settings, RunFolder(folder)))
     return folder
 
 

@@ -47,7 +47,7 @@ def served(root: Path) -> Iterator[str]:
 
     before = os.environ.get("UAIT_RUNS")
     os.environ["UAIT_RUNS"] = str(root)
-    tiny_lab.tunable_run(fake_app.FakeEngines(), root)
+    tiny_lab.tunable_run(fake_app.FakeEngines().settings, root)
     demo = fake_app.build()
     place = {"server_name": "127.0.0.1", "server_port": free_port(), "prevent_thread_lock": True, "quiet": True}
     _, url, _ = demo.launch(**{**app.launch_arguments(), **place})

@@ -40,7 +40,7 @@ def test_nobodys_tuning_changes_what_another_visitor_hears(space: Path, word_ove
     loaded: list[Path | None] = []
     shelf = Shelf(engines, _counted(loaded))
     one, other = visitors.admit(None), visitors.admit(None)
-    run = tiny_lab.tunable_run(around, visitors.runs_of(one))
+    run = tiny_lab.tunable_run(around.settings, visitors.runs_of(one))
 
     heard = [_heard(shelf, SHIPPED, other)]
     jobs.start(run, "tune", around.settings)
