@@ -19,10 +19,15 @@ const seconds = (value) => `${value.toFixed(value < 0.095 ? 2 : value < 9.95 ? 1
 
 const root = element.firstElementChild;
 
-// A table of texts; a cell may be a pair, its second part in small letters. On a narrow screen a cell says its column.
-const cellOf = (cell) => (Array.isArray(cell) ? [cell[0], cell[1] && el("span", { class: "about" }, cell[1])] : cell);
-const tableOf = (label, { heads, rows }) =>
-  el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label },
+// A table of texts; a cell may be a pair, or say more of itself. On a narrow screen a cell says its column.
+const cellOf = (cell) => {
+  if (typeof cell !== "object" || cell instanceof Node) return cell;
+  const { text, about, is_data: isData } = Array.isArray(cell) ? { text: cell[0], about: cell[1] } : cell;
+  const data = isData ? { dir: "auto", translate: "no" } : {};
+  return [isData ? el("span", data, text) : text, about && el("span", { class: "about", ...data }, about)];
+};
+const tableOf = (label, { heads, rows }, kind = "") =>
+  el("div", { class: `scroll ${kind}`, tabindex: 0, role: "region", "aria-label": label },
     el("table", {},
       el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
-      el("tbody", {}, rows.map(([first, ...cells]) => el("tr", {}, el("th", { scope: "row" }, cellOf(first)), cells.map((cell, i) => el("td", { "data-name": heads[i + 1] }, cellOf(cell))))))));
+      el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, i) => el(i ? "td" : "th", { class: cell?.kind, "data-name": i ? heads[i] : null, scope: i ? null : "row" }, cellOf(cell))))))));

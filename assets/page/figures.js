@@ -56,12 +56,12 @@ const makePlot = (name) => {
     table.hidden = !figure.table;
     draw();
   };
-  // The last line of the figure is a single point, which moves; `figure` remembers where to.
+  // The last line of the figure moves; `figure` remembers where to.
   const mark = (x, y) => {
-    const point = figure?.data.at(-1);
-    if (!point || figure.data.length < 2) return;
-    Object.assign(point, { x: [x], y: [y] });
-    if (box.data) requestAnimationFrame(() => window.Plotly.restyle(box, { x: [point.x], y: [point.y] }, [figure.data.length - 1]));
+    const line = figure?.data.at(-1);
+    if (!line || figure.data.length < 2) return;
+    Object.assign(line, { x, y });
+    if (box.data) requestAnimationFrame(() => window.Plotly.restyle(box, { x: [line.x], y: [line.y] }, [figure.data.length - 1]));
   };
   new ResizeObserver(draw).observe(box);
   return { node, show, draw, mark };
@@ -76,3 +76,17 @@ const plot = (figure) => {
 };
 
 new MutationObserver(() => plots.forEach(({ draw }) => draw())).observe(document.body, { attributeFilter: ["class"] });
+
+// -- what page/figures/parts.py makes a component of ------------------------------------------------------------------
+
+const drawFile = ({ label, name, text, type }) => el("button", { type: "button", class: "pill", onclick: () => save(new Blob([text], { type }), name) }, label);
+const PARTS = {
+  heading: ({ heading }) => el("h3", {}, heading),
+  text: ({ text, kind }) => el("p", { class: kind }, text),
+  table: ({ table, label, kind }) => tableOf(label, table, kind),
+  folded: ({ folded, parts }) => el("details", {}, el("summary", {}, folded), drawParts(parts)),
+  figures: ({ figures }) => el("div", { class: "panels" }, figures.map(plot)),
+  section: ({ section, parts }) => el("section", { class: "result", "aria-label": section }, el("h3", {}, section), drawParts(parts)),
+  files: ({ files, about }) => el("div", { class: "head" }, el("p", { class: "made" }, about), el("div", { class: "files" }, files.map(drawFile))),
+};
+const drawParts = (parts) => parts.map((part) => PARTS[Object.keys(PARTS).find((name) => name in part)](part));

@@ -258,8 +258,8 @@ const move = () => {
 // Where the threshold lies on the two curves.
 const moveMarkers = ({ answeredRight, answeredWrong }) => {
   const [nRight, nAnswered] = [now.both.filter((r) => r.isRight).length, answeredRight + answeredWrong];
-  mark("roc", answeredWrong / (now.both.length - nRight), answeredRight / nRight);
-  mark("risk", nAnswered ? nAnswered / now.both.length : null, nAnswered ? answeredWrong / nAnswered : null);
+  mark("roc", [answeredWrong / (now.both.length - nRight)], [answeredRight / nRight]);
+  mark("risk", [nAnswered ? nAnswered / now.both.length : null], [nAnswered ? answeredWrong / nAnswered : null]);
 };
 
 const setThreshold = (t) => {

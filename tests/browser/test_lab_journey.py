@@ -116,14 +116,15 @@ def _look_back(tab: Page) -> None:
     """Goes back to the first look: no number yet, and so no AUROC."""
     watch = tab.get_by_role("region", name="Watch confidence form")
     expect(watch.locator("li").nth(3)).to_be_visible()  # four right ones, and the wrong ones that were kept
-    expect(watch.locator("polyline.right, polyline.wrong")).to_have_count(watch.locator("li").count())
-    expect(watch.get_by_role("img", name="Tells right from wrong (AUROC)")).to_be_visible()
+    lines = watch.locator("[data-figure=probes] .scatterlayer .trace")
+    expect(lines).to_have_count(watch.locator("li").count() + 1)  # and the look that is being read
+    expect(watch.get_by_role("figure", name="Tells right from wrong (AUROC)")).to_be_visible()
     expect(watch.locator(".auroc b")).to_contain_text("answers with a number")
     watch.get_by_label("Go back in time").fill("0")
     expect(watch.locator(".limit b")).to_have_text("step 0")
     expect(watch.locator("li b").first).to_have_text("no number")
     expect(watch.locator(".auroc b")).to_contain_text("answers with a number")
-    expect(tab.get_by_role("img", name="Loss")).to_be_visible()
+    expect(tab.get_by_role("figure", name="Loss")).to_be_visible()
     held_out = tab.get_by_role("region", name="Before and after", exact=True)
     expect(held_out.get_by_role("heading")).to_have_text("Before and after, on 23 questions it was not taught")
     expect(held_out.get_by_text("after: the mean of all numbers it may say")).to_be_visible()

@@ -61,7 +61,7 @@ def test_a_killed_tuning_is_failed_within_five_seconds_resumes_stops_and_is_disc
     tab.get_by_label("Epochs").fill("400")
     expect(tab.locator("#command textarea")).to_have_value(re.compile("--epochs 400"))
     tab.get_by_role("button", name="Start tuning").click()
-    expect(tab.get_by_role("img", name="Loss")).to_be_visible(timeout=SLOW)
+    expect(tab.get_by_role("figure", name="Loss")).to_be_visible(timeout=SLOW)
     _wait_for_a_step(tab, folder)
     os.kill(int((folder / jobs.PID).read_text()), signal.SIGKILL)
     n_logged = len((folder / jobs.LOG).read_text())

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from uait.page.components import Drawn
+from uait.page.figures import labels, tuning
 from uait.page.views.answer import Payload
 from uait.settings import ASSETS
 
@@ -26,10 +27,13 @@ class JobPanel(_RunPart):
 
 
 class Labels(_RunPart):
-    """The labels so far: histogram and table."""
+    """The labels so far: histogram and table. Its value: what `views.labels.labelled` makes."""
 
     def __init__(self, value: Payload | None = None, **options: Any) -> None:
-        super().__init__(value, ("labels.js",), **options)
+        super().__init__(value, ("figures.js", "parts.js"), **options)
+
+    def postprocess(self, value: Any) -> Any:
+        return value and labels.page(value)
 
 
 class Distil(_RunPart):
@@ -40,17 +44,23 @@ class Distil(_RunPart):
 
 
 class Tuning(_RunPart):
-    """Losses, probe questions and results of a tuning."""
+    """Losses, probe questions and results of a tuning. Its value: what `views.runs.tuning` makes."""
 
     def __init__(self, value: Payload | None = None, **options: Any) -> None:
-        super().__init__(value, ("tune.js",), **options)
+        super().__init__(value, ("figures.js", "tune.js"), **options)
+
+    def postprocess(self, value: Any) -> Any:
+        return value and tuning.page(value)
 
 
 class Beside(_RunPart):
-    """Two answers to one question, from the base and from the new adapter."""
+    """One question's two answers, from the base and from the adapter. Its value: what `views.runs.beside` makes."""
 
     def __init__(self, value: Payload | None = None, **options: Any) -> None:
-        super().__init__(value, ("beside.js",), **options)
+        super().__init__(value, ("figures.js", "parts.js"), **options)
+
+    def postprocess(self, value: Any) -> Any:
+        return value and labels.beside(value)
 
 
 def tab_style() -> gr.HTML:

@@ -1,6 +1,7 @@
 """The figures: what is drawn is what was measured, tells its n, and can be told apart on both grounds."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -11,8 +12,11 @@ from tests import fake_report
 from tests.fake_report import IN_DOMAIN
 from uait.method import metrics
 from uait.method.answers import EXPECTED, SPOKEN
-from uait.page.figures import curves, evaluation, results, style
+from uait.page.figures import curves, evaluation, labels, results, style, tuning
+from uait.page.views import labels as labels_view
+from uait.page.views import runs as runs_view
 from uait.page.views.evaluate import evaluation as numbers
+from uait.records import Question, TrainingExample
 
 METHODS = [EXPECTED, SPOKEN, "verbalized", "P(True)", "SAR"]
 
@@ -77,21 +81,27 @@ def test_a_missing_value_is_a_gap_in_line_hover_and_error_bar() -> None:
 
 
 def test_every_figure_of_the_page_has_a_name_of_its_own_an_n_and_a_table(shown: dict[str, Any]) -> None:
-    page = results.page(shown)
-    figures = [one for part in page["sections"] for one in part["figures"]]
+    sections = results.page(shown)["parts"][1:]
+    figures = [one for section in sections for part in section["parts"] for one in part.get("figures", ())]
     assert len({one["name"] for one in figures}) == len(figures) == 3
     for one in figures:
         assert "n\u00a0=\u00a0" in one["label"]
         assert "template" not in one["layout"]  # the browser's
-        assert one["table"] or page["sections"][0]["table"]["rows"]
+    assert all(one["table"] for one in figures[1:])  # the first one's is the table of methods
 
 
 def test_the_table_shows_every_measure_of_every_method(shown: dict[str, Any]) -> None:
-    methods = results.page(shown)["sections"][0]
+    main, more = (part["table"] for part in _flat(results.page(shown)["parts"][1]) if "table" in part)
     cell = shown["methods"][0]["cells"][0]
-    assert methods["table"]["rows"][0][1][0].startswith(f"{cell['auroc']:.2f} (")
-    assert methods["folded"]["heads"] == ["method", "AUPRC, in-domain, n\u00a0=\u00a0120", "Brier", "risk and coverage"]
-    assert methods["folded"]["rows"][0][1:] == [f"{cell[key]:.2f}" for key in ("auprc", "brier", "risk")]
+    assert main["rows"][0][1][0].startswith(f"{cell['auroc']:.2f} (")
+    assert more["heads"] == ["method", "AUPRC, in-domain, n\u00a0=\u00a0120", "Brier", "risk and coverage"]
+    assert more["rows"][0][1:] == [f"{cell[key]:.2f}" for key in ("auprc", "brier", "risk")]
+
+
+def _flat(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield part
+    for inner in part.get("parts", ()):
+        yield from _flat(inner)
 
 
 def test_a_figure_is_a_piece_of_a_web_page_without_plotlys_script(shown: dict[str, Any]) -> None:
@@ -133,3 +143,52 @@ def test_a_thinned_curve_keeps_its_ends_and_loses_less_than_a_pixel() -> None:
     assert (kept[0], kept[-1]) == (points[0], points[-1])
     assert len(kept) < 420
     assert max(max(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(kept)) < 0.011
+
+
+STEPS = [
+    {"step": 1, "loss": 2.0, "learning_rate": 1e-3},
+    {"step": 2, "loss": 1.0, "learning_rate": 0, "eval_loss": 1.5},
+]
+LOOK = {"n": 4, "n_unscored": 0, "auroc": 0.75, "auroc_interval": [0.5, 1.0]}
+LOOKS = [
+    {"step": 0, "confidences": [None], "answers": ["a"]},
+    {"step": 2, "confidences": [0.4], "answers": ["b"], **LOOK},
+]
+
+
+def test_a_tuning_shows_a_gap_where_no_number_was_said_and_the_band_of_the_auroc() -> None:
+    example = TrainingExample(Question("q", "Who?"), "Nobody", 0.1, False)
+    drawn = tuning.page(runs_view.tuning(STEPS, LOOKS, [example], []))
+    probe, watched = (one["data"] for one in drawn["figures"])
+    assert (probe[0]["y"], probe[0]["line"]["dash"]) == ([None, 0.4], "dash")  # a wrong answer's line is dashed
+    assert probe[-1]["x"] == watched[-1]["x"] == [2, 2]  # the look that is being read
+    assert (watched[0]["y"], watched[1]["y"]) == ([1.0, 0.5], [0.75])
+    assert drawn["probes"][0]["numbers"] == ["no number", "40\u00a0%"]
+    loss, rate = drawn["losses"]
+    assert [line["y"] for line in loss["data"]] == [[2.0, 1.0], [1.5]]
+    assert loss["caption"].startswith("How surprised the model is by what it is taught: 1.000 now; 1.500 on examples")
+    assert rate["data"][0]["y"] == [1e-3, 0]
+
+
+def test_a_tuning_that_has_not_begun_has_no_figures() -> None:
+    drawn = tuning.page(runs_view.tuning([], [], [], []))
+    assert drawn["is_empty"] and not drawn["figures"] and not drawn["losses"] and not drawn["results"]
+
+
+def test_the_histogram_has_right_answers_above_the_line_and_wrong_ones_below() -> None:
+    right, wrong = labels.histogram([0, 3], [2, 0]).payload()["data"]
+    assert (right["y"], wrong["y"]) == ([0, 3], [-2, 0])
+    assert wrong["marker"]["pattern"]["shape"] == "/"  # not by colour alone
+    assert right["hovertext"][1] == "50\u00a0% to 100\u00a0%: 3 right, 0 wrong"
+
+
+def test_labels_that_are_all_right_or_all_wrong_say_why_there_is_no_auroc() -> None:
+    shown = {**labels_view.labelled([]), "n": 10, "n_right": 10, "right": [10], "wrong": [0]}
+    assert _texts(labels.page(shown), "warning")[0].startswith("All answers are right so far")
+    assert _texts(labels.page({**shown, "n_right": 0, "n_wrong": 10}), "warning")[0].startswith("All answers are wrong")
+    assert _texts(labels.page({**shown, "n_right": 9, "n_wrong": 1}), "warning") == []
+    assert labels.page(labels_view.labelled([]))["parts"] == []
+
+
+def _texts(page: dict[str, Any], kind: str) -> list[str]:
+    return [part["text"] for part in page["parts"] if part.get("kind") == kind and "text" in part]

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from uait.method.answers import EXPECTED, title_of
 from uait.page.figures import evaluation as draw
-from uait.page.figures.style import Cell, Figure, Payload, Table, between, table_payload, two
+from uait.page.figures import parts
+from uait.page.figures.style import Cell, Figure, Payload, Table, between, two
 from uait.page.views.answer import percent
 from uait.page.views.export import csv_text
 
+_NOTHING = "No evaluation is recorded for this model and adapter. Press Run again above; the results then show here."
 _ABOUT_AUROC = (
     "Pick one right and one wrong answer at random: how often does the right one have the higher number? That share is "
     "the AUROC. On the dashed line, 0.5, the number is worth no more than a coin; at 1 it is never wrong. Each bar is "
@@ -66,27 +68,23 @@ class Section:
 def page(shown: Payload) -> Payload:
     """What the tab draws, with its files; the state alone where there is no evaluation."""
     if shown["state"] != "done":
-        return shown
-    parts = sections(shown)
+        return {"kind": "evaluate", "state": shown["state"], "parts": parts.text("", _NOTHING)}
     files = [
         {"label": "Numbers as CSV", "name": "evaluation.csv", "text": "\ufeff" + csv_text(shown), "type": "text/csv"},
         {"label": "Report as Markdown", "name": "evaluation.md", "text": markdown(shown), "type": "text/markdown"},
     ]
-    return {"state": "done", "made": shown["made"], "files": files, "sections": [_payload(part) for part in parts]}
+    head = {"files": files, "about": shown["made"]}
+    return {"kind": "evaluate", "state": "done", "parts": [head, *(_part(one) for one in sections(shown))]}
 
 
-def _payload(part: Section) -> Payload:
-    label, table = part.table or ("", None)
-    more, more_table, about = part.folded or ("", None, "")
-    return {
-        "title": part.title,
-        "figures": [one.payload() for one in part.figures],
-        "caption": part.caption,
-        "caveat": part.caveat,
-        "table": {"label": label, **(table_payload(table) or {})},
-        "note": part.note,
-        "folded": {"label": more, "about": about, **(table_payload(more_table) or {})},
-    }
+def _part(one: Section) -> Payload:
+    tables = [parts.table(*one.table)] if one.table else []
+    about = [*parts.text("small", one.caption), *parts.text("caveat", one.caveat)]
+    rest = [*tables, *parts.text("small", one.note)]
+    if one.folded:
+        label, table, note = one.folded
+        rest.append(parts.folded(label, parts.table(label, table), *parts.text("small", note)))
+    return parts.section(one.title, *parts.figures(one.figures), *about, *rest)
 
 
 def sections(shown: Payload) -> list[Section]:
@@ -163,13 +161,13 @@ def _or_none(value: float | None) -> str:
 
 def markdown(shown: Payload) -> str:
     """The results as a report to read: every table with its n and intervals."""
-    parts = ["# How well the confidence tells right from wrong", shown["made"]]
+    lines = ["# How well the confidence tells right from wrong", shown["made"]]
     for part in sections(shown):
-        parts += [f"## {part.title}", part.caption]
-        parts += [_markdown_table(kept[1]) for kept in (part.table, part.folded) if kept]
-        parts += [f"{one.label}:\n\n{_markdown_table(one.table)}" for one in part.figures if one.table]
-    parts.append("In brackets: 95 % intervals. AUROC: 0.5 is chance, 1 is perfect.")
-    return "\n\n".join(part for part in parts if part) + "\n"
+        lines += [f"## {part.title}", part.caption]
+        lines += [_markdown_table(kept[1]) for kept in (part.table, part.folded) if kept]
+        lines += [f"{one.label}:\n\n{_markdown_table(one.table)}" for one in part.figures if one.table]
+    lines.append("In brackets: 95 % intervals. AUROC: 0.5 is chance, 1 is perfect.")
+    return "\n\n".join(one for one in lines if one) + "\n"
 
 
 def _markdown_table(table: Table) -> str:
@@ -178,4 +176,4 @@ def _markdown_table(table: Table) -> str:
 
 
 def _text(cell: Cell) -> str:
-    return cell if isinstance(cell, str) else cell[0]
+    return cell if isinstance(cell, str) else str(cell["text"] if isinstance(cell, dict) else cell[0])

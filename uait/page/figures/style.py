@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 Payload = dict[str, Any]
-Cell = str | tuple[str, str]  # a text, or a text and what is said about it in small letters
+# A text; a text and a second one in small letters; or with a `kind` for the styles, and `is_data`: never translated.
+Cell = str | tuple[str, str] | Payload
 
 BLUE, AMBER, GREEN, GREY = "#2b7fc3", "#c9731a", "#1f9270", "#7d8594"
 HEIGHT = 330  # px

@@ -44,7 +44,7 @@ class Evaluation(Drawn):
     # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
     def __init__(self, value: answer_view.Payload | None = None, **options: Any) -> None:
         css = (ASSETS / "page" / "evaluate.css").read_text(encoding="utf-8")
-        super().__init__(value, ("figures.js", "evaluate.js"), css_template=css, **options)
+        super().__init__(value, ("figures.js", "parts.js"), css_template=css, **options)
 
 
 def build(place: Place, who: Who) -> None:
@@ -69,7 +69,7 @@ def _shower(
 
     def show(report: EvalReport | None, is_recorded: bool) -> answer_view.Payload:
         if report is None:
-            return evaluate_view.no_evaluation()
+            return results.page(evaluate_view.no_evaluation())
         shown = evaluate_view.evaluation(report, sweep, exposure, is_recorded)
         caveat = f"About “verbalized”: {about_verbalized}" if about_verbalized else ""
         return results.page({**shown, "caveat": caveat})
