@@ -54,52 +54,12 @@ const drawSum = ({ rows, weight, most, confidence }) => [
   el("p", { class: "learn-total", translate: "no" }, el("span", {}, `(${rows.map(({ score }) => score.toFixed(3)).join(" × ")})`, el("sup", {}, `1/${rows.length}`), " = "), el("b", {}, confidence.toFixed(3)), ` = ${percent(confidence)}`),
 ];
 
-// Dots of one lane, spread over its height by their order so that neighbours stay apart.
-const drawLane = (dots, isRight, at) =>
-  el(
-    "div",
-    { class: `learn-lane ${isRight ? "right" : "wrong"}`, style: { "--at": at } },
-    el("span", { class: "learn-lane-name" }, isRight ? "● right answers" : "◆ wrong answers"),
-    dots.filter((dot) => dot.right === isRight).map((dot, i) =>
-      el("i", { class: `learn-dot ${dot.kept ? "kept" : ""} ${dot.ours ? "ours" : ""}`, title: `${dot.text} ${dot.answer}: ${percent(dot.confidence)}`, translate: "no", style: { "--x": dot.confidence, "--y": ((i * 7) % 11) / 10 } }))
-  );
+const drawQuadrants = ({ plot: chart, counts }) => [
+  plot(chart),
+  el("ul", { class: "learn-counts" }, counts.map(({ name, n, kept }) => el("li", { class: kept ? "kept" : "" }, el("b", {}, String(n)), el("span", {}, name)))),
+];
 
-const drawQuadrants = ({ dots, counts, right_from, wrong_below }) => {
-  const count = ({ name, n, kept }) => el("li", { class: kept ? "kept" : "" }, el("b", {}, String(n)), el("span", {}, name));
-  return [
-    el("div", { role: "img", "aria-label": "Questions by confidence, right ones above wrong ones" }, drawLane(dots, true, right_from), drawLane(dots, false, wrong_below)),
-    el("div", { class: "learn-axis", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "confidence"), el("span", {}, "100 %")),
-    el("ul", { class: "learn-counts" }, counts.map(count)),
-  ];
-};
-
-const SVG = "http://www.w3.org/2000/svg";
-const svg = (tag, attributes, ...children) => {
-  const node = document.createElementNS(SVG, tag);
-  Object.entries(attributes).forEach(([name, v]) => node.setAttribute(name, v));
-  node.append(...children);
-  return node;
-};
-
-const drawCurves = ({ steps, lines, is_tuning }) => {
-  const [width, height, last] = [600, 240, Math.max(1, steps.at(-1))];
-  const point = (v, i) => (v === null ? null : [(width * steps[i]) / last, height * (1 - v)]);
-  const drawn = lines.flatMap(({ said, right }) => {
-    const points = said.map(point).filter(Boolean);
-    const kind = right ? "right" : "wrong";
-    return [svg("polyline", { class: `curve ${kind}`, points: points.map((p) => p.join()).join(" ") }), ...points.map(([x, y]) => svg("path", { class: `knot ${kind}`, d: `M${x} ${y}h0` }))];
-  });
-  const said = (v) => (v === null || v === undefined ? "no number" : percent(v));
-  const row = ({ question, right, said: numbers, answers }) =>
-    el("tr", {}, el("th", { scope: "row" }, el("span", { class: `verdict ${right ? "right" : "wrong"}` }, right ? "●" : "◆"), data("span", {}, ` ${question}`)),
-      data("td", { class: "learn-voice" }, answers.at(-1)), el("td", {}, said(numbers[0])), el("td", {}, el("b", {}, said(numbers.at(-1)))));
-  return [
-    el("div", { class: "learn-chart" }, el("span", {}, "100 %"), el("span", {}, "0 %"),
-      svg("svg", { viewBox: `-6 -6 ${width + 12} ${height + 12}`, preserveAspectRatio: "none", role: "img", "aria-label": "How sure it says it is" }, ...drawn)),
-    el("div", { class: "learn-axis", "aria-hidden": "true" }, el("span", {}, is_tuning ? `step ${steps[0]}` : "untuned"), el("span", {}, is_tuning ? `step ${last}` : "tuned")),
-    table("learn-probes", "The same as a table", ["question", "its last answer", "at first", "at the end"], lines.map(row)),
-  ];
-};
+const drawCurves = ({ plot: chart }) => plot(chart);
 
 const drawDecision = ({ question, first, first_right, confidence, threshold, looked_up, passages, final, final_right, truth }) =>
   el(

@@ -68,16 +68,14 @@ def probes(shown: Payload, last: int) -> Figure:
     """The probe questions' expected confidence at each look; right ones solid, wrong ones dashed."""
     steps = shown["probe_steps"]
     lines = [_probe(p, steps) for p in shown["probes"]]
-    cells = [[percent(v) for v in p["said"]] for p in shown["probes"]]
-    rows = [(place, *(row[i] if i < len(row) else "" for row in cells)) for i, place in enumerate(_at(steps))]
-    heads = ("", *(p["question"] for p in shown["probes"]))
+    rows = tuple(({"text": p["question"], "is_data": True}, *(percent(v) for v in p["said"])) for p in shown["probes"])
     return figure(
         "probes",
         ("How sure it says it is", f"n\u00a0=\u00a0{len(lines)} questions"),
         [*lines, _reading(steps[-1])],
         x=_steps(last),
         y={"range": [0, 1.03], "tickformat": ".0%"},
-        table=Table(heads, tuple(rows)),
+        table=Table(("question", *_at(steps)), rows),
         caption=_ABOUT_PROBES,
     )
 

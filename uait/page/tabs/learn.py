@@ -11,6 +11,7 @@ import gradio as gr
 
 from uait.page import limits
 from uait.page.components import Drawn
+from uait.page.figures import lesson as lesson_figures
 from uait.page.lesson import figures, words
 from uait.page.lesson.record import Lesson, recorded_lesson
 from uait.page.menu import Who
@@ -31,7 +32,10 @@ class LessonPart(Drawn):
 
     # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
     def __init__(self, value: answer_view.Payload | None = None, **options: Any) -> None:
-        super().__init__(value, ("learn.js",), **options)
+        super().__init__(value, ("figures.js", "learn.js"), **options)
+
+    def postprocess(self, value: Any) -> Any:
+        return value and lesson_figures.drawn(value)
 
 
 def build(place: Place, verbs: Any, who: Who, tabs: gr.Tabs, question: gr.Textbox) -> None:
