@@ -95,4 +95,4 @@ def test_every_imported_package_is_declared_and_every_declared_one_is_used() -> 
     third_party = named_packages() - sys.stdlib_module_names - {"uait", ""}
     used = {canonicalize_name(PACKAGE_OF.get(name, name)) for name in third_party}
     assert used - declared <= OF_EXTRAS
-    assert declared - used == set()
+    assert declared - used == {"accelerate"}  # called by peft and transformers, which do not always bring it

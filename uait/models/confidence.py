@@ -103,7 +103,8 @@ def _asked(lm: LanguageModel, *, reads: bool) -> LanguageModel:
     An untuned model with shots is asked behind them, and answers in a line.
     """
     asked = lm.without_adapter() if reads else lm
-    return replace(asked, answers_in_lines=bool(lm.prompts.shots) and asked.lora is None)
+    in_lines = bool(lm.prompts.shots) and asked.lora is None
+    return replace(asked, answers_in_lines=True) if in_lines else asked
 
 
 def _prompt(lm: LanguageModel, text: str, passages: Sequence[Passage]) -> str:

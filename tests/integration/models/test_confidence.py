@@ -117,7 +117,7 @@ def test_the_expected_confidence_costs_one_forward_pass(
         passes.append(len(inputs["input_ids"]))
         return forward(**inputs)
 
-    monkeypatch.setattr(taught_lm, "forward", counted)
+    monkeypatch.setattr(LanguageModel, "forward", lambda self, **inputs: counted(**inputs))
     found = _answer(taught_lm, FRANCE)
     # the prompt, one pass after each token (the end token needs none), then ten leading digits at once
     assert passes == [1] * (1 + len(found.sample.token_ids)) + [10]
