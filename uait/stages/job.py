@@ -70,10 +70,19 @@ def _leave(number: int, frame: object) -> NoReturn:
 
 def _follow(folder: Path, events: Any) -> None:
     """Writes the work's progress, the first of each stage and then not too often, and its end."""
-    stage, written = "", 0.0
+    stage, written, is_stopping = "", 0.0, False
     last = Progress("", 0, 0)
-    with closing(events):  # a stop reaches the stage here and now: it ends its step and saves
+
+    def stop_after_this_step(number: int, frame: object) -> None:
+        nonlocal is_stopping
+        is_stopping = True
+
+    with closing(events):  # the stage saves what it has
         for event in events:
+            # From now on there is something to keep; a step that was torn would be lost.
+            signal.signal(signal.SIGTERM, stop_after_this_step)
+            if is_stopping:
+                _leave(signal.SIGTERM, None)
             if not isinstance(event, Progress):
                 continue
             last = event
