@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MAX_LINES = 400  # on its way to 300
+MAX_LINES = 300
+STILL_LONGER = {"uait.page.lesson.words"}  # sentences alone, until they are parted
 MAX_ROOMS = 12  # besides __init__.py and __main__.py, which Python asks for
 
 # A room may import only from the rows above its own. Inside a room files may know each other, without a circle.
@@ -166,7 +167,7 @@ def test_pure_rooms_and_the_command_line_load_no_heavy_library() -> None:
 
 def test_file_is_short_enough_to_read_at_once() -> None:
     n_lines = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in FILES.items()}
-    assert {module: n for module, n in n_lines.items() if n > MAX_LINES} == {}
+    assert {module: n for module, n in n_lines.items() if n > MAX_LINES and module not in STILL_LONGER} == {}
 
 
 def test_the_page_has_little_script() -> None:
