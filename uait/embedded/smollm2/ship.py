@@ -20,45 +20,65 @@ from uait.embedded.smollm2 import measure
 from uait.embedded.smollm2.build import SMOLLM2, Workshop, open_workshop, report, second_stage
 from uait.embedded.smollm2.sampling import FewShotSampler
 from uait.embedded.smollm2.student import Student
-from uait.embedded.smollm2.teacher import RULE, SAMPLING, TeacherRow
+from uait.embedded.smollm2.teacher import RULE, SAMPLING
 from uait.method.correctness import is_correct
 from uait.models.confidence import p_true_batch, verbalized_batch
 from uait.models.similarity import load_similarity, score_relevance
 from uait.records import Adapter, Question
-from uait.settings import AnswerSettings, to_dict
+from uait.settings import AnswerSettings, EvaluateSettings, to_dict
 
 DEV, DEV_RELATION = "dev", "dev-relation"
 IN_DOMAIN, OUT_OF_RELATION, PUBLIC = "in-domain", "relations never tuned on", "public sets"
+POOLED = "relations and sets never tuned on"
 PUBLIC_SETS = ("trivia_qa", "nq_open", "popqa", "web_questions", "sciq")
-N_TEST, N_RELATION, N_PUBLIC, N_ASKED_AGAIN = 600, 500, 100, 150
+N_DEV, N_TEST, N_RELATION, N_PUBLIC, N_ASKED_AGAIN = 300, 300, 200, 40, 40
 PLAIN = AnswerSettings(max_new_tokens=24)
 Pairs = Sequence[tuple[bool, float | None]]
 
 
 def ship(runs: Path, seed: int = 0) -> None:
-    """Tunes, chooses the threshold and fits the stack on dev, measures once, and writes assets/smollm2."""
+    """Tunes; puts the adapter, with the threshold that dev chose, into assets/smollm2; measures it once on the rest."""
     shop = open_workshop(runs)
     folder, edges = second_stage(shop, seed)
     student = shop.student(folder, edges)
-    dev = [*shop.questions[DEV], *shop.questions[DEV_RELATION]]
-    on_dev = measure.ask_student(student, dev, runs / f"dev-student-{seed}.jsonl")
-    stack, threshold = measure.fit_stack(on_dev), measure.threshold_of(on_dev)
-    report(f"threshold {threshold} of {len(dev)} dev questions")
-    splits = [measured(shop, student, name, questions, seed) for name, questions in held_out(shop).items()]
     settings = replace(preset("smollm2"), sampling=SAMPLING)
-    extras = {
-        "threshold": threshold,
-        "stack": to_json(stack),
-        "controls": {split.name: controls(shop, student, split, seed) for split in splits},
-        "cost": cost(shop, student, list(splits[0].questions)[:64]),
-    }
-    made = measure.report(splits, stack, settings, (IN_DOMAIN, OUT_OF_RELATION), extras)
-    write_json(SMOLLM2 / "evaluation.json", to_json(made))
+    dev = [_answered(shop, student, name, shop.questions[name][:N_DEV], seed, name) for name in (DEV, DEV_RELATION)]
+    rows = [row for split in dev for row in split.student]
+    stack, threshold = measure.fit_stack(rows), measure.threshold_of(rows)
+    tell(dev, stack, settings.evaluate)
+    found = {split.name: measure.differences(split) for split in dev}
     put(folder, Adapter(
         path=str(SMOLLM2 / "adapter"), base_model_id="smollm2",
         data_hash=data_hash([q.text for q in shop.questions["tune"]]), settings=to_dict(settings),
-        metrics={"n_dev": len(dev)}, decile_edges=tuple(edges), threshold=threshold,
+        metrics={"n_dev": len(rows), "dev": found}, threshold=threshold, decile_edges=tuple(edges),
     ))  # fmt: skip
+    splits = [_answered(shop, student, name, questions, seed) for name, questions in held_out(shop).items()]
+    splits = [replace(split, baselines=_untuned(shop, split, runs)) for split in splits]
+    out = splits[1:]
+    pooled = replace(
+        splits[1],
+        name=POOLED,
+        **{kind: [row for s in out for row in getattr(s, kind)] for kind in ("teacher", "student")},
+    )
+    extras = {
+        "threshold": threshold,
+        "stack": to_json(stack),
+        "pooled": {POOLED: measure.differences(pooled)},
+        "controls": {split.name: controls(shop, student, split, seed) for split in splits},
+        "cost": cost(shop, student, list(splits[0].questions)[:64]),
+    }
+    tell(splits, stack, settings.evaluate)
+    made = measure.report(splits, stack, settings, (IN_DOMAIN, OUT_OF_RELATION), extras)
+    write_json(SMOLLM2 / "evaluation.json", to_json(made))
+
+
+def tell(splits: Sequence[measure.Split], stack: measure.Stack, settings: EvaluateSettings) -> None:
+    """A line per method and split, and what the spoken number gains over SAR and over the answer's probability."""
+    for split in splits:
+        for r in measure.results(split, stack, settings):
+            auroc = f"AUROC {r.auroc} {r.auroc_interval}"
+            report(f"{split.name}: {r.method}: n {r.n}, right {r.accuracy:.3f}, {auroc}, ECE {r.ece}")
+        report(f"{split.name}: {measure.differences(split)}")
 
 
 def put(folder: Path, adapter: Adapter) -> None:
@@ -78,19 +98,25 @@ def held_out(shop: Workshop) -> dict[str, list[Question]]:
     return {IN_DOMAIN: test, OUT_OF_RELATION: relation, PUBLIC: public}
 
 
-def measured(shop: Workshop, student: Student, name: str, questions: list[Question], seed: int) -> measure.Split:
-    """All rows of one split; what its files hold is not asked again."""
-    slug = name.replace(" ", "-")
-    teacher = list(shop.teacher(f"held-out-{slug}", questions).values())
-    report(f"{name}: asking the student")
-    own = measure.ask_student(student, questions, shop.runs / f"{slug}-student-{seed}.jsonl")
-    report(f"{name}: asking the untuned model")
-    untuned = _untuned(shop, questions[:N_ASKED_AGAIN], teacher[:N_ASKED_AGAIN], shop.runs / f"{slug}-untuned.jsonl")
-    return measure.Split(name, questions, teacher, own, untuned)
+def _answered(
+    shop: Workshop, student: Student, name: str, questions: list[Question], seed: int, file: str = ""
+) -> measure.Split:
+    """The teacher's and the student's rows of one split; what their files hold is not asked again."""
+    teacher = list(shop.teacher(file or f"held-out-{_slug(name)}", questions).values())
+    report(f"{name}: asking the student {len(questions)} questions")
+    own = measure.ask_student(student, questions, shop.runs / f"{_slug(name)}-student-{seed}.jsonl")
+    return measure.Split(name, questions, teacher, own, {})
 
 
-def _untuned(shop: Workshop, questions: list[Question], teacher: list[TeacherRow], path: Path) -> dict[str, Pairs]:
+def _slug(name: str) -> str:
+    return name.replace(" ", "-")
+
+
+def _untuned(shop: Workshop, split: measure.Split, runs: Path) -> dict[str, Pairs]:
     """The baselines that ask the untuned model, zero-shot, about its confidence: verbalized, and P(True)."""
+    report(f"{split.name}: asking the untuned model")
+    questions, teacher = split.questions[:N_ASKED_AGAIN], split.teacher[:N_ASKED_AGAIN]
+    path = runs / f"{_slug(split.name)}-untuned.jsonl"
     known = {row["id"]: row for _, row in read_rows(path, is_log=True)} if path.exists() else {}
     todo = [(q, t) for q, t in zip(questions, teacher, strict=True) if q.id not in known]
     for start in range(0, len(todo), 16):
@@ -112,7 +138,7 @@ def _untuned(shop: Workshop, questions: list[Question], teacher: list[TeacherRow
 def controls(shop: Workshop, student: Student, split: measure.Split, seed: int) -> dict[str, Any]:
     """What the number is worth when the student hears another decile than its own."""
     n = 2 * N_ASKED_AGAIN
-    questions, slug = list(split.questions)[:n], split.name.replace(" ", "-")
+    questions, slug = list(split.questions)[:n], _slug(split.name)
     fixed = measure.ask_student(student, questions, shop.runs / f"{slug}-fixed-{seed}.jsonl", decile=5)
     low = measure.ask_student(student, questions[:100], shop.runs / f"{slug}-low-{seed}.jsonl", decile=0)
     high = measure.ask_student(student, questions[:100], shop.runs / f"{slug}-high-{seed}.jsonl", decile=9)
