@@ -35,10 +35,13 @@ RANK = 16
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 # Questions to tune on: sampled five times, and only answered.
 N_SAMPLED, N_ANSWERED = 1696, 1536
-# Of these: answered by the student itself before it is told, and told right from wrong.
-N_OWN, N_TOLD = 480, 1600
+N_OWN = 480  # of these, answered by the student itself before it is told
 FIRST = Stage(truth=False)
-SECOND = Stage(truth=True, epochs=1.5, learning_rate=7e-4)
+# Then it is told right from wrong: of which of the questions, and how.
+TOLD = (
+    (slice(0, 1600), Stage(truth=True, epochs=1.5, learning_rate=7e-4)),
+    (slice(1600, 3200), Stage(truth=True, learning_rate=7e-4)),
+)
 
 
 @dataclass
@@ -116,33 +119,46 @@ def first_stage(shop: Workshop, seed: int = 0) -> tuple[Path, list[float]]:
 
 def second_stage(shop: Workshop, seed: int = 0, *, shuffled: bool = False) -> tuple[Path, list[float]]:
     """The adapter that was told which of its answers are right; `shuffled` tells it at random (a control)."""
-    first, edges = first_stage(shop, seed)
-    folder = shop.runs / (f"shuffled-{seed}" if shuffled else f"second-{seed}")
-    if not (folder / "edges.json").exists():
-        own = measure.read_student(shop.runs / f"own-{seed}.jsonl")
-        rows = shop.teacher("tune-answers", shop.questions["tune"][N_SAMPLED : N_SAMPLED + N_ANSWERED], samples=False)
-        rows = {**rows, **shop.teacher("tune", shop.questions["tune"][:N_SAMPLED])}
-        student, base = shop.student(first, edges, seed), [row.probability for row in rows.values()]
-        of_base = Hearing.of(shop.lm.tokenizer, decile_edges(base))
-        lessons = []
-        for question in [q for q in shop.questions["tune"] if q.id in rows and rows[q.id].teaches][:N_TOLD]:
-            row, mine = rows[question.id], own.get(question.id)
-            thought = thought_of(student, shop.stops, row.top_ids, row.top_logprobs)
-            ids = tuple(student.question_ids(question.text))
-            if mine is None:
-                lessons.append(Lesson(ids, row.ids, thought, of_base.decile(row.probability), float(row.is_right)))
-            elif mine.ids and mine.expected is not None:
-                thought = thought if mine.ids == row.ids else None
-                lessons.append(
-                    Lesson(ids, mine.ids, thought, student.hears.decile(mine.probability), float(mine.is_right))
-                )
-        if shuffled:
-            targets = np.random.default_rng(seed).permutation([lesson.target for lesson in lessons]).tolist()
-            lessons = [replace(lesson, target=target) for lesson, target in zip(lessons, targets, strict=True)]
-        run(student, lessons, SECOND, f"second stage, seed {seed}")
-        save_adapter(student.lm, folder)
-        write_json(folder / "edges.json", edges)
+    folder, edges = first_stage(shop, seed)
+    tune = shop.questions["tune"]
+    rows = shop.teacher("tune-answers", tune[N_SAMPLED : N_SAMPLED + N_ANSWERED], samples=False)
+    rows = {**rows, **shop.teacher("tune", tune[:N_SAMPLED])}
+    asked = [question for question in tune if question.id in rows and rows[question.id].teaches]
+    for part, (which, stage) in enumerate(TOLD, start=1):
+        out = shop.runs / f"{'shuffled' if shuffled else 'told'}-{part}-{seed}"
+        if not (out / WEIGHTS).exists():
+            student = shop.student(folder, edges, seed)
+            lessons = told(shop, student, asked[which], rows, seed)
+            if shuffled:
+                targets = np.random.default_rng(seed).permutation([lesson.target for lesson in lessons]).tolist()
+                lessons = [replace(lesson, target=target) for lesson, target in zip(lessons, targets, strict=True)]
+            run(student, lessons, stage, f"told, part {part}, seed {seed}")
+            save_adapter(student.lm, out)
+        folder = out
     return folder, edges
+
+
+def told(
+    shop: Workshop, student: Student, questions: Sequence[Question], rows: dict[str, TeacherRow], seed: int
+) -> list[Lesson]:
+    """Each question with the student's own answer where it was asked, else the base's, and whether that is right.
+
+    The base's probabilities have deciles of their own: a tenth of its answers hears each.
+    """
+    own = measure.read_student(shop.runs / f"own-{seed}.jsonl")
+    of_base = Hearing.of(shop.lm.tokenizer, decile_edges([row.probability for row in rows.values()]))
+    lessons = []
+    for question in questions:
+        row, mine = rows[question.id], own.get(question.id)
+        thought = thought_of(student, shop.stops, row.top_ids, row.top_logprobs)
+        ids = tuple(student.question_ids(question.text))
+        if mine is None:
+            lessons.append(Lesson(ids, row.ids, thought, of_base.decile(row.probability), float(row.is_right)))
+        elif mine.ids and mine.expected is not None:
+            kept = thought if mine.ids == row.ids else None
+            heard = student.hears.decile(mine.probability)
+            lessons.append(Lesson(ids, mine.ids, kept, heard, float(mine.is_right)))
+    return lessons
 
 
 def run(student: Student, lessons: Sequence[Lesson], stage: Stage, name: str) -> None:

@@ -31,7 +31,7 @@ DEV, DEV_RELATION = "dev", "dev-relation"
 IN_DOMAIN, OUT_OF_RELATION, PUBLIC = "in-domain", "relations never tuned on", "public sets"
 POOLED = "relations and sets never tuned on"
 PUBLIC_SETS = ("trivia_qa", "nq_open", "popqa", "web_questions", "sciq")
-N_DEV, N_TEST, N_RELATION, N_PUBLIC, N_ASKED_AGAIN = 300, 300, 200, 40, 40
+N_DEV, N_TEST, N_RELATION, N_PUBLIC, N_ASKED_AGAIN = 400, 500, 350, 70, 40
 PLAIN = AnswerSettings(max_new_tokens=24)
 Pairs = Sequence[tuple[bool, float | None]]
 
@@ -86,7 +86,7 @@ def put(folder: Path, adapter: Adapter) -> None:
     out = Path(adapter.path)
     out.mkdir(parents=True, exist_ok=True)
     for name in ("adapter_config.json", "adapter_model.safetensors"):
-        shutil.copy(folder / name, out / name)
+        shutil.copyfile(folder / name, out / name)
     card = {key: value for key, value in to_json(adapter).items() if key != "path"}
     write_json(out / "card.json", {**card, "package_version": __version__})
 
