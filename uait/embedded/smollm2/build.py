@@ -35,13 +35,10 @@ RANK = 16
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 # Questions to tune on: sampled five times, and only answered.
 N_SAMPLED, N_ANSWERED = 1696, 1536
-N_OWN = 480  # of these, answered by the student itself before it is told
+# Of these: answered by the student itself before it is told, and told right from wrong.
+N_OWN, N_TOLD = 480, 1600
 FIRST = Stage(truth=False)
-# Then it is told right from wrong: of which of the questions, and how.
-TOLD = (
-    (slice(0, 1600), Stage(truth=True, epochs=1.5, learning_rate=7e-4)),
-    (slice(1600, 3200), Stage(truth=True, learning_rate=7e-4)),
-)
+SECOND = Stage(truth=True, epochs=1.5, learning_rate=7e-4)
 
 
 @dataclass
@@ -124,18 +121,16 @@ def second_stage(shop: Workshop, seed: int = 0, *, shuffled: bool = False) -> tu
     rows = shop.teacher("tune-answers", tune[N_SAMPLED : N_SAMPLED + N_ANSWERED], samples=False)
     rows = {**rows, **shop.teacher("tune", tune[:N_SAMPLED])}
     asked = [question for question in tune if question.id in rows and rows[question.id].teaches]
-    for part, (which, stage) in enumerate(TOLD, start=1):
-        out = shop.runs / f"{'shuffled' if shuffled else 'told'}-{part}-{seed}"
-        if not (out / WEIGHTS).exists():
-            student = shop.student(folder, edges, seed)
-            lessons = told(shop, student, asked[which], rows, seed)
-            if shuffled:
-                targets = np.random.default_rng(seed).permutation([lesson.target for lesson in lessons]).tolist()
-                lessons = [replace(lesson, target=target) for lesson, target in zip(lessons, targets, strict=True)]
-            run(student, lessons, stage, f"told, part {part}, seed {seed}")
-            save_adapter(student.lm, out)
-        folder = out
-    return folder, edges
+    out = shop.runs / f"{'shuffled' if shuffled else 'second'}-{seed}"
+    if not (out / WEIGHTS).exists():
+        student = shop.student(folder, edges, seed)
+        lessons = told(shop, student, asked[:N_TOLD], rows, seed)
+        if shuffled:
+            targets = np.random.default_rng(seed).permutation([lesson.target for lesson in lessons]).tolist()
+            lessons = [replace(lesson, target=target) for lesson, target in zip(lessons, targets, strict=True)]
+        run(student, lessons, SECOND, f"second stage, seed {seed}")
+        save_adapter(student.lm, out)
+    return out, edges
 
 
 def told(

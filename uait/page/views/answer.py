@@ -28,6 +28,7 @@ _FIXED_SPACE = "\u00a0"
 EXAMPLE_KINDS = {
     "known": "It knows",
     "half": "It half-knows",
+    "unknown": "It doesn’t know",
     "unseen": "Never seen in training",
     "outside": "Outside its world",
 }
