@@ -126,8 +126,8 @@ def second_stage(shop: Workshop, seed: int = 0, *, shuffled: bool = False) -> tu
         student = shop.student(folder, edges, seed)
         lessons = told(shop, student, asked[:N_TOLD], rows, seed)
         if shuffled:
-            targets = np.random.default_rng(seed).permutation([lesson.target for lesson in lessons]).tolist()
-            lessons = [replace(lesson, target=target) for lesson, target in zip(lessons, targets, strict=True)]
+            order = np.random.default_rng(seed).permutation(len(lessons))
+            lessons = [replace(lesson, target=lessons[i].target) for lesson, i in zip(lessons, order, strict=True)]
         run(student, lessons, SECOND, f"second stage, seed {seed}")
         save_adapter(student.lm, out)
     return out, edges

@@ -36,7 +36,7 @@ _SOURCES = {"bundle": "encyclopaedia"}
 _FALLBACK_EXAMPLES: dict[str, list[Payload]] = {
     "known": [{"text": "What is the capital of France?", "seen": None}],
     "half": [{"text": "What is the capital of Burkina Faso?", "seen": None}],
-    "unseen": [{"text": "What is the capital of Palau?", "seen": None}],
+    "unknown": [{"text": "What is the capital of Palau?", "seen": None}],
     "outside": [{"text": "Who won the 1998 World Cup?", "seen": None}],
 }
 

@@ -21,6 +21,8 @@ ABOUT = {
     SPOKEN: "tuned; the number it says with its answer",
     "verbalized": "untuned; asked to add how sure it is",
     "answer probability": "untuned; how probable its answer’s words were",
+    "its answer probability": "tuned; how probable its answer was as a whole",
+    "stack": "tuned; a regression on the average number, the answer’s probability and its length",
     "P(True)": "untuned; asked afterwards whether its answer is right",
     "SAR": "untuned; asked several times: how much the answers agree, words weighed by their meaning",
     "token SAR": "as SAR, but without comparing the answers",
