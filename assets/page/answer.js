@@ -45,12 +45,7 @@ root.replaceChildren(
     "section",
     { class: "card answer", "aria-label": "Answer" },
     asked,
-    el(
-      "div",
-      { class: "sides" },
-      el("div", { class: "side" }, words, decision, actions),
-      el("div", { class: "side sureness" }, number, numberNote, bar)
-    ),
+    el("div", { class: "sides" }, el("div", { class: "side" }, words, decision, actions), el("div", { class: "side sureness" }, number, numberNote, bar)),
     more,
     said
   )
@@ -70,10 +65,7 @@ const digits = () => {
 const verdict = () => {
   const { confidence, looked_up, final } = value;
   const isSure = isTrusted(confidence, threshold);
-  const compared =
-    confidence === null
-      ? "The model stated no confidence"
-      : `${percent(confidence, digits())} is ${isSure ? "at least" : "below"} ${percent(threshold, digits())}`;
+  const compared = confidence === null ? "The model stated no confidence" : `${percent(confidence, digits())} is ${isSure ? "at least" : "below"} ${percent(threshold, digits())}`;
   if (isSure) return { kind: "sure", text: `${compared}: answered${looked_up ? " without looking it up" : ""}.` };
   if (!looked_up) return { kind: "unsure", text: `${compared}: would look it up.`, canLookUp: true };
   if (!final) return { kind: "unsure", text: `${compared}: looked it up, but found nothing.` };
@@ -98,8 +90,7 @@ const drawSource = ({ number, title, text, url, source }) =>
   el(
     "li",
     { value: number },
-    url
-      ? el("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow", class: "title", dir: "auto", translate: "no" }, title)
+    url ? el("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow", class: "title", dir: "auto", translate: "no" }, title)
       : el("span", { class: "title", dir: "auto", translate: "no" }, title),
     el("span", { class: "from" }, source),
     el("p", { dir: "auto", translate: "no" }, text),
@@ -114,13 +105,7 @@ const drawExact = (label, answer) => [
 ];
 
 const drawMore = (isRead, isSure) => [
-  isRead &&
-    el(
-      "div",
-      { class: "sources" },
-      el("h3", {}, "Read before answering again"),
-      el("ol", {}, value.sources.map(drawSource))
-    ),
+  isRead && el("div", { class: "sources" }, el("h3", {}, "Read before answering again"), el("ol", {}, value.sources.map(drawSource))),
   !isSure && value.looked_up && value.notes.map((note) => el("p", { class: "note", dir: "auto" }, note)),
   el(
     "p",
@@ -147,9 +132,7 @@ const drawNumber = () => {
   else showNumber(percent(spoken).replace(/\s%/, ""));
   numberNote.replaceChildren(
     el("span", { class: "says" }, spoken === null ? "the model did not say how sure it is" : "sure, the model says"),
-    expected === null
-      ? ""
-      : el(
+    expected === null ? "" : el(
           "span",
           { class: "expected" },
           el("b", {}, `Expected: ${percent(expected)}`),

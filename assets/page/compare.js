@@ -3,8 +3,7 @@
 let value = props.value;
 
 const verdict = (isRight) =>
-  isRight === null || isRight === undefined
-    ? el("span", { class: "verdict" }, "not judged: no reference answer")
+  isRight === null || isRight === undefined ? el("span", { class: "verdict" }, "not judged: no reference answer")
     : el("span", { class: `verdict ${isRight ? "right" : "wrong"}` }, isRight ? "● right" : "◆ wrong");
 
 const meter = ({ label, value: confidence }) =>
@@ -16,8 +15,7 @@ const meter = ({ label, value: confidence }) =>
     el("div", { class: "meter-bar", "aria-hidden": "true" }, el("div", { style: { "--confidence": confidence || 0 } }))
   );
 
-const prompt = (pieces) =>
-  el("pre", { dir: "auto", translate: "no" }, pieces.map(({ text, is_new }) => (is_new ? el("mark", {}, text) : text)));
+const prompt = (pieces) => el("pre", { dir: "auto", translate: "no" }, pieces.map(({ text, is_new }) => (is_new ? el("mark", {}, text) : text)));
 
 const exchange = ({ label, prompt: pieces, replies }) => [
   el("dt", {}, `Sent (${label})`),
@@ -32,26 +30,17 @@ const sent = (exchanges) =>
     { class: "exact" },
     el("summary", {}, "Word for word"),
     el("dl", {}, exchanges.flatMap(exchange)),
-    exchanges.some(({ prompt: pieces }) => pieces.some((piece) => piece.is_new)) &&
-      el("p", { class: "small" }, el("mark", {}, "Marked"), ": what is not in the plain question’s prompt.")
+    exchanges.some(({ prompt: pieces }) => pieces.some((piece) => piece.is_new)) && el("p", { class: "small" }, el("mark", {}, "Marked"), ": what is not in the plain question’s prompt.")
   );
 
 const opinion = (column) => [
   el("p", { class: "said", dir: "auto", translate: "no" }, column.answer),
   el("p", {}, verdict(column.is_right)),
   el("div", { class: "meters" }, column.confidences.map(meter)),
-  el(
-    "p",
-    { class: "small" },
-    `${column.n_passes} forward pass${column.n_passes === 1 ? "" : "es"}, ${seconds(column.seconds)}.`,
-    column.note && ` ${column.note}`
-  ),
+  el("p", { class: "small" }, `${column.n_passes} forward pass${column.n_passes === 1 ? "" : "es"}, ${seconds(column.seconds)}.`, column.note && ` ${column.note}`),
 ];
 
-const waiting = (column) => [
-  el("p", { class: "said pending", "aria-hidden": "true" }, value.state === "working" ? "…" : ""),
-  column.note && el("p", { class: "small" }, column.note),
-];
+const waiting = (column) => [el("p", { class: "said pending", "aria-hidden": "true" }, value.state === "working" ? "…" : ""), column.note && el("p", { class: "small" }, column.note)];
 
 const drawColumn = (column) =>
   el(
@@ -78,8 +67,7 @@ const draw = () => {
   root.dataset.state = value.state;
   root.setAttribute("aria-busy", value.state === "working");
   asked.replaceChildren(
-    ...(value.state === "error"
-      ? [el("span", { class: "failed", role: "alert" }, value.message)]
+    ...(value.state === "error" ? [el("span", { class: "failed", role: "alert" }, value.message)]
       : [el("bdi", { translate: "no" }, value.question), value.reference && value.state === "done" && el("span", {}, ` Right is: ${value.reference}.`)].filter(Boolean))
   );
   const open = [...columns.querySelectorAll("details")].filter((node) => node.open).map((node) => node.parentElement.className);

@@ -20,10 +20,7 @@ const move = (side, percentValue) => {
 };
 
 const makeSlider = (side, text) => {
-  sliders[side] = el("input", {
-    type: "range", min: 0, max: 100, step: 1, value: limits[side], "aria-label": text,
-    oninput: () => move(side, Number(sliders[side].value)),
-  });
+  sliders[side] = el("input", { type: "range", min: 0, max: 100, step: 1, value: limits[side], "aria-label": text, oninput: () => move(side, Number(sliders[side].value)) });
   marks[side] = el("b", {});
   return el("label", { class: "limit" }, el("span", {}, `${text} `, marks[side]), sliders[side]);
 };

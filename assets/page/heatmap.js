@@ -25,13 +25,7 @@ const show = (index) => {
       fact("relevance", fixed(token.relevance), "how much the meaning changes without it"),
       fact("share of the doubt", percent(token.contribution), "surprise weighted by relevance")
     ),
-    el(
-      "p",
-      { class: "without" },
-      "Without it: ",
-      el("q", { dir: "auto", translate: "no" }, token.without),
-      ` keeps ${percent(token.similarity)} of the meaning.`
-    )
+    el("p", { class: "without" }, "Without it: ", el("q", { dir: "auto", translate: "no" }, token.without), ` keeps ${percent(token.similarity)} of the meaning.`)
   );
 };
 
@@ -87,32 +81,21 @@ const drawTable = () =>
         "table",
         {},
         el("thead", {}, row("th", ["token", "p", "−log p", "relevance", "share of the doubt", "without it", "similarity"])),
-        el(
-          "tbody",
-          {},
-          value.tokens.map((t) =>
-            row("td", [t.text, fixed(t.p), fixed(t.nll, 2), fixed(t.relevance), percent(t.contribution), t.without, fixed(t.similarity)])
-          )
-        )
+        el("tbody", {}, value.tokens.map((t) => row("td", [t.text, fixed(t.p), fixed(t.nll, 2), fixed(t.relevance), percent(t.contribution), t.without, fixed(t.similarity)]) ))
       )
     )
   );
 
 const drawSamples = () => {
   const numbers = value.samples.map((_, k) => String(k + 1));
-  const cell = (g, k, j) =>
-    el("td", { class: "cell", style: { "--g": k === j ? 0 : g } }, k === j ? "–" : g.toFixed(2));
+  const cell = (g, k, j) => el("td", { class: "cell", style: { "--g": k === j ? 0 : g } }, k === j ? "–" : g.toFixed(2));
   return el(
     "div",
     { class: "scroll", tabindex: 0, role: "region", "aria-label": "Samples and their similarity" },
     el(
       "table",
       { class: "samples" },
-      el(
-        "thead",
-        {},
-        el("tr", {}, ["", "answer", "p"].concat(numbers).map((text) => el("th", { scope: "col" }, text)))
-      ),
+      el("thead", {}, el("tr", {}, ["", "answer", "p"].concat(numbers).map((text) => el("th", { scope: "col" }, text)))),
       el(
         "tbody",
         {},
@@ -147,11 +130,7 @@ const drawCosts = () => {
 const drawDone = () => {
   const parts = [
     el("h2", {}, "Where the doubt sits"),
-    el(
-      "p",
-      { class: "lead" },
-      "The untuned model was asked the same question again. Its own answer, token by token:"
-    ),
+    el("p", { class: "lead" }, "The untuned model was asked the same question again. Its own answer, token by token:"),
     value.tokens.length > 0 && [drawTokens(), detail, el("p", { class: "summary", dir: "auto" }, value.summary), drawLegend(), drawTable()],
     value.tokens.length === 0 && el("p", { class: "summary" }, value.summary),
     el("h2", {}, value.agreement),
@@ -164,8 +143,7 @@ const drawDone = () => {
   if (boxes.length > 0 && value.tokens.length > 0) show(value.top);
 };
 
-const drawNote = (text, attributes) =>
-  root.replaceChildren(el("section", { class: "card why", "aria-label": "Why" }, el("p", attributes, text)));
+const drawNote = (text, attributes) => root.replaceChildren(el("section", { class: "card why", "aria-label": "Why" }, el("p", attributes, text)));
 
 const draw = () => {
   root.dataset.state = value.state;

@@ -30,8 +30,7 @@ const draw = () => {
     ...[
       value.note && el("p", { class: failed ? "job-failure" : "job-note", dir: "auto" }, value.note),
       value.next && el("p", { class: "job-next" }, value.next),
-      value.log?.length &&
-        el("details", { open: wasOpen }, el("summary", {}, "The last lines of the log"), el("pre", { dir: "auto", translate: "no" }, value.log.join("\n"))),
+      value.log?.length && el("details", { open: wasOpen }, el("summary", {}, "The last lines of the log"), el("pre", { dir: "auto", translate: "no" }, value.log.join("\n"))),
     ].filter(Boolean)
   );
 };

@@ -10,8 +10,7 @@ const small = (p) => (p < 0.001 ? "< 0.001" : p.toFixed(p < 0.1 ? 3 : 2));
 
 // -- the figures ---------------------------------------------------------------------------------------
 
-const verdict = (isRight) =>
-  isRight !== null && isRight !== undefined && el("span", { class: `verdict ${isRight ? "right" : "wrong"}` }, isRight ? "● right" : "◆ wrong");
+const verdict = (isRight) => isRight !== null && isRight !== undefined && el("span", { class: `verdict ${isRight ? "right" : "wrong"}` }, isRight ? "● right" : "◆ wrong");
 
 const drawClaim = ({ question, answer, confidence, right, truth }) =>
   el(
@@ -83,8 +82,7 @@ const FIGURES = {
 
 // -- the step ------------------------------------------------------------------------------------------
 
-const figure = (value) =>
-  el("figure", { class: `learn-figure ${value.figure.kind}` }, FIGURES[value.figure.kind](value.figure), value.caption && el("figcaption", {}, value.caption));
+const figure = (value) => el("figure", { class: `learn-figure ${value.figure.kind}` }, FIGURES[value.figure.kind](value.figure), value.caption && el("figcaption", {}, value.caption));
 
 const drawStep = (value) =>
   el(

@@ -164,11 +164,7 @@ const show = (entry, node) => {
   detail.replaceChildren(
     el("p", { class: "said", dir: "auto", translate: "no" }, row.question),
     scroller("What each said", el("table", {}, el("tbody", {}, Object.entries(row.said).map(line)))),
-    el(
-      "button",
-      { type: "button", class: "pill", onclick: () => { root.dataset.picked = row.question; trigger("ask"); } },
-      "Ask it"
-    )
+    el("button", { type: "button", class: "pill", onclick: () => { root.dataset.picked = row.question; trigger("ask"); } }, "Ask it")
   );
 };
 
