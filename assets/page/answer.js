@@ -30,25 +30,19 @@ const setThreshold = (percents) => {
   range.value = 100 * threshold;
   draw();
 };
-const bar = el(
-  "div",
-  { class: "gauge" },
+const bar = el("div", { class: "gauge" },
   el("div", { class: "bar" }, el("div", { class: "track" }, fill), range),
   el("div", { class: "scale", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "100 %")),
-  el("label", { for: "threshold", class: "threshold-label" }, "Threshold ", mark, ": below it, look it up")
-);
+  el("label", { for: "threshold", class: "threshold-label" }, "Threshold ", mark, ": below it, look it up"));
 const more = el("div", { class: "more" });
 const said = el("p", { class: "sr-only", role: "status", "aria-live": "polite" });
 
 root.replaceChildren(
-  el(
-    "section",
-    { class: "card answer", "aria-label": "Answer" },
+  el("section", { class: "card answer", "aria-label": "Answer" },
     asked,
     el("div", { class: "sides" }, el("div", { class: "side" }, words, decision, actions), el("div", { class: "side sureness" }, number, numberNote, bar)),
     more,
-    said
-  )
+    said)
 );
 
 // -- what the threshold makes of the reply ------------------------------------------------------------
@@ -79,23 +73,14 @@ const drawWords = (isRead) => {
   if (!isRead) return [el("p", { class: "big", dir: "auto", translate: "no" }, first)];
   const now = el("p", { class: "big", dir: "auto", translate: "no" }, value.final.text);
   if (value.is_same) return [now];
-  return [
-    el("p", { class: "was", dir: "auto" }, el("span", { class: "sr-only" }, "First answer, withdrawn: "), el("del", { translate: "no" }, first)),
-    el("p", { class: "sr-only" }, "After reading:"),
-    now,
-  ];
+  return [el("p", { class: "was", dir: "auto" }, el("span", { class: "sr-only" }, "First answer, withdrawn: "), el("del", { translate: "no" }, first)), el("p", { class: "sr-only" }, "After reading:"), now];
 };
 
-const drawSource = ({ number, title, text, url, source }) =>
-  el(
-    "li",
-    { value: number },
-    url ? el("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow", class: "title", dir: "auto", translate: "no" }, title)
-      : el("span", { class: "title", dir: "auto", translate: "no" }, title),
-    el("span", { class: "from" }, source),
-    el("p", { dir: "auto", translate: "no" }, text),
-    url && el("span", { class: "url", translate: "no" }, url)
-  );
+const drawSource = ({ number, title, text, url, source }) => el("li", { value: number },
+  url ? el("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow", class: "title", dir: "auto", translate: "no" }, title) : el("span", { class: "title", dir: "auto", translate: "no" }, title),
+  el("span", { class: "from" }, source),
+  el("p", { dir: "auto", translate: "no" }, text),
+  url && el("span", { class: "url", translate: "no" }, url));
 
 const drawExact = (label, answer) => [
   el("dt", {}, `${label}: sent to ${answer.model}`),
@@ -107,21 +92,15 @@ const drawExact = (label, answer) => [
 const drawMore = (isRead, isSure) => [
   isRead && el("div", { class: "sources" }, el("h3", {}, "Read before answering again"), el("ol", {}, value.sources.map(drawSource))),
   !isSure && value.looked_up && value.notes.map((note) => el("p", { class: "note", dir: "auto" }, note)),
-  el(
-    "p",
-    { class: "facts" },
+  el("p", { class: "facts" },
     [
       value.seen && `This fact: ${value.seen}.`,
       `${value.first.spoken === null ? "Answer" : "Answer and number"} in one pass: ${seconds(value.first.seconds)}.`,
       isRead && value.final.spoken !== null && `After reading, the model says ${percent(value.final.spoken)}.`,
-    ].filter(Boolean).join(" ")
-  ),
-  el(
-    "details",
-    { class: "exact" },
+    ].filter(Boolean).join(" ")),
+  el("details", { class: "exact" },
     el("summary", {}, "Word for word: what was sent, what came back"),
-    el("dl", {}, drawExact("First answer", value.first), isRead && drawExact("After reading", value.final))
-  ),
+    el("dl", {}, drawExact("First answer", value.first), isRead && drawExact("After reading", value.final))),
 ];
 
 const showNumber = (figure) => number.replaceChildren(figure, el("small", {}, "%"));
@@ -132,13 +111,10 @@ const drawNumber = () => {
   else showNumber(percent(spoken).replace(/\s%/, ""));
   numberNote.replaceChildren(
     el("span", { class: "says" }, spoken === null ? "the model did not say how sure it is" : "sure, the model says"),
-    expected === null ? "" : el(
-          "span",
-          { class: "expected" },
+    expected === null ? "" : el("span", { class: "expected" },
           el("b", {}, `Expected: ${percent(expected)}`),
           ", the mean of all the numbers it might have said, weighted by how likely each was."
-        )
-  );
+        ));
 };
 
 const drawDone = () => {
@@ -147,10 +123,7 @@ const drawDone = () => {
   words.replaceChildren(...drawWords(isRead));
   decision.replaceChildren(el("span", { class: "sign", "aria-hidden": "true" }, kind === "sure" ? "✓" : "↻"), text);
   actions.replaceChildren(
-    ...[
-      canLookUp && el("button", { type: "button", class: "primary", onclick: () => trigger("lookup") }, "Look it up"),
-      el("button", { type: "button", class: "secondary", onclick: () => trigger("why") }, "Why?"),
-    ].filter(Boolean)
+    ...[canLookUp && el("button", { type: "button", class: "primary", onclick: () => trigger("lookup") }, "Look it up"), el("button", { type: "button", class: "secondary", onclick: () => trigger("why") }, "Why?")].filter(Boolean)
   );
   const wasOpen = more.querySelector("details")?.open;
   more.replaceChildren(...drawMore(isRead, kind === "sure").flat().filter(Boolean));
@@ -167,13 +140,10 @@ const drawEmpty = () => {
   blank();
   const step = (title, text) => el("li", {}, el("b", {}, title), el("span", {}, text));
   words.replaceChildren(
-    el(
-      "ol",
-      { class: "steps" },
+    el("ol", { class: "steps" },
       step("It answers", "and says in the same breath how sure it is."),
       step("You set the bar", "below the threshold it looks the question up and answers again."),
-      step("Ask it why", "and see which word its doubt hangs on.")
-    )
+      step("Ask it why", "and see which word its doubt hangs on."))
   );
   showNumber("?");
   numberNote.replaceChildren(el("span", { class: "says" }, "sure: ask, and the model fills the bar"));

@@ -3,17 +3,12 @@
 let value = props.value;
 
 const verdict = (isRight) =>
-  isRight === null || isRight === undefined ? el("span", { class: "verdict" }, "not judged: no reference answer")
-    : el("span", { class: `verdict ${isRight ? "right" : "wrong"}` }, isRight ? "● right" : "◆ wrong");
+  isRight === null || isRight === undefined ? el("span", { class: "verdict" }, "not judged: no reference answer") : el("span", { class: `verdict ${isRight ? "right" : "wrong"}` }, isRight ? "● right" : "◆ wrong");
 
-const meter = ({ label, value: confidence }) =>
-  el(
-    "div",
-    { class: "meter" },
-    el("span", { class: "meter-label" }, label),
-    el("b", {}, confidence === null ? "no number" : percent(confidence)),
-    el("div", { class: "meter-bar", "aria-hidden": "true" }, el("div", { style: { "--confidence": confidence || 0 } }))
-  );
+const meter = ({ label, value: confidence }) => el("div", { class: "meter" },
+  el("span", { class: "meter-label" }, label),
+  el("b", {}, confidence === null ? "no number" : percent(confidence)),
+  el("div", { class: "meter-bar", "aria-hidden": "true" }, el("div", { style: { "--confidence": confidence || 0 } })));
 
 const prompt = (pieces) => el("pre", { dir: "auto", translate: "no" }, pieces.map(({ text, is_new }) => (is_new ? el("mark", {}, text) : text)));
 
@@ -24,14 +19,10 @@ const exchange = ({ label, prompt: pieces, replies }) => [
   el("dd", {}, replies.map((reply) => el("pre", { dir: "auto", translate: "no" }, reply))),
 ];
 
-const sent = (exchanges) =>
-  el(
-    "details",
-    { class: "exact" },
-    el("summary", {}, "Word for word"),
-    el("dl", {}, exchanges.flatMap(exchange)),
-    exchanges.some(({ prompt: pieces }) => pieces.some((piece) => piece.is_new)) && el("p", { class: "small" }, el("mark", {}, "Marked"), ": what is not in the plain question’s prompt.")
-  );
+const sent = (exchanges) => el("details", { class: "exact" },
+  el("summary", {}, "Word for word"),
+  el("dl", {}, exchanges.flatMap(exchange)),
+  exchanges.some(({ prompt: pieces }) => pieces.some((piece) => piece.is_new)) && el("p", { class: "small" }, el("mark", {}, "Marked"), ": what is not in the plain question’s prompt."));
 
 const opinion = (column) => [
   el("p", { class: "said", dir: "auto", translate: "no" }, column.answer),
@@ -42,16 +33,12 @@ const opinion = (column) => [
 
 const waiting = (column) => [el("p", { class: "said pending", "aria-hidden": "true" }, value.state === "working" ? "…" : ""), column.note && el("p", { class: "small" }, column.note)];
 
-const drawColumn = (column) =>
-  el(
-    "section",
-    { class: `card column ${column.method}`, "aria-label": column.title },
-    el("h3", {}, column.title),
-    el("p", { class: "how" }, column.how),
-    column.answer === undefined ? waiting(column) : opinion(column),
-    column.caveat && el("p", { class: "caveat" }, column.caveat),
-    column.exchanges && sent(column.exchanges)
-  );
+const drawColumn = (column) => el("section", { class: `card column ${column.method}`, "aria-label": column.title },
+  el("h3", {}, column.title),
+  el("p", { class: "how" }, column.how),
+  column.answer === undefined ? waiting(column) : opinion(column),
+  column.caveat && el("p", { class: "caveat" }, column.caveat),
+  column.exchanges && sent(column.exchanges));
 
 const announcement = () => {
   if (value.state !== "done") return "";

@@ -77,17 +77,14 @@ const source = el("p", { class: "recorded" });
 root.className = "runs distil";
 root.replaceChildren(
   source,
-  el(
-    "div",
-    { class: "field" },
+  el("div", { class: "field" },
     makeSlider("right", "Keep right answers from"),
     el("div", { class: "lane-name" }, "● right answers"),
     lanes.right,
     el("div", { class: "axis", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "confidence of the samples"), el("span", {}, "100 %")),
     lanes.wrong,
     el("div", { class: "lane-name" }, "◆ wrong answers"),
-    makeSlider("wrong", "Keep wrong answers below")
-  ),
+    makeSlider("wrong", "Keep wrong answers below")),
   el("p", { class: "caption" }, "Each sign is one question; filled ones are kept. Drag a line or its slider; click a sign to read it, or go through them with the arrow keys."),
   detail,
   counts,
@@ -98,14 +95,10 @@ root.replaceChildren(
 
 // -- what the thresholds make of it -------------------------------------------------------------------
 
-const quadrant = (name, kept, title, hint, count) =>
-  el(
-    "div",
-    { class: `quadrant ${kept ? "kept" : "dropped"}`, "data-quadrant": name },
-    el("b", { class: "count" }, count.toLocaleString("en")),
-    el("span", { class: "quadrant-title" }, `${kept ? "✓ kept" : "✕ dropped"}: ${title}`),
-    el("span", { class: "hint" }, hint)
-  );
+const quadrant = (name, kept, title, hint, count) => el("div", { class: `quadrant ${kept ? "kept" : "dropped"}`, "data-quadrant": name },
+  el("b", { class: "count" }, count.toLocaleString("en")),
+  el("span", { class: "quadrant-title" }, `${kept ? "✓ kept" : "✕ dropped"}: ${title}`),
+  el("span", { class: "hint" }, hint));
 
 const drawCounts = (usable) => {
   const n = quadrantsOf(usable, chosen());
@@ -177,8 +170,5 @@ const draw = () => {
   drawChoice();
 };
 
-watch("value", () => {
-  value = props.value;
-  draw();
-});
+watch("value", () => draw((value = props.value)));
 draw();

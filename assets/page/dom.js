@@ -26,8 +26,9 @@ const cellOf = (cell) => {
   const data = isData ? { dir: "auto", translate: "no" } : {};
   return [isData ? el("span", data, text) : text, about && el("span", { class: "about", ...data }, about)];
 };
-const tableOf = (label, { heads, rows }, kind = "") =>
-  el("div", { class: `scroll ${kind}`, tabindex: 0, role: "region", "aria-label": label },
-    el("table", {},
-      el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
-      el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, i) => el(i ? "td" : "th", { class: cell?.kind, "data-name": i ? heads[i] : null, scope: i ? null : "row" }, cellOf(cell))))))));
+const tableOf = (label, { heads, rows }, kind = "") => el("div", { class: `scroll ${kind}`, tabindex: 0, role: "region", "aria-label": label },
+  el("table", {},
+    el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
+    el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, i) => el(i ? "td" : "th", { class: cell?.kind, style: cell?.style, "data-name": i ? heads[i] : null, scope: i ? null : "row" }, cellOf(cell))))))));
+
+const set = (node, attributes) => Object.entries(attributes).forEach(([name, v]) => node.setAttribute(name, v));

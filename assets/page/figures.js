@@ -79,7 +79,9 @@ new MutationObserver(() => plots.forEach(({ draw }) => draw())).observe(document
 
 // -- what page/figures/parts.py makes a component of ------------------------------------------------------------------
 
-const drawFile = ({ label, name, text, type }) => el("button", { type: "button", class: "pill", onclick: () => save(new Blob([text], { type }), name) }, label);
+// A web page takes plotly's script with it, to be looked at without this server.
+const whole = async (text) => (text.includes("<!-- plotly -->") ? text.replace("<!-- plotly -->", await fetch(PLOTLY).then((reply) => reply.text()).then((script) => () => `<script>${script}</script>`)) : text);
+const drawFile = ({ label, name, text, type }) => el("button", { type: "button", class: "pill", onclick: async () => save(new Blob([await whole(text)], { type }), name) }, label);
 const PARTS = {
   heading: ({ heading }) => el("h3", {}, heading),
   text: ({ text, kind }) => el("p", { class: kind }, text),

@@ -17,14 +17,11 @@ const show = (index) => {
   const fact = (name, text, hint) => el("div", { title: hint }, el("dt", {}, name), el("dd", {}, text));
   detail.replaceChildren(
     el("p", { class: "detail-token", dir: "auto", translate: "no" }, token.text),
-    el(
-      "dl",
-      { class: "numbers" },
+    el("dl", { class: "numbers" },
       fact("p", fixed(token.p), "how likely the model held this token, at temperature 1"),
       fact("−log p", `${fixed(token.nll, 2)} nats`, "its own surprise"),
       fact("relevance", fixed(token.relevance), "how much the meaning changes without it"),
-      fact("share of the doubt", percent(token.contribution), "surprise weighted by relevance")
-    ),
+      fact("share of the doubt", percent(token.contribution), "surprise weighted by relevance")),
     el("p", { class: "without" }, "Without it: ", el("q", { dir: "auto", translate: "no" }, token.without), ` keeps ${percent(token.similarity)} of the meaning.`)
   );
 };
@@ -44,86 +41,41 @@ const move = (event) => {
 const faint = (text) => text.split(/([␣↵⇥∅])/).filter(Boolean).map((part) => (/[␣↵⇥∅]/.test(part) ? el("span", { class: "sign" }, part) : part));
 
 const drawTokens = () => {
-  boxes = value.tokens.map((token, index) =>
-    el(
-      "button",
-      {
-        type: "button", class: "token", "aria-describedby": "token-detail",
-        "aria-label": `${token.text}, ${percent(token.contribution)} of the doubt`,
-        style: { "--shade": token.shade, "--thickness": `${token.underline}px` },
-        onmouseenter: () => show(index), onfocus: () => show(index), onclick: () => show(index),
-      },
-      el("span", { dir: "auto", translate: "no" }, faint(token.text))
-    )
+  boxes = value.tokens.map((token, index) => el("button",
+    {
+      type: "button", class: "token", "aria-describedby": "token-detail",
+      "aria-label": `${token.text}, ${percent(token.contribution)} of the doubt`,
+      style: { "--shade": token.shade, "--thickness": `${token.underline}px` },
+      onmouseenter: () => show(index), onfocus: () => show(index), onclick: () => show(index),
+    },
+    el("span", { dir: "auto", translate: "no" }, faint(token.text)))
   );
   return el("div", { class: "tokens", role: "group", "aria-label": "The answer, token by token", dir: "auto", onkeydown: move }, boxes);
 };
 
-const drawLegend = () =>
-  el(
-    "p",
-    { class: "legend" },
-    el("span", {}, el("i", { class: "swatch shade" }), "background: share of the doubt, none to most"),
-    el("span", {}, el("i", { class: "swatch thin" }), el("i", { class: "swatch thick" }), "underline: the token's own −log p, 0 to 4 nats and more")
-  );
+const drawLegend = () => el("p", { class: "legend" },
+  el("span", {}, el("i", { class: "swatch shade" }), "background: share of the doubt, none to most"),
+  el("span", {}, el("i", { class: "swatch thin" }), el("i", { class: "swatch thick" }), "underline: the token's own −log p, 0 to 4 nats and more"));
 
-const row = (cell, cells) => el("tr", {}, cells.map((text) => el(cell, cell === "th" ? { scope: "col" } : { dir: "auto", translate: "no" }, text)));
-
-const drawTable = () =>
-  el(
-    "details",
-    { class: "as-table" },
-    el("summary", {}, "The same as a table"),
-    el(
-      "div",
-      { class: "scroll", tabindex: 0, role: "region", "aria-label": "Tokens as a table" },
-      el(
-        "table",
-        {},
-        el("thead", {}, row("th", ["token", "p", "−log p", "relevance", "share of the doubt", "without it", "similarity"])),
-        el("tbody", {}, value.tokens.map((t) => row("td", [t.text, fixed(t.p), fixed(t.nll, 2), fixed(t.relevance), percent(t.contribution), t.without, fixed(t.similarity)]) ))
-      )
-    )
-  );
+const own = (text) => ({ text, is_data: true });
+const drawTable = () => {
+  const heads = ["token", "p", "−log p", "relevance", "share of the doubt", "without it", "similarity"];
+  const rows = value.tokens.map((t) => [own(t.text), fixed(t.p), fixed(t.nll, 2), fixed(t.relevance), percent(t.contribution), own(t.without), fixed(t.similarity)]);
+  return el("details", { class: "as-table" }, el("summary", {}, "The same as a table"), tableOf("Tokens as a table", { heads, rows }));
+};
 
 const drawSamples = () => {
-  const numbers = value.samples.map((_, k) => String(k + 1));
-  const cell = (g, k, j) => el("td", { class: "cell", style: { "--g": k === j ? 0 : g } }, k === j ? "–" : g.toFixed(2));
-  return el(
-    "div",
-    { class: "scroll", tabindex: 0, role: "region", "aria-label": "Samples and their similarity" },
-    el(
-      "table",
-      { class: "samples" },
-      el("thead", {}, el("tr", {}, ["", "answer", "p"].concat(numbers).map((text) => el("th", { scope: "col" }, text)))),
-      el(
-        "tbody",
-        {},
-        value.samples.map((sample, k) =>
-          el(
-            "tr",
-            {},
-            el("th", { scope: "row" }, numbers[k]),
-            el("td", { class: "answer-text", dir: "auto", translate: "no" }, sample.text),
-            el("td", {}, sample.p.toFixed(2)),
-            value.similarity[k].map((g, j) => cell(g, k, j))
-          )
-        )
-      )
-    )
-  );
+  const cell = (g, k, j) => ({ text: k === j ? "–" : g.toFixed(2), kind: "cell", style: { "--g": k === j ? 0 : g } });
+  const rows = value.samples.map(({ text, p }, k) => [String(k + 1), { ...own(text), kind: "answer-text" }, p.toFixed(2), ...value.similarity[k].map((g, j) => cell(g, k, j))]);
+  return tableOf("Samples and their similarity", { heads: ["", "answer", "p", ...rows.map(([number]) => number)], rows }, "samples");
 };
 
 const drawCosts = () => {
   const most = Math.max(...value.costs.map((cost) => cost.seconds));
-  const line = (cost) =>
-    el(
-      "li",
-      {},
-      el("span", { class: "cost-text" }, cost.text),
-      el("span", { class: "cost-bar", style: { "--share": most > 0 ? cost.seconds / most : 0 } }),
-      el("span", { class: "cost-label" }, cost.label)
-    );
+  const line = (cost) => el("li", {},
+    el("span", { class: "cost-text" }, cost.text),
+    el("span", { class: "cost-bar", style: { "--share": most > 0 ? cost.seconds / most : 0 } }),
+    el("span", { class: "cost-label" }, cost.label));
   return el("div", { class: "costs" }, el("h3", {}, "What the two numbers cost"), el("ul", {}, value.costs.map(line)));
 };
 
@@ -153,8 +105,5 @@ const draw = () => {
   else drawDone();
 };
 
-watch("value", () => {
-  value = props.value;
-  draw();
-});
+watch("value", () => draw((value = props.value)));
 draw();

@@ -35,8 +35,5 @@ const draw = () => {
   );
 };
 
-watch("value", () => {
-  value = props.value;
-  draw();
-});
+watch("value", () => draw((value = props.value)));
 draw();

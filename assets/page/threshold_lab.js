@@ -24,7 +24,7 @@ const select = () => {
 const SVG = "http://www.w3.org/2000/svg";
 const svg = (tag, attributes = {}, ...children) => {
   const node = document.createElementNS(SVG, tag);
-  Object.entries(attributes).forEach(([name, v]) => node.setAttribute(name, v));
+  set(node, attributes);
   node.append(...children.flat());
   return node;
 };
@@ -93,19 +93,14 @@ const drawStrip = (width) => {
   line = svg("g", { class: "threshold-line" }, svg("line", { y1: 18, y2: height }), svg("circle", { cy: 12, r: 9 }), svg("path", { d: "M-2 8.5L-5.5 12L-2 15.5M2 8.5L5.5 12L2 15.5" }), ...sides);
   dots = places.map(({ entry, side, level, x }, k) => {
     const node = shapeOf(entry.isRight, x, axis + side * (DOT + 4 + level * step), DOT);
-    node.setAttribute("class", `dot ${wordOf(entry.isRight).replace(" ", "-")}`);
-    node.setAttribute("role", "button");
-    node.setAttribute("tabindex", k === 0 ? 0 : -1);
     const words = `${entry.row.question} ${percent(entry.c)}, ${wordOf(entry.isRight)}`;
-    node.setAttribute("aria-label", words);
+    set(node, { class: `dot ${wordOf(entry.isRight).replace(" ", "-")}`, role: "button", tabindex: k === 0 ? 0 : -1, "aria-label": words });
     node.append(svg("title", {}, words));
     node.addEventListener("click", () => show(entry, node));
     node.addEventListener("keydown", (event) => moveAmongDots(event, k));
     return { node, c: entry.c, entry };
   });
-  strip.setAttribute("width", width);
-  strip.setAttribute("height", height);
-  strip.setAttribute("aria-label", `${dots.length} questions by confidence; arrow keys move among them, Enter opens one`);
+  set(strip, { width, height, "aria-label": `${dots.length} questions by confidence; arrow keys move among them, Enter opens one` });
   strip.replaceChildren(zone, svg("line", { class: "axis", x1: along(0), x2: along(1), y1: axis, y2: axis }), ...dots.map((dot) => dot.node), line);
 };
 
@@ -151,24 +146,17 @@ const show = (entry, node) => {
   strip.querySelector("[aria-current]")?.removeAttribute("aria-current");
   node?.setAttribute("aria-current", "true");
   const { row } = entry;
-  const numbers = (source) =>
-    data.methods.filter((m) => m.source === source).map((m) => `${m.title} ${row.confidence[m.name] === null ? "none" : percent(row.confidence[m.name])}`).join(", ");
-  const line = ([source, [answer, isRight]]) =>
-    el(
-      "tr",
-      {},
-      el("th", { scope: "row" }, data.sources[source]),
-      el("td", {}, el("div", { dir: "auto", translate: "no" }, answer || "(no words)"), el("div", { class: "small" }, numbers(source))),
-      el("td", { class: "judged" }, judgement(isRight))
-    );
+  const numbers = (source) => data.methods.filter((m) => m.source === source).map((m) => `${m.title} ${row.confidence[m.name] === null ? "none" : percent(row.confidence[m.name])}`).join(", ");
+  const line = ([source, [answer, isRight]]) => el("tr", {},
+    el("th", { scope: "row" }, data.sources[source]),
+    el("td", {}, el("div", { dir: "auto", translate: "no" }, answer || "(no words)"), el("div", { class: "small" }, numbers(source))),
+    el("td", { class: "judged" }, judgement(isRight)));
   detail.replaceChildren(
     el("p", { class: "said", dir: "auto", translate: "no" }, row.question),
-    scroller("What each said", el("table", {}, el("tbody", {}, Object.entries(row.said).map(line)))),
+    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "What each said" }, el("table", {}, el("tbody", {}, Object.entries(row.said).map(line)))),
     el("button", { type: "button", class: "pill", onclick: () => { root.dataset.picked = row.question; trigger("ask"); } }, "Ask it")
   );
 };
-
-const scroller = (label, table) => el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, table);
 
 const noQuestion = () => detail.replaceChildren(el("p", { class: "small" }, "Click a dot, or press Enter on it, to read its question and what each method answered."));
 
@@ -179,16 +167,11 @@ const outcome = (kind, sign, text) => {
   return { number, node: el("td", { class: kind }, number, el("span", {}, `${sign} ${text}`)) };
 };
 const outcomes = {
-  answeredRight: outcome("good", "●", "answered, right"),
-  searchedRight: outcome("waste", "○", "searched, though right"),
-  answeredWrong: outcome("bad", "◆", "answered, wrong"),
-  searchedWrong: outcome("good", "◇", "searched, and wrong"),
+  answeredRight: outcome("good", "●", "answered, right"), searchedRight: outcome("waste", "○", "searched, though right"),
+  answeredWrong: outcome("bad", "◆", "answered, wrong"), searchedWrong: outcome("good", "◇", "searched, and wrong"),
 };
-const matrix = el(
-  "table",
-  { class: "outcomes", "aria-label": "What happens at this threshold" },
-  el("tbody", {}, el("tr", {}, outcomes.answeredRight.node, outcomes.searchedRight.node), el("tr", {}, outcomes.answeredWrong.node, outcomes.searchedWrong.node))
-);
+const matrix = el("table", { class: "outcomes", "aria-label": "What happens at this threshold" },
+  el("tbody", {}, el("tr", {}, outcomes.answeredRight.node, outcomes.searchedRight.node), el("tr", {}, outcomes.answeredWrong.node, outcomes.searchedWrong.node)));
 const shares = el("p", { class: "shares" });
 const costText = el("p", {});
 const costRange = el("input", { type: "range", id: "lab-cost", min: 1, max: 30, step: 1, value: nSearches, oninput: () => { nSearches = Number(costRange.value); drawCost(strip.clientWidth); move(); } });
@@ -213,14 +196,11 @@ const drawCost = (width) => {
   const ends = [end(along(0), "start", costs[0], "answer all"), end(along(1), "end", costs.at(-1), isAll ? "search all" : "search most")];
   const marker = svg("circle", { class: "marker", r: 6 });
   const flag = svg("path", { class: "flag", d: `M${along(best.at)} ${y(best.cost) + 7}l6 10h-12z` });
-  costStrip.setAttribute("width", width);
-  costStrip.setAttribute("height", 98);
+  set(costStrip, { width, height: 98, "aria-label": `Cost by threshold; cheapest at ${percent(best.at)}.` });
   costStrip.replaceChildren(...ends, svg("path", { class: "curve", d: steps }), flag, marker);
-  costStrip.setAttribute("aria-label", `Cost by threshold; cheapest at ${percent(best.at)}.`);
   costPoint = () => {
     const cost = costOf(countsAt(judged, threshold), nSearches);
-    marker.setAttribute("cx", along(threshold));
-    marker.setAttribute("cy", y(cost));
+    set(marker, { cx: along(threshold), cy: y(cost) });
     costText.textContent = `At ${percent(threshold)}: ${cost.toLocaleString("en")} searches’ worth. Cheapest (▲): ${best.cost.toLocaleString("en")}, at ${percent(best.at)}.`;
   };
   costLabel.textContent = `A wrong answer costs as much as ${nSearches} search${nSearches === 1 ? "" : "es"}`;
@@ -313,9 +293,7 @@ const drawLab = () => {
   split = names[0];
   const legend = [["right", "●", "right, answered"], ["right", "○", "right, searched"], ["wrong", "◆", "wrong, answered"], ["wrong", "◇", "wrong, searched"]];
   root.replaceChildren(
-    el(
-      "section",
-      { class: "card lab", "aria-label": "Threshold lab" },
+    el("section", { class: "card lab", "aria-label": "Threshold lab" },
       el("div", { class: "choices" }, methodChoice, splitChoice),
       caveat,
       el("p", { class: "legend" }, legend.map(([kind, sign, text]) => el("span", {}, el("b", { class: kind }, sign), ` ${text}`))),
@@ -326,8 +304,7 @@ const drawLab = () => {
       el("div", { class: "below" }, matrix, detail),
       costBox,
       figures,
-      tables
-    )
+      tables)
   );
   change();
 };

@@ -4,11 +4,10 @@ let value = props.value;
 let look = null; // the look chosen on the slider, or null for the newest
 let playing = 0; // the timer of a replay
 
-const drawProbe = (probe, i) =>
-  el("li", { class: probe.right ? "right" : "wrong" },
-    el("span", { class: "sign", "aria-hidden": "true" }, probe.right ? "●" : "◆"),
-    el("span", { dir: "auto", translate: "no" }, probe.question, el("em", { dir: "auto" }, ` ${probe.answers[i] || "(no words)"}`)),
-    el("b", {}, probe.numbers[i] ?? "no number"));
+const drawProbe = (probe, i) => el("li", { class: probe.right ? "right" : "wrong" },
+  el("span", { class: "sign", "aria-hidden": "true" }, probe.right ? "●" : "◆"),
+  el("span", { dir: "auto", translate: "no" }, probe.question, el("em", { dir: "auto" }, ` ${probe.answers[i] || "(no words)"}`)),
+  el("b", {}, probe.numbers[i] ?? "no number"));
 
 const drawProbes = () => {
   const n = value.looks.length;

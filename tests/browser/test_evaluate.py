@@ -101,6 +101,10 @@ def test_the_recorded_results_are_there_at_once_and_go_into_files(tab: Page, url
     assert next(float(r["value"]) for r in rows if r["method"] == "UaIT expected") == expected.auroc
     report = _saved(tab, shown.get_by_role("button", name="Report as Markdown")).read_text(encoding="utf-8")
     assert f"| UaIT: average number | {expected.auroc:.2f} ({low:.2f} to {high:.2f}) |" in report
+    page = _saved(tab, shown.get_by_role("button", name="Figures as HTML"))
+    tab.context.new_page().goto(page.rename(page.with_suffix(".html")).as_uri())
+    expect(tab.context.pages[-1].locator(".main-svg").first).to_be_visible()
+    tab.context.pages[-1].close()
     picture = _saved(tab, shown.get_by_role("button", name="Save as PNG").last).read_bytes()
     assert picture.startswith(b"\x89PNG") and len(picture) > 5000
     drawn = _saved(tab, shown.get_by_role("button", name="Save as CSV").first).read_text(encoding="utf-8-sig")

@@ -29,8 +29,8 @@ def test_all_eight_steps_show_text_a_figure_and_a_task_and_three_ask_the_live_mo
         step = learn.locator(f"#step-{number}")
         expect(step.get_by_role("heading", name=title)).to_be_visible()
         assert 2 <= step.locator(".learn-says p").count() <= 4
-        expect(step.locator("figure")).to_be_visible()
-        expect(step.locator("figcaption")).to_be_visible()
+        expect(step.locator(".learn-figure")).to_be_visible()
+        expect(step.locator(".learn-figure > figcaption")).to_be_visible()
         expect(step.locator(".learn-task p")).not_to_be_empty()
         expect(step.locator(".learn-note p").first).to_be_hidden()  # folded away
         if number in live:

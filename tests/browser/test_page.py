@@ -130,3 +130,17 @@ def test_programs_may_call_every_verb_and_get_plain_data(app_url: str) -> None:
             client.predict(*arguments, api_name="/ask")
     with pytest.raises(AppError, match="is no split"):
         client.predict("training", 20, api_name="/evaluate")
+
+
+def test_plotly_comes_from_this_server_and_only_when_a_figure_is_seen(tab: Page, app_url: str) -> None:
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(f"{app_url}?__theme=light")
+    expect(tab.locator("#answer .steps")).to_be_visible()
+    tab.wait_for_load_state("load")
+    assert [url for url in asked if "plotly" in url.lower()] == []
+    tab.get_by_role("tab", name="Tune", exact=True).click()
+    expect(tab.locator("#tuning .plot .main-svg").first).to_be_visible()
+    scripts = [url for url in asked if "plotly" in url.lower()]
+    assert len(scripts) == 1 and scripts[0].startswith(app_url)
+    assert [url for url in asked if url.startswith("http") and not url.startswith(app_url)] == []

@@ -21,7 +21,7 @@ from tests.browser.conftest import CHROMIUM_ARGUMENTS, chromium_path, free_port
 # What a Chinese page calls by the same name: names, units, formats, symbols, and settings as they are typed.
 _NAMES = (
     "UaIT SAR AUROC AUPRC Brier ECE ROC ROUGE LoRA P True GPU CPU JSON JSONL CSV UTF PNG Markdown Space Alpha Dropout "
-    "Hugging Face MB GB UAIT_ALLOW_TRAINING yes no none log exp alpha rank attention all linear"
+    "Hugging Face HTML MB GB UAIT_ALLOW_TRAINING yes no none log exp alpha rank attention all linear"
 )
 ALLOWED = frozenset(_NAMES.split())
 _TEXTS = """() => {

@@ -104,10 +104,11 @@ def _flat(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _flat(inner)
 
 
-def test_a_figure_is_a_piece_of_a_web_page_without_plotlys_script(shown: dict[str, Any]) -> None:
-    html = evaluation.auroc_by_method(shown["methods"], IN_DOMAIN, 120).html()
-    assert "UaIT: average number" in html and "cdn" not in html
-    assert len(html) < 50_000
+def test_the_figures_as_a_web_page_ask_no_other_host_and_wait_for_plotlys_script(shown: dict[str, Any]) -> None:
+    html = results.html(shown)
+    assert html.count(results.PLOTLY_MARK) == 1
+    assert html.count("plotly-graph-div") == 3
+    assert "UaIT: average number" in html and "<script src" not in html
 
 
 def _rows(method: str) -> tuple[list[float], list[bool]]:

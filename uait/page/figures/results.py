@@ -5,6 +5,7 @@ In: the numbers of `views.evaluate`. Out: sections of figures, which the page dr
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 
 from uait.method.answers import EXPECTED, title_of
 from uait.page.figures import evaluation as draw
@@ -13,6 +14,7 @@ from uait.page.figures.style import Cell, Figure, Payload, Table, between, two
 from uait.page.views.answer import percent
 from uait.page.views.export import csv_text
 
+PLOTLY_MARK = "<!-- plotly -->"
 _NOTHING = "No evaluation is recorded for this model and adapter. Press Run again above; the results then show here."
 _ABOUT_AUROC = (
     "Pick one right and one wrong answer at random: how often does the right one have the higher number? That share is "
@@ -72,6 +74,7 @@ def page(shown: Payload) -> Payload:
     files = [
         {"label": "Numbers as CSV", "name": "evaluation.csv", "text": "\ufeff" + csv_text(shown), "type": "text/csv"},
         {"label": "Report as Markdown", "name": "evaluation.md", "text": markdown(shown), "type": "text/markdown"},
+        {"label": "Figures as HTML", "name": "evaluation.html", "text": html(shown), "type": "text/html"},
     ]
     head = {"files": files, "about": shown["made"]}
     return {"kind": "evaluate", "state": "done", "parts": [head, *(_part(one) for one in sections(shown))]}
@@ -177,3 +180,15 @@ def _markdown_table(table: Table) -> str:
 
 def _text(cell: Cell) -> str:
     return cell if isinstance(cell, str) else str(cell["text"] if isinstance(cell, dict) else cell[0])
+
+
+def html(shown: Payload) -> str:
+    """The figures as a web page of their own; the browser puts plotly's script in place of the mark."""
+    lines = ["<!doctype html>", '<meta charset="utf-8">', f"<title>{escape(shown['made'])}</title>", PLOTLY_MARK]
+    for one in sections(shown):
+        lines += [
+            f"<h2>{escape(one.title)}</h2>",
+            *(drawn.html() for drawn in one.figures),
+            f"<p>{escape(one.caption)}</p>",
+        ]
+    return "\n".join(lines)
