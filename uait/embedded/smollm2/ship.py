@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 from uait import __version__
@@ -17,7 +17,7 @@ from uait.data.files import append_jsonl, data_hash, read_rows, write_json
 from uait.data.json import to_json
 from uait.data.named import read_set
 from uait.embedded.smollm2 import measure
-from uait.embedded.smollm2.build import SMOLLM2, Workshop, open_workshop, report, second_stage
+from uait.embedded.smollm2.build import SMOLLM2, Workshop, first_stage, open_workshop, report, second_stage
 from uait.embedded.smollm2.sampling import FewShotSampler
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import RULE, SAMPLING
@@ -29,6 +29,7 @@ from uait.settings import AnswerSettings, EvaluateSettings, to_dict
 
 DEV, DEV_RELATION = "dev", "dev-relation"
 IN_DOMAIN, OUT_OF_RELATION, PUBLIC = "in-domain", "relations never tuned on", "public sets"
+SELF_TRAINED = "self-trained alone"
 POOLED = "relations and sets never tuned on"
 PUBLIC_SETS = ("trivia_qa", "nq_open", "popqa", "web_questions", "sciq")
 N_DEV, N_TEST, N_RELATION, N_PUBLIC, N_ASKED_AGAIN = 400, 500, 350, 70, 40
@@ -53,7 +54,11 @@ def ship(runs: Path, seed: int = 0) -> None:
         metrics={"n_dev": len(rows), "dev": found}, threshold=threshold, decile_edges=tuple(edges),
     ))  # fmt: skip
     splits = [_answered(shop, student, name, questions, seed) for name, questions in held_out(shop).items()]
-    splits = [replace(split, baselines=_untuned(shop, split, runs)) for split in splits]
+    first = shop.student(*first_stage(shop, seed))
+    splits = [
+        replace(split, baselines={**_untuned(shop, split, runs), SELF_TRAINED: _self_trained(first, split, runs, seed)})
+        for split in splits
+    ]
     out = splits[1:]
     pooled = replace(
         splits[1],
@@ -65,7 +70,7 @@ def ship(runs: Path, seed: int = 0) -> None:
         "stack": to_json(stack),
         "pooled": {POOLED: measure.differences(pooled)},
         "controls": {split.name: controls(shop, student, split, seed) for split in splits},
-        "cost": cost(shop, student, list(splits[0].questions)[:64]),
+        "cost": cost(shop, student, list(splits[0].questions)[:40]),
     }
     tell(splits, stack, settings.evaluate)
     made = measure.report(splits, stack, settings, (IN_DOMAIN, OUT_OF_RELATION), extras)
@@ -135,6 +140,12 @@ def _untuned(shop: Workshop, split: measure.Split, runs: Path) -> dict[str, Pair
     }
 
 
+def _self_trained(first: Student, split: measure.Split, runs: Path, seed: int) -> Pairs:
+    """What the student said after the first stage, before it was told right from wrong: the paper's premise."""
+    rows = measure.ask_student(first, split.questions, runs / f"{_slug(split.name)}-first-{seed}.jsonl")
+    return [(row.is_right, row.spoken) for row in rows]
+
+
 def controls(shop: Workshop, student: Student, split: measure.Split, seed: int) -> dict[str, Any]:
     """What the number is worth when the student hears another decile than its own."""
     n = 2 * N_ASKED_AGAIN
@@ -151,16 +162,15 @@ def controls(shop: Workshop, student: Student, split: measure.Split, seed: int) 
 
 
 def cost(shop: Workshop, student: Student, questions: list[Question]) -> dict[str, float]:
-    """Seconds a question: one spoken answer, and SAR's samples with their similarities; both in batches of 32."""
+    """CPU seconds a question, asked one by one: a spoken answer, and SAR's samples with their similarities."""
     similarity, sampler = load_similarity("bi-encoder"), FewShotSampler(shop.lm)
     prefix = student.prefix()
-    start = perf_counter()
-    for i in range(0, len(questions), 32):
-        student.ask([q.text for q in questions[i : i + 32]], prefix)
-    spoken = perf_counter() - start
-    start = perf_counter()
-    sets = [samples for samples, *_ in sampler.sample(questions, replace(SAMPLING, batch_size=32)) if samples]
-    score_relevance(sets, similarity)
-    sar = perf_counter() - start
-    n = len(questions)
+    start = process_time()
+    for question in questions:
+        student.ask([question.text], prefix)
+    spoken = process_time() - start
+    start = process_time()
+    for question in questions:
+        score_relevance([samples for samples, *_ in sampler.sample([question], SAMPLING) if samples], similarity)
+    sar, n = process_time() - start, len(questions)
     return {"n": n, "seconds spoken": spoken / n, "seconds SAR": sar / n, "times cheaper": sar / spoken}
