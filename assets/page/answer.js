@@ -62,18 +62,22 @@ const verdict = () => {
   const compared = confidence === null ? "The model stated no confidence" : `${percent(confidence, digits())} is ${isSure ? "at least" : "below"} ${percent(threshold, digits())}`;
   if (isSure) return { kind: "sure", text: `${compared}: answered${looked_up ? " without looking it up" : ""}.` };
   if (!looked_up) return { kind: "unsure", text: `${compared}: would look it up.`, canLookUp: true };
-  if (!final) return { kind: "unsure", text: `${compared}: looked it up, but found nothing.` };
+  if (!final && value.sources.length) return { kind: "unsure", text: `${compared}: looked it up, but the passages don’t say.`, isUnknown: true };
+  if (!final) return { kind: "unsure", text: `${compared}: looked it up, but found nothing.`, isUnknown: true };
   return { kind: "unsure", text: `${compared}: looked it up${value.is_same ? ", and it holds" : ""}.`, isRead: true };
 };
 
 // -- drawing -------------------------------------------------------------------------------------------
 
-const drawWords = (isRead) => {
+const drawWords = (isRead, isUnknown) => {
   const first = value.first.text;
+  const withdrawn = el("p", { class: "was", dir: "auto" }, el("span", { class: "sr-only" }, "First answer, withdrawn: "), el("del", { translate: "no" }, first));
+  if (isUnknown) return [withdrawn, el("p", { class: "big" }, "I don’t know.")];
   if (!isRead) return [el("p", { class: "big", dir: "auto", translate: "no" }, first)];
-  const now = el("p", { class: "big", dir: "auto", translate: "no" }, value.final.text);
+  const cite = value.final.cite && el("sup", { class: "cite" }, `[${value.final.cite}]`);
+  const now = el("p", { class: "big", dir: "auto", translate: "no" }, value.final.text, cite);
   if (value.is_same) return [now];
-  return [el("p", { class: "was", dir: "auto" }, el("span", { class: "sr-only" }, "First answer, withdrawn: "), el("del", { translate: "no" }, first)), el("p", { class: "sr-only" }, "After reading:"), now];
+  return [withdrawn, el("p", { class: "sr-only" }, "After reading:"), now];
 };
 
 const drawSource = ({ number, title, text, url, source }) => el("li", { value: number },
@@ -90,7 +94,7 @@ const drawExact = (label, answer) => [
 ];
 
 const drawMore = (isRead, isSure) => [
-  isRead && el("div", { class: "sources" }, el("h3", {}, "Read before answering again"), el("ol", {}, value.sources.map(drawSource))),
+  !isSure && value.sources.length > 0 && el("div", { class: "sources" }, el("h3", {}, "Read before answering again"), el("ol", {}, value.sources.map(drawSource))),
   !isSure && value.looked_up && value.notes.map((note) => el("p", { class: "note", dir: "auto" }, note)),
   el("p", { class: "facts" },
     [
@@ -118,9 +122,9 @@ const drawNumber = () => {
 };
 
 const drawDone = () => {
-  const { kind, text, canLookUp, isRead } = verdict();
+  const { kind, text, canLookUp, isRead, isUnknown } = verdict();
   root.firstElementChild.dataset.verdict = kind;
-  words.replaceChildren(...drawWords(isRead));
+  words.replaceChildren(...drawWords(isRead, isUnknown));
   decision.replaceChildren(el("span", { class: "sign", "aria-hidden": "true" }, kind === "sure" ? "✓" : "↻"), text);
   actions.replaceChildren(
     ...[canLookUp && el("button", { type: "button", class: "primary", onclick: () => trigger("lookup") }, "Look it up"), el("button", { type: "button", class: "secondary", onclick: () => trigger("why") }, "Why?")].filter(Boolean)

@@ -37,7 +37,10 @@ def reply_lines(reply: Reply) -> list[str]:
             source = printable(passage.url or passage.source)
             rows.append((f"source {n}", f"{printable(passage.title)}: {printable(passage.text)} [{source}]"))
         final = printable(reply.final.text) or "(none)"
-        rows.append(("final", final if passages else f"{final} (nothing was found, so it stands unchecked)"))
+        if passages and not reply.is_read:
+            rows.append(("final", "the passages don't say, so it is not known"))
+        else:
+            rows.append(("final", final if passages else f"{final} (nothing was found, so it stands unchecked)"))
     rows.append(("time", f"{reply.seconds:.1f} s"))
     lines = [f"{name:<{_LABEL_WIDTH}}{text}" for name, text in rows]
     return lines + (_explanation_lines(reply.explanation) if reply.explanation else [])

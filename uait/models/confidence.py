@@ -22,6 +22,7 @@ from uait.method.prompts import (
 from uait.models.decoding import TextPieces, advance, decode, prefill, to_sample
 from uait.models.hearing import MIN_MASS, Hearing, expected_number, spoken_number
 from uait.models.language_model import LanguageModel
+from uait.models.reading import Reader
 from uait.records import Answer, Done, Finish, Partial, Passage, Sample
 from uait.settings import AnswerSettings
 
@@ -37,13 +38,13 @@ def answer(
     """
     start = perf_counter()
     asked = _asked(lm, reads=bool(passages))
-    replies = _Replies(asked, [_prompt(asked, text, passages)], settings.max_new_tokens)
+    replies = _Replies(asked, [_prompt(asked, text, passages)], settings.max_new_tokens, [text], [passages])
     reply = TextPieces(lm.tokenizer)
     for (token,) in replies.steps():
         if token not in asked.stop_ids:
             reply.add(token)
         yield Partial("".join(reply.pieces))
-    yield Done(replies.answers(start, [len(passages)])[0])
+    yield Done(replies.answers(start)[0])
 
 
 def answer_batch(
@@ -57,7 +58,7 @@ def answer_batch(
     read = passages if passages is not None else [()] * len(texts)
     alone, reader = _asked(lm, reads=False), _asked(lm, reads=True)
     prompts = [_prompt(reader if found else alone, text, found) for text, found in zip(texts, read, strict=True)]
-    return _in_batches((alone, reader), prompts, [len(found) for found in read], settings.max_new_tokens, batch_size)
+    return _in_batches((alone, reader), prompts, texts, read, settings.max_new_tokens, batch_size)
 
 
 def verbalized_batch(
@@ -66,7 +67,7 @@ def verbalized_batch(
     """The untuned model's answers when it is asked for a confidence in words: the verbalized baseline."""
     chats = [lm.chat(verbalized_prompt(lm.prompts, text)) for text in texts]
     base = lm.without_adapter()
-    return _in_batches((base, base), chats, [0] * len(chats), settings.max_new_tokens, batch_size)
+    return _in_batches((base, base), chats, texts, [()] * len(chats), settings.max_new_tokens, batch_size)
 
 
 @torch.inference_mode()
@@ -116,28 +117,41 @@ def _prompt(lm: LanguageModel, text: str, passages: Sequence[Passage]) -> str:
 def _in_batches(
     lms: tuple[LanguageModel, LanguageModel],
     chats: Sequence[str],
-    n_passages: Sequence[int],
+    texts: Sequence[str],
+    passages: Sequence[Sequence[Passage]],
     max_new_tokens: int,
     batch_size: int,
 ) -> list[Answer]:
     """Answers in the order of `chats`, by the second model where it reads; those of like length share a batch."""
     answers: dict[int, Answer] = {}
     for reads in (False, True):
-        order = sorted((i for i, n in enumerate(n_passages) if (n > 0) == reads), key=lambda i: len(chats[i]))
+        order = sorted((i for i, read in enumerate(passages) if bool(read) == reads), key=lambda i: len(chats[i]))
         for first in range(0, len(order), batch_size):
             batch, start = order[first : first + batch_size], perf_counter()
-            replies = _Replies(lms[reads], [chats[i] for i in batch], max_new_tokens)
+            asked, read = [texts[i] for i in batch], [passages[i] for i in batch]
+            replies = _Replies(lms[reads], [chats[i] for i in batch], max_new_tokens, asked, read)
             for _ in replies.steps():
                 pass
-            answers.update(zip(batch, replies.answers(start, [n_passages[i] for i in batch]), strict=True))
+            answers.update(zip(batch, replies.answers(start), strict=True))
     return [answers[i] for i in range(len(chats))]
 
 
 class _Replies:
-    """Greedy replies of one batch (B rows), with what the model held of each number at each step."""
+    """Greedy replies of one batch (B rows), with what the model held of each number at each step.
 
-    def __init__(self, lm: LanguageModel, chats: Sequence[str], max_new_tokens: int) -> None:
-        self.lm, self.chats, self.max_new_tokens = lm, chats, max_new_tokens
+    Either all rows read passages, and answer in their words, or none does.
+    """
+
+    def __init__(
+        self,
+        lm: LanguageModel,
+        chats: Sequence[str],
+        max_new_tokens: int,
+        texts: Sequence[str],
+        passages: Sequence[Sequence[Passage]],
+    ) -> None:
+        self.lm, self.chats, self.max_new_tokens, self.passages = lm, chats, max_new_tokens, passages
+        self.choose = Reader(lm, texts, passages) if all(passages) else None
         self.rows = prefill(self.lm, chats, max_new_tokens)
         self.n_slots = self.rows.mask.shape[1]
         self.numbers = list(lm.number_ids.values())  # N ids
@@ -148,13 +162,13 @@ class _Replies:
 
     def steps(self) -> Iterator[list[int]]:
         """The tokens (B,) of each step, -1 in rows that had closed."""
-        for tokens, logprobs in decode(self.lm, self.rows, self.max_new_tokens, keep_closed=True):
+        for tokens, logprobs in decode(self.lm, self.rows, self.max_new_tokens, self.choose, keep_closed=True):
             self.tokens.append(tokens.tolist())
             self.logprobs.append(logprobs.tolist())
             self.p_number.append(self.rows.logits.softmax(-1)[:, self.numbers])
             yield self.tokens[-1]
 
-    def answers(self, start: float, n_passages: Sequence[int]) -> list[Answer]:
+    def answers(self, start: float) -> list[Answer]:
         samples = [
             to_sample(self.lm, [step[row] for step in self.tokens], [step[row] for step in self.logprobs])
             for row in range(len(self.chats))
@@ -169,17 +183,21 @@ class _Replies:
         seconds = (perf_counter() - start) / len(self.chats)
         return [
             Answer(
-                text=parse_reply(sample.text).answer,
+                text=self._text(row, sample),
                 spoken=spoken[row],
                 expected=expected.get(row),
                 sample=sample,
                 prompt=self.chats[row],
                 seconds=seconds,
                 model_id=self.lm.model_id,
-                n_passages=n_passages[row],
+                n_passages=len(self.passages[row]),
             )
             for row, sample in enumerate(samples)
         ]
+
+    def _text(self, row: int, sample: Sample) -> str:
+        text = parse_reply(sample.text).answer
+        return text if self.choose is None or self.choose.holds(row, text) else ""
 
     @torch.inference_mode()
     def _heard(self, hears: Hearing, samples: Sequence[Sample]) -> tuple[list[float | None], dict[int, float]]:

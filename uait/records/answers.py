@@ -91,3 +91,8 @@ class Reply:
     final: Answer
     seconds: float
     explanation: Explanation | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the final answer was read in a passage: where passages don't say, it is empty."""
+        return bool(self.retrieved and self.retrieved.passages and self.final.text)

@@ -22,6 +22,7 @@ from uait.records import Passage
 from uait.records.errors import DataError, RetrievalError
 from uait.retrieval.web import MAX_QUERY_CHARS
 
+SHORT = 2  # letters of a subject that is a word of everyday questions as well
 N_CANDIDATES = 30
 # Measured on 6,131 one-sentence passages: with these limits a careless question keeps its passage among the first three
 # (99.8 %), and four of five questions about something else get nothing instead of a passage about something else.
@@ -64,6 +65,7 @@ class Bundle:
         self._similarity = similarity
         self._subjects = [set(_words(p.title)) for p in self._passages]
         words = [_words(f"{p.title} {p.text}") or [""] for p in self._passages]
+        self._texts = [set(_words(p.text)) for p in self._passages]
         self._index = bm25s.BM25()
         self._index.index(words, show_progress=False)
         n_with = Counter(word for passage in words for word in set(passage))
@@ -103,6 +105,8 @@ class Bundle:
     def _naming(self, i: int, words: set[str]) -> float:
         """The share of the passage's title that the words hold, rare words counting more; 0 without a title."""
         title = self._subjects[i]
+        if max(map(len, title), default=0) <= SHORT and not any(len(w) > 3 for w in words & self._texts[i]):
+            return 0.0  # "I" in "What did I eat?" is no iodine
         return sum(self._weights[w] for w in title & words) / (sum(self._weights[w] for w in title) or 1.0)
 
 

@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from uait.method.spans import source_of
 from uait.records import Answer, Explanation, Passage, Progress, Reply, SarScore, TokenExplanation
 from uait.records.errors import DataError
 
@@ -113,7 +114,7 @@ def reply_card(reply: Reply, n_seen: int | None = None) -> Payload:
     """The card of a finished reply: first answer, confidence, and what looking it up brought.
 
     The page decides from `confidence` and `threshold`, as the gate does, whenever its slider moves. `final` is None
-    when nothing was read, so that a failed search never looks like a correction.
+    when nothing was found or the passages don't say, so that a failed search never looks like a correction.
     """
     found = reply.retrieved.passages if reply.retrieved else ()
     return {
@@ -123,7 +124,7 @@ def reply_card(reply: Reply, n_seen: int | None = None) -> Payload:
         "first": _answer(reply.first),
         "confidence": reply.decision.confidence,
         "looked_up": reply.retrieved is not None,
-        "final": _answer(reply.final) if found else None,
+        "final": {**_answer(reply.final), "cite": source_of(reply.final.text, found)} if reply.is_read else None,
         "is_same": _plain(reply.final.text) == _plain(reply.first.text),
         "sources": [_source(i, passage) for i, passage in enumerate(found, start=1)],
         "notes": list(reply.retrieved.notes) if reply.retrieved else [],
