@@ -62,8 +62,7 @@ const verdict = () => {
   const compared = confidence === null ? "The model stated no confidence" : `${percent(confidence, digits())} is ${isSure ? "at least" : "below"} ${percent(threshold, digits())}`;
   if (isSure) return { kind: "sure", text: `${compared}: answered${looked_up ? " without looking it up" : ""}.` };
   if (!looked_up) return { kind: "unsure", text: `${compared}: would look it up.`, canLookUp: true };
-  if (!final && value.sources.length) return { kind: "unsure", text: `${compared}: looked it up, but the passages don’t say.`, isUnknown: true };
-  if (!final) return { kind: "unsure", text: `${compared}: looked it up, but found nothing.`, isUnknown: true };
+  if (!final) return { kind: "unsure", text: `${compared}: looked it up, but ${value.sources.length ? "the passages don’t say" : "found nothing"}.`, isUnknown: true };
   return { kind: "unsure", text: `${compared}: looked it up${value.is_same ? ", and it holds" : ""}.`, isRead: true };
 };
 
@@ -74,8 +73,7 @@ const drawWords = (isRead, isUnknown) => {
   const withdrawn = el("p", { class: "was", dir: "auto" }, el("span", { class: "sr-only" }, "First answer, withdrawn: "), el("del", { translate: "no" }, first));
   if (isUnknown) return [withdrawn, el("p", { class: "big" }, "I don’t know.")];
   if (!isRead) return [el("p", { class: "big", dir: "auto", translate: "no" }, first)];
-  const cite = value.final.cite && el("sup", { class: "cite" }, `[${value.final.cite}]`);
-  const now = el("p", { class: "big", dir: "auto", translate: "no" }, value.final.text, cite);
+  const now = el("p", { class: "big", dir: "auto", translate: "no" }, value.final.text, value.final.cite && el("sup", { class: "cite" }, `[${value.final.cite}]`));
   if (value.is_same) return [now];
   return [withdrawn, el("p", { class: "sr-only" }, "After reading:"), now];
 };
