@@ -4,13 +4,13 @@ In: facts and a seed. Out: `AskedQuestion` rows, the same for the same seed. Spl
 reverse of a fact is on two sides. Knows nothing about models.
 """
 
-import json
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from uait.data.files import write_jsonl
 from uait.embedded.smollm2.facts import Fact, build_facts
 from uait.records import Question
 
@@ -125,24 +125,10 @@ def build_questions(seed: int = 0) -> dict[str, list[AskedQuestion]]:
 
 
 def write_questions(folder: Path, asked: dict[str, Sequence[AskedQuestion]]) -> None:
-    """Writes one JSONL file per split into `folder`: id, text, references, relation, group, popularity."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for split, rows in asked.items():
-        lines = [
-            json.dumps(
-                {
-                    "id": row.question.id,
-                    "text": row.question.text,
-                    "references": list(row.question.references),
-                    "relation": row.relation,
-                    "group": row.group,
-                    "popularity": row.popularity,
-                },
-                ensure_ascii=False,
-            )
-            for row in rows
-        ]
-        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    """Writes what the page asks into the model's `folder`: questions to tune on, and those that are held out."""
+    files = {"tuning_questions": "tune", "questions/in-domain": "test", "questions/out-of-domain": "out-of-relation"}
+    for name, split in files.items():
+        write_jsonl(folder / f"{name}.jsonl", [replace(row.question, group=row.group) for row in asked[split]])
 
 
 def _asked(fact: Fact, phrasing: int, split: str) -> AskedQuestion:
