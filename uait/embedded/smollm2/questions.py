@@ -6,7 +6,7 @@ reverse of a fact is on two sides. Knows nothing about models.
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -124,7 +124,7 @@ def build_questions(seed: int = 0) -> dict[str, list[AskedQuestion]]:
     return asked
 
 
-def write_questions(folder: Path, asked: dict[str, Sequence[AskedQuestion]]) -> None:
+def write_questions(folder: Path, asked: Mapping[str, Sequence[AskedQuestion]]) -> None:
     """Writes what the page asks into the model's `folder`: questions to tune on, and those that are held out."""
     files = {"tuning_questions": "tune", "questions/in-domain": "test", "questions/out-of-domain": "out-of-relation"}
     for name, split in files.items():
