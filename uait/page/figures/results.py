@@ -37,9 +37,7 @@ _ABOUT_SWEEP = (
     "the figure, which are used for choosing and not for reporting. Look for the top, and at the 95 % bars "
     "(bootstrap): thresholds whose bars overlap do equally well as far as this many questions can tell."
 )
-_NO_SWEEP = (
-    "Not measured yet: “make pocket” tunes the embedded model once per threshold, and its result then shows here."
-)
+_NO_SWEEP = "Not measured for this model: it takes a tuning for each threshold."
 _ABOUT_BUDGET = (
     "Look up only the questions a method is least sure of: the share looked up runs from left to right, the share of "
     "right answers after it upwards. The sooner a line climbs, the better its method knows where help is needed. "
