@@ -86,7 +86,10 @@ def _believes(text: str) -> tuple[str, float, str]:
 
 
 def ask(engines: FakeEngines, text: str, *, threshold: float | None = None) -> Iterator[Event]:
-    """Streams an answer letter by letter; looks it up below the threshold; "crash" raises, "offline" finds nothing."""
+    """Streams an answer letter by letter; looks it up below the threshold.
+
+    "crash" raises, "offline" finds nothing, and in the passages of "silent" there is no answer.
+    """
     text = prompts.sanitise(text)
     if "crash" in text:
         raise ZeroDivisionError("a bug")
@@ -107,7 +110,9 @@ def ask(engines: FakeEngines, text: str, *, threshold: float | None = None) -> I
         time.sleep(10 * engines.pause)
         retrieved = Retrieved(text, () if "offline" in text else _passages(true), _notes())
         if retrieved.passages:
-            final = _answer(true, 0.962, f"{retrieved.passages[0].text}\n{text}", n_passages=2)
+            final = _answer(
+                "" if "silent" in text else true, 0.962, f"{retrieved.passages[0].text}\n{text}", n_passages=2
+            )
     yield Done(Reply(Question("asked", text), first, decision, retrieved, final, 0.74))
 
 

@@ -47,7 +47,7 @@ def test_an_unsure_answer_is_struck_through_beside_the_corrected_one(tab: Page, 
     _open(tab, app_url)
     _ask(tab, PALAU)
     expect(tab.locator("del")).to_have_text("Melekeok Town")
-    _answer(tab).to_have_text("Ngerulmud")
+    _answer(tab).to_have_text("Ngerulmud[1]")
     _decision(tab).to_contain_text("41.2 % is below 70 %: looked it up.")
     sources = tab.locator(".sources li")
     expect(sources).to_have_count(3)
@@ -60,7 +60,7 @@ def test_an_unsure_answer_is_struck_through_beside_the_corrected_one(tab: Page, 
 def test_moving_the_threshold_decides_again_without_the_server(tab: Page, app_url: str) -> None:
     _open(tab, app_url)
     _ask(tab, PALAU)
-    _answer(tab).to_have_text("Ngerulmud")
+    _answer(tab).to_have_text("Ngerulmud[1]")
     requests: list[str] = []
     tab.on("request", lambda request: requests.append(request.url))
     slider = tab.get_by_role("slider", name="Threshold")
@@ -70,7 +70,7 @@ def test_moving_the_threshold_decides_again_without_the_server(tab: Page, app_ur
     expect(tab.locator(".sources")).to_have_count(0)
     slider.press("ArrowRight")
     _decision(tab).to_contain_text("41.2 % is below 42 %: looked it up.")
-    _answer(tab).to_have_text("Ngerulmud")
+    _answer(tab).to_have_text("Ngerulmud[1]")
     assert [url for url in requests if "heartbeat" not in url] == []
 
 
@@ -196,8 +196,18 @@ def test_a_search_that_finds_nothing_is_no_correction(tab: Page, app_url: str) -
     _open(tab, app_url)
     _ask(tab, "offline Palau")
     _decision(tab).to_contain_text("41.2 % is below 70 %: looked it up, but found nothing.")
-    _answer(tab).to_have_text("Melekeok Town")
-    expect(tab.locator("del")).to_have_count(0)
+    _answer(tab).to_have_text("I don’t know.")
+    expect(tab.locator("del")).to_have_text("Melekeok Town")
+    expect(tab.locator(".sources")).to_have_count(0)
+
+
+def test_passages_that_do_not_say_are_shown_and_nothing_is_made_of_them(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    _ask(tab, "silent Palau")
+    _decision(tab).to_contain_text("41.2 % is below 70 %: looked it up, but the passages don’t say.")
+    _answer(tab).to_have_text("I don’t know.")
+    expect(tab.locator("del")).to_have_text("Melekeok Town")
+    expect(tab.locator(".sources li")).to_have_count(3)
 
 
 def test_nothing_outside_the_page_is_requested(tab: Page, app_url: str) -> None:

@@ -22,7 +22,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def _ask(tab: Page) -> None:
     tab.get_by_label("Your question").fill(PALAU)
     tab.locator("#ask-button").click()
-    expect(tab.locator("p.big")).to_have_text("Ngerulmud")
+    expect(tab.locator("p.big")).to_have_text("Ngerulmud[1]")
 
 
 def _button(tab: Page, name: str) -> None:
@@ -43,7 +43,7 @@ def test_the_switch_turns_the_page_and_back_and_leaves_the_models_words(tab: Pag
     expect(tab.locator(".decision")).to_contain_text("41.2 % 低于 70 %")
     expect(tab.locator("#ask-question textarea")).to_have_attribute("placeholder", re.compile("问一个事实.*Palau"))
     expect(tab.locator("#ask-question textarea")).to_have_value(PALAU)
-    expect(tab.locator("p.big")).to_have_text("Ngerulmud")
+    expect(tab.locator("p.big")).to_have_text("Ngerulmud[1]")
     expect(tab.locator(".asked").first).to_have_text(PALAU)
     expect(tab.locator("html")).to_have_attribute("lang", "zh-CN")
     menu = tab.locator("input[readonly]").first
