@@ -45,6 +45,7 @@ window.uaitAddress = (() => {
     open: (tabs) => {
       names = tabs;
       if (!names.includes(shown)) shown = "ask";
+      write();
       const changed = (props) => ({ __type__: "update", ...props }); // without props: as it is, somebody may be typing
       const asked = (tab) => (tab === shown && kept.get(tab)?.q ? { value: kept.get(tab).q } : {});
       return [changed(shown === "ask" ? {} : { selected: shown }), changed(asked("ask")), changed(asked("compare"))];

@@ -31,6 +31,7 @@ TITLE = "UaIT: a model that knows when to look it up"
 # A class of thirty, each with a question waiting; Gradio would allow one on ZeroGPU.
 MAX_WAITING = 64
 STYLES = ("page.css", "compare.css", "words.css", "learn.css", "figures.css")
+MAX_SESSIONS = 500  # whose states are kept; a page visited and left costs half a megabyte
 _HOUR = 3600
 _WARM_UP = "What is the capital of France?"
 
@@ -159,6 +160,7 @@ def launch_arguments() -> dict[str, Any]:
         "share": False,
         "pwa": False,
         "max_file_size": "20mb",
+        "state_session_capacity": MAX_SESSIONS,
         "allowed_paths": [str(PLOTLY)],
         "mcp_server": endpoints.has_mcp(),
         "server_name": settings.server_name(),

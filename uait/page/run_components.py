@@ -1,5 +1,6 @@
 """The components of the tabs that start long work: a job's state, labels, distilling, tuning. See `components`."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from uait.page.components import Drawn
 from uait.page.figures import labels, tuning
 from uait.page.views.answer import Payload
 from uait.settings import ASSETS
+
+_SIGNS = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&:@/])")
 
 
 class _RunPart(Drawn):
@@ -61,6 +64,14 @@ class Beside(_RunPart):
 
     def postprocess(self, value: Any) -> Any:
         return value and labels.beside(value)
+
+
+class Message(gr.Markdown):
+    """A sentence as it stands: a file's name or a question's id in it is text, and no link, picture or heading."""
+
+    def postprocess(self, value: Any) -> Any:
+        """The sentence with every sign that Markdown would act on made a plain one."""
+        return super().postprocess(None if value is None else _SIGNS.sub(r"\\\1", value))
 
 
 def tab_style() -> gr.HTML:

@@ -1,8 +1,9 @@
 """Runs on disk: each a folder with its settings and the files of its stages."""
 
+import os
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from uait.data.files import read_json, write_json
 from uait.records.errors import DataError
 from uait.runs.files import JOB
+from uait.runs.locks import open_lock, try_lock
 from uait.settings import Settings, from_dict, to_dict
 
 # Where a run is carried on does not change what it finds.
@@ -52,6 +54,18 @@ class RunFolder:
                     )
             old.setdefault(stage, new[stage])
         write_json(self.file("settings.json"), old)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Holds the folder for one writer. Raises DataError at once when another process writes into it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = open_lock(self.file(".writing"))
+        try:
+            if not try_lock(lock):
+                raise DataError(f"{self.path} is being written by another process; wait for it, or use another folder.")
+            yield
+        finally:
+            os.close(lock)
 
     def _plain(self) -> dict[str, Any]:
         path = self.file("settings.json")

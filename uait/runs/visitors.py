@@ -18,7 +18,6 @@ from uait.runs.folder import all_runs
 IDLE = 24 * 3600.0  # seconds after which an unused folder is removed
 _EVERY = 3600.0  # seconds between two rounds of cleaning
 _TOKEN = re.compile(r"[0-9a-f]{32}")
-_NOBODY = "0" * 32  # no browser is ever given this one
 
 
 def admit(token: str | None) -> str:
@@ -27,11 +26,14 @@ def admit(token: str | None) -> str:
 
 
 def runs_of(token: str | None) -> Path:
-    """The folder with the visitor's runs; it need not exist. A token from a browser is never taken for a path."""
+    """The folder with the visitor's runs; it need not exist. A token from a browser is never taken for a path.
+
+    Without a token of ours it is a new folder each time: nobody shares one for having none.
+    """
     root = settings.runs_folder()
     if not settings.is_space():
         return root
-    return root / (token if token and _TOKEN.fullmatch(token) else _NOBODY)
+    return root / admit(token)
 
 
 def mark_used(token: str | None) -> None:

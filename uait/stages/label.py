@@ -23,7 +23,15 @@ from uait.stages.engines import Engines
 
 
 def sample(engines: Engines, questions: Sequence[Question], folder: RunFolder) -> Iterator[Event]:
-    """Samples every question into the folder's samples.jsonl; Done(number of sample sets). Resumes."""
+    """Samples every question into the folder's samples.jsonl; Done(number of sample sets). Resumes.
+
+    Raises DataError when another process writes into the folder.
+    """
+    with folder.writing():
+        yield from _sample(engines, questions, folder)
+
+
+def _sample(engines: Engines, questions: Sequence[Question], folder: RunFolder) -> Iterator[Event]:
     folder.save_settings(engines.settings, ("prompts", "model", "sampling"))
     path = folder.file(SAMPLES)
     saved = [s.question for s in read_jsonl(path, SampleSet)] if path.exists() else []
@@ -43,7 +51,13 @@ def label(engines: Engines, questions: Sequence[Question], folder: RunFolder) ->
     """Samples, scores and labels every question into labels.jsonl; Done(tuple of Label), calibrated if asked for.
 
     Sample sets that samples.jsonl already holds are used; questions that labels.jsonl already holds are skipped.
+    Raises DataError when another process writes into the folder.
     """
+    with folder.writing():
+        yield from _label(engines, questions, folder)
+
+
+def _label(engines: Engines, questions: Sequence[Question], folder: RunFolder) -> Iterator[Event]:
     settings = engines.settings
     folder.save_settings(settings, ("prompts", "model", "sampling", "label"))
     path = folder.file(LABELS)

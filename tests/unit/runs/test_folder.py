@@ -45,3 +45,12 @@ def test_a_run_folder_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
     with pytest.raises(DataError, match="is a file"):
         RunFolder(tmp_path / "run")
+
+
+def test_a_folder_has_one_writer_at_a_time(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    refused = pytest.raises(DataError, match="is being written by another process; wait for it")
+    with folder.writing(), refused, folder.writing():
+        pass
+    with folder.writing():
+        pass

@@ -33,6 +33,7 @@ def test_on_a_space_every_visitor_has_a_folder_that_no_token_leads_out_of(runs: 
     for forged in ("..", "../..", "/etc", "", None, "a" * 31, one + "/.."):
         assert visitors.runs_of(forged).parent == runs
         assert visitors.runs_of(forged) != visitors.runs_of(one)
+        assert visitors.runs_of(forged) != visitors.runs_of(forged)  # nobody shares a folder for having no token
 
 
 def test_on_ones_own_machine_all_windows_share_the_runs(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

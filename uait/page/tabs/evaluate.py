@@ -16,7 +16,7 @@ from uait.page.components import Drawn
 from uait.page.figures import results
 from uait.page.menu import Who
 from uait.page.place import Place
-from uait.page.run_components import JobPanel, tab_style
+from uait.page.run_components import JobPanel, Message, tab_style
 from uait.page.views import answer as answer_view
 from uait.page.views import evaluate as evaluate_view
 from uait.page.views import runs as runs_view
@@ -91,7 +91,7 @@ def _build(
         stop = gr.Button("Stop", interactive=False)
         resume = gr.Button("Resume", interactive=False)
         back = gr.Button("Show the recorded one", interactive=False)
-    message = gr.Markdown(elem_id="evaluate-message")
+    message = Message(elem_id="evaluate-message")
     panel = JobPanel(runs_view.job_panel(None), elem_id="evaluate-job", label="job")
     figures = Evaluation(recorded, elem_id="evaluation", label="evaluation")
 

@@ -18,7 +18,7 @@ from uait.data.files import read_jsonl, write_jsonl
 from uait.page.menu import Who
 from uait.page.place import Place
 from uait.page.run_actions import EVERY, GONE, check_allowed, own, resumer, stopper
-from uait.page.run_components import Distil, JobPanel, Labels, tab_style
+from uait.page.run_components import Distil, JobPanel, Labels, Message, tab_style
 from uait.page.run_files import N_HELD_OUT
 from uait.page.tabs import label_inputs
 from uait.page.tabs.label_inputs import EMBEDDED, OWN, Given, chosen_settings, own_questions
@@ -77,14 +77,14 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
         resume = gr.Button("Resume", interactive=False)
     about_run = "The newest is chosen; what was labelled before stays here."
     run = gr.Dropdown([], label="Run", info=about_run, allow_custom_value=True, elem_id="label-run")
-    message = gr.Markdown(elem_id="label-message")
+    message = Message(elem_id="label-message")
     panel = JobPanel(runs_view.job_panel(None), elem_id="label-job", label="job")
     labels = Labels(labels_view.labelled([]), elem_id="labels", label="labels")
     download = gr.DownloadButton("Download the labels", visible=False, elem_id="label-download")
     gr.Markdown("## Choose which of them teach")
     gr.Markdown(_ABOUT_CHOICE)
     sorting = Distil(labels_view.distilling([], base.distil), elem_id="distil", label="distilling")
-    kept = gr.Markdown(_NOTHING_YET, elem_id="kept")
+    kept = Message(_NOTHING_YET, elem_id="kept")
 
     private: dict[str, Any] = {"api_visibility": "private"}
     quiet: dict[str, Any] = {"show_progress": "hidden", **private}

@@ -9,7 +9,7 @@ import gradio as gr
 from uait.data import uploads
 from uait.records import Question
 from uait.records.errors import DataError, UaitError
-from uait.settings import ModelSettings, SamplingSettings, Settings, settings_of
+from uait.settings import ModelSettings, SamplingSettings, Settings, is_space, settings_of
 
 EMBEDDED, OWN = "Questions that come with the model", "My own file"
 BI_ENCODER, CROSS_ENCODER = "The embedded one (all-MiniLM-L6-v2)", "A cross-encoder"
@@ -132,4 +132,6 @@ def chosen_settings(base: Settings, values: Given) -> Settings:
     encoder = ModelSettings().encoder if values.engine == BI_ENCODER else (values.cross_encoder or "").strip()
     if not encoder:
         raise DataError(f"Name the cross-encoder: a folder, or a hub id such as {_PAPERS_ENGINE}.")
+    if is_space() and encoder not in (ModelSettings().encoder, _PAPERS_ENGINE):
+        raise DataError(f"On a public page the cross-encoder is {_PAPERS_ENGINE}; use another one on your own machine.")
     return replace(base, sampling=sampling, model=replace(base.model, encoder=encoder))

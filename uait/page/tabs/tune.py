@@ -16,7 +16,7 @@ from uait.page import run_files
 from uait.page.menu import Who
 from uait.page.place import Place
 from uait.page.run_actions import EVERY, check_allowed, discarder, own, resumer, stopper
-from uait.page.run_components import Beside, JobPanel, Tuning, tab_style
+from uait.page.run_components import Beside, JobPanel, Message, Tuning, tab_style
 from uait.page.tabs import tune_inputs
 from uait.page.tabs.tune_inputs import tune_settings
 from uait.page.views import runs as runs_view
@@ -82,7 +82,7 @@ def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: g
         resume = gr.Button("Resume", interactive=False)
         discard = gr.Button("Discard", interactive=False)
     sure, yes, no = _confirmation()
-    message = gr.Markdown(elem_id="tune-message")
+    message = Message(elem_id="tune-message")
     panel = JobPanel(runs_view.job_panel(None), elem_id="tune-job", label="job")
     drawn = Tuning(_recorded_run(recorded), elem_id="tuning", label="tuning")
     download = gr.DownloadButton("Download the adapter, its card and settings", visible=False, elem_id="tune-download")
