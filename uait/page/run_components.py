@@ -35,6 +35,8 @@ class Labels(_RunPart):
     def __init__(self, value: Payload | None = None, **options: Any) -> None:
         super().__init__(value, ("figures.js", "parts.js"), **options)
 
+    is_template = True  # drawn by Markdown's own script
+
     def postprocess(self, value: Any) -> Any:
         return value and labels.page(value)
 
@@ -52,6 +54,8 @@ class Tuning(_RunPart):
     def __init__(self, value: Payload | None = None, **options: Any) -> None:
         super().__init__(value, ("figures.js", "tune.js"), **options)
 
+    is_template = True  # drawn by Markdown's own script
+
     def postprocess(self, value: Any) -> Any:
         return value and tuning.page(value)
 
@@ -62,12 +66,16 @@ class Beside(_RunPart):
     def __init__(self, value: Payload | None = None, **options: Any) -> None:
         super().__init__(value, ("figures.js", "parts.js"), **options)
 
+    is_template = True  # drawn by Markdown's own script
+
     def postprocess(self, value: Any) -> Any:
         return value and labels.beside(value)
 
 
 class Message(gr.Markdown):
     """A sentence as it stands: a file's name or a question's id in it is text, and no link, picture or heading."""
+
+    is_template = True  # drawn by Markdown's own script
 
     def postprocess(self, value: Any) -> Any:
         """The sentence with every sign that Markdown would act on made a plain one."""
