@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from uait.data.catalogue import preset
+from uait.data.catalogue import names, preset
 from uait.page import app
 from uait.settings import ASSETS
 from uait.stages.engines import load_engines
@@ -37,7 +37,7 @@ def photograph(tab: Page, url: str, theme: str, width: int, out: Path) -> None:
 def main() -> None:
     """Serves the page on a free port and photographs it."""
     OUT.mkdir(parents=True, exist_ok=True)
-    demo = app.build(load_engines(preset("pocket")))
+    demo = app.build(*[load_engines(preset(name)) for name in names()])
     arguments = app.launch_arguments() | {"server_port": None, "prevent_thread_lock": True, "quiet": True}
     _, url, _ = demo.launch(**arguments)
     try:
