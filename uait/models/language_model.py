@@ -47,7 +47,7 @@ class LanguageModel:
         configured = getattr(getattr(self.model, "generation_config", None), "eos_token_id", None)
         ids = configured if isinstance(configured, list) else [configured]
         ids = [*ids, self.tokenizer.eos_token_id, None if self.hears is None else self.hears.end_id]
-        ids += _line_ids(self.tokenizer) if self.answers_in_lines else ()
+        ids += line_ids(self.tokenizer) if self.answers_in_lines else ()
         return tuple(sorted({i for i in ids if i is not None}))
 
     @property
@@ -113,7 +113,7 @@ class LanguageModel:
 
 
 @lru_cache(maxsize=8)
-def _line_ids(tokenizer: Any) -> tuple[int, ...]:
+def line_ids(tokenizer: Any) -> tuple[int, ...]:
     """The tokens that hold the end of a line, as byte-level and SentencePiece vocabularies write it."""
     marks = ("\n", "\u010a", "<0x0A>")
     return tuple(i for token, i in tokenizer.get_vocab().items() if any(mark in token for mark in marks))

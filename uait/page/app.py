@@ -139,7 +139,7 @@ def _loaded(chosen: settings.Settings) -> tuple[list[Engines], str]:
     for name in dict.fromkeys((chosen.model.model, *names())):
         wanted = chosen if name == chosen.model.model else preset(name)
         try:
-            found.append(load_engines(wanted))
+            found.append(load_engines(wanted, beside=next(iter(found), None)))
         except ModelError as err:
             if name == chosen.model.model != settings.DEFAULT_MODEL:
                 raise

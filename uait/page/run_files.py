@@ -7,7 +7,7 @@ from pathlib import Path
 
 from uait.data.catalogue import Description, preset
 from uait.data.files import read_json, write_json, write_jsonl
-from uait.records import SmallRun
+from uait.records import Question, SmallRun
 from uait.records.events import last_record
 from uait.runs.files import DISTILLED, FITTED_ON, HELD_OUT, JOB, LABELS
 from uait.runs.folder import RunFolder, new_name
@@ -18,12 +18,17 @@ from uait.stages.report import IN_DOMAIN
 N_HELD_OUT = 128  # asked before and after a tuning
 
 
+def held_out_of(description: Description | None) -> list[Question]:
+    """The model's own questions that are asked before and after a tuning; none where it has none."""
+    return description.held_out.get(IN_DOMAIN, [])[:N_HELD_OUT] if description else []
+
+
 def from_recorded(root: Path, description: Description, run: SmallRun) -> Path:
     """A run with the labels that were recorded with the model, distilled as they were then."""
     folder = RunFolder(root / new_name(root, "tune"))
     chosen = replace(from_dict(run.settings), model=replace(preset(description.name).model, adapter="none"))
     write_jsonl(folder.file(LABELS), run.labels)
-    write_jsonl(folder.file(HELD_OUT), description.held_out.get(IN_DOMAIN, [])[:N_HELD_OUT])
+    write_jsonl(folder.file(HELD_OUT), held_out_of(description))
     folder.save_settings(chosen, ("prompts", "model", "sampling", "label"))
     last_record(distil(chosen, folder))
     return folder.path

@@ -44,10 +44,17 @@ class Engines:
     threshold: float
 
 
-def load_engines(settings: Settings) -> Engines:
-    """The model, the similarity engine and the search engines that the settings name."""
+def load_engines(settings: Settings, beside: Engines | None = None) -> Engines:
+    """The model, the similarity engine and the search engines that the settings name.
+
+    The similarity engine of the engines `beside` them is shared where it is the same one.
+    """
     lm = load_model(settings)
-    similarity = load_similarity(settings.model.encoder, settings.model.device)
+    wanted = settings.model.encoder, settings.model.device
+    if beside is not None and wanted == (beside.settings.model.encoder, beside.settings.model.device):
+        similarity = beside.similarity
+    else:
+        similarity = load_similarity(*wanted)
     retrievers = tuple(_retriever(name, settings, similarity) for name in settings.retrieval.engines.split(","))
     return Engines(lm, similarity, retrievers, settings, _threshold(settings, lm))
 
@@ -75,8 +82,8 @@ def adapter_card(settings: Settings, lm: LanguageModel) -> Adapter | None:
     if lm.adapter_id is None:
         return None
     description = describe(settings.model.model) if settings.model.adapter == "auto" else None
-    folder = description.folder / ADAPTER if description else Path(settings.model.adapter)
-    return read_card(folder) if (folder / "card.json").is_file() else None
+    folder = description.adapter if description else Path(settings.model.adapter)
+    return read_card(folder) if folder and (folder / "card.json").is_file() else None
 
 
 def _retriever(name: str, settings: Settings, similarity: Similarity) -> Retriever:

@@ -41,7 +41,7 @@ def save_threshold(adapter_path: Path | str, threshold: float, metrics: dict[str
     _check_threshold(threshold)
     adapter = read_card(adapter_path)
     adapter = replace(adapter, threshold=float(threshold), metrics={**adapter.metrics, **metrics})
-    _write_card(adapter)
+    write_card(adapter)
     return adapter
 
 
@@ -72,7 +72,7 @@ def publish(
     adapter = Adapter(str(out), tuned.model_id, data, to_dict(made_with), metrics)
     tuned.save_adapter(out)
     (out / "README.md").write_text(_model_card(adapter), encoding="utf-8")
-    _write_card(adapter)
+    write_card(adapter)
 
 
 def _identity(settings: Settings, lm: LanguageModel, distilled: DistilledSet) -> dict[str, Any]:
@@ -97,7 +97,8 @@ def _compare(out: Path, identity: dict[str, Any]) -> None:
             )
 
 
-def _write_card(adapter: Adapter) -> None:
+def write_card(adapter: Adapter) -> None:
+    """Writes the card into the adapter's folder, with the package's version; the path itself stays out of it."""
     card = {name: value for name, value in to_json(adapter).items() if name != "path"}
     write_json(Path(adapter.path) / CARD, {**card, "package_version": __version__})
 

@@ -62,6 +62,13 @@ class Workshop:
             known = read_teacher(path, self.stops)
         return {question.id: known[question.id] for question in questions}
 
+    def taught(self) -> tuple[dict[str, TeacherRow], list[Question]]:
+        """The rows of the questions to tune on, by id, and of these the questions whose answer can be learned."""
+        tune = self.questions["tune"]
+        answered = self.teacher("tune-answers", tune[N_SAMPLED : N_SAMPLED + N_ANSWERED], samples=False)
+        rows = {**self.teacher("tune", tune[:N_SAMPLED]), **answered}
+        return rows, [question for question in tune if question.id in rows and rows[question.id].teaches]
+
     def student(self, folder: Path | None, edges: Sequence[float], seed: int = 0) -> Student:
         """A student with the adapter in that folder, to ask or to tune further; with a new one without a folder."""
         torch.manual_seed(seed)
@@ -90,10 +97,7 @@ def first_stage(shop: Workshop, seed: int = 0) -> tuple[Path, list[float]]:
     """The adapter that answers as the few-shot base and says the teacher's confidences, and its own decile edges."""
     folder = shop.runs / f"first-{seed}"
     if not (folder / "edges.json").exists():
-        tune = shop.questions["tune"]
-        rows = shop.teacher("tune-answers", tune[N_SAMPLED : N_SAMPLED + N_ANSWERED], samples=False)
-        rows = {**shop.teacher("tune", tune[:N_SAMPLED]), **rows}
-        asked = [question for question in tune if question.id in rows and rows[question.id].teaches]
+        rows, asked = shop.taught()
         scored = [row for row in rows.values() if row.sar is not None and row.teaches]
         sar = [row.sar for row in scored if row.sar is not None]
         curve = fit_calibration(sar, [row.is_right for row in scored], "platt")
@@ -117,10 +121,7 @@ def first_stage(shop: Workshop, seed: int = 0) -> tuple[Path, list[float]]:
 def second_stage(shop: Workshop, seed: int = 0, *, shuffled: bool = False) -> tuple[Path, list[float]]:
     """The adapter that was told which of its answers are right; `shuffled` tells it at random (a control)."""
     folder, edges = first_stage(shop, seed)
-    tune = shop.questions["tune"]
-    rows = shop.teacher("tune-answers", tune[N_SAMPLED : N_SAMPLED + N_ANSWERED], samples=False)
-    rows = {**rows, **shop.teacher("tune", tune[:N_SAMPLED])}
-    asked = [question for question in tune if question.id in rows and rows[question.id].teaches]
+    rows, asked = shop.taught()
     out = shop.runs / f"{'shuffled' if shuffled else 'second'}-{seed}"
     if not (out / WEIGHTS).exists():
         student = shop.student(folder, edges, seed)

@@ -16,7 +16,7 @@ from torch import Tensor
 from uait.embedded.smollm2.shared_prefix import Past, Prefix, SharedPrefixLlama, padded
 from uait.embedded.smollm2.shots import FEW_SHOT, few_shot_question
 from uait.models.decoding import token_texts
-from uait.models.language_model import LanguageModel
+from uait.models.language_model import LanguageModel, line_ids
 from uait.records import Finish, Question, Sample, SampleSet
 from uait.settings import SamplingSettings
 
@@ -155,7 +155,7 @@ class FewShotSampler:
 def stop_ids(tokenizer: Any) -> frozenset[int]:
     """The tokens that end a one-line answer: all that hold a newline, and the ends of turn and of text."""
     ends = {i for name in ("<|im_end|>", "<|endoftext|>") if (i := tokenizer.convert_tokens_to_ids(name)) is not None}
-    return frozenset(ends | {i for token, i in tokenizer.get_vocab().items() if "\u010a" in token or "\n" in token})
+    return frozenset({*ends, *line_ids(tokenizer)})
 
 
 def _uniforms(texts: Sequence[str], settings: SamplingSettings, n_samples: int) -> np.ndarray:

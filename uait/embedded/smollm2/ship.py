@@ -11,7 +11,6 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-from uait import __version__
 from uait.data.catalogue import preset
 from uait.data.files import append_jsonl, data_hash, read_rows, write_json
 from uait.data.json import to_json
@@ -26,6 +25,7 @@ from uait.models.confidence import p_true_batch, verbalized_batch
 from uait.models.similarity import load_similarity, score_relevance
 from uait.records import Adapter, Question
 from uait.settings import AnswerSettings, EvaluateSettings, to_dict
+from uait.tuning.card import write_card
 
 DEV, DEV_RELATION = "dev", "dev-relation"
 IN_DOMAIN, OUT_OF_RELATION, PUBLIC = "in-domain", "relations never tuned on", "public sets"
@@ -92,8 +92,7 @@ def put(folder: Path, adapter: Adapter) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         shutil.copyfile(folder / name, out / name)
-    card = {key: value for key, value in to_json(adapter).items() if key != "path"}
-    write_json(out / "card.json", {**card, "package_version": __version__})
+    write_card(adapter)
 
 
 def held_out(shop: Workshop) -> dict[str, list[Question]]:

@@ -19,7 +19,7 @@ from uait.page.menu import Who
 from uait.page.place import Place
 from uait.page.run_actions import EVERY, GONE, check_allowed, own, resumer, stopper
 from uait.page.run_components import Distil, JobPanel, Labels, Message, tab_style
-from uait.page.run_files import N_HELD_OUT
+from uait.page.run_files import held_out_of
 from uait.page.tabs import label_inputs
 from uait.page.tabs.label_inputs import EMBEDDED, OWN, Given, chosen_settings, own_questions
 from uait.page.views import labels as labels_view
@@ -34,7 +34,6 @@ from uait.runs.jobs import JobState
 from uait.settings import DistilSettings, Settings
 from uait.stages.distil import distil, set_apart
 from uait.stages.evaluate import drawn
-from uait.stages.report import IN_DOMAIN
 
 _INTRO = (
     "The model answers every question several times. Answers that agree make a high confidence, answers that differ "
@@ -66,7 +65,7 @@ def build(place: Place, who: Who) -> None:
 
 def _build(base: Settings, description: Description | None, visitor: gr.components.Component) -> None:
     given = description.tuning_questions if description else []
-    held_out = description.held_out.get(IN_DOMAIN, [])[:N_HELD_OUT] if description else []
+    held_out = held_out_of(description)
     recorded = description.small_run if description else None
     gr.Markdown("## Ask every question several times, and see how much the answers agree")
     gr.Markdown(_INTRO)

@@ -2,8 +2,9 @@
 
 from functools import cache
 
+from uait.data.catalogue import preset
 from uait.embedded.smollm2.questions import DEV_RELATIONS, SPLITS, TEST_RELATIONS, AskedQuestion, build_questions
-from uait.embedded.smollm2.shots import SHOTS
+from uait.embedded.smollm2.shots import FEW_SHOT, SHOTS
 
 
 @cache
@@ -35,3 +36,7 @@ def test_every_question_has_its_own_id_and_an_answer() -> None:
 def test_no_shot_is_asked() -> None:
     texts = {row.question.text for split in SPLITS for row in _asked()[split]}
     assert texts & {question for question, _ in SHOTS} == set()
+
+
+def test_the_page_asks_behind_the_shots_that_the_teacher_was_asked_behind() -> None:
+    assert preset("smollm2").prompts.shots == FEW_SHOT
