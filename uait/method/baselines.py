@@ -14,6 +14,8 @@ from uait.method.correctness import rouge_l
 from uait.method.sar import bounded_confidence, sar_score, sentence_shift, set_flaw
 from uait.records import Reason, Relevance, SampleSet, SarScore, Unscored
 
+SAME_MEANING = 0.7  # of two answers behind their question; chosen on questions to tune on, see docs/LOG.md
+
 
 def predictive_entropy_confidence(samples: SampleSet) -> float | Unscored:
     """exp(-PE), PE = (1/K) sum_k -log p(s_k) with log p(s_k) = sum_i log p_i.
@@ -71,6 +73,29 @@ def lexical_similarity_confidence(samples: SampleSet) -> float | Unscored:
         return Unscored(samples.question.id, reason)
     pairs = combinations([sample.text for sample in samples.samples], 2)
     return float(np.mean([rouge_l(a, b) for a, b in pairs]))
+
+
+def semantic_entropy_confidence(
+    samples: SampleSet, relevance: Relevance, same_from: float = SAME_MEANING
+) -> float | Unscored:
+    """exp(-SE), SE = -(1/C) sum_c log p(c), p(c) = sum_{s in c} p(s), over the C meanings among the samples.
+
+    Source: Kuhn et al. 2023 (arXiv 2302.09664), the Monte-Carlo estimate of the entropy over meanings. There, two
+    answers mean the same when each entails the other; here, when their sentence similarity is at least `same_from`, or
+    a chain of such pairs joins them. An answer drawn twice counts once in p(c), so that p(c) <= 1 and SE >= 0; the
+    order of the samples changes nothing.
+    """
+    reason = set_flaw(samples) or (Reason.MISMATCH if len(relevance.sentence) != len(samples.samples) else None)
+    if reason is not None:
+        return Unscored(samples.question.id, reason)
+    joined = (relevance.sentence >= same_from) | np.eye(len(samples.samples), dtype=bool)
+    for _ in samples.samples:  # a chain has at most K links
+        joined = joined @ joined
+    meanings: dict[int, dict[tuple[int, ...], float]] = {}
+    for meaning, sample in zip(joined.argmax(1).tolist(), samples.samples, strict=True):
+        meanings.setdefault(meaning, {})[sample.token_ids] = math.exp(float(sample.logprobs.sum()))
+    nats = [-math.log(max(sum(answers.values()), sys.float_info.min)) for answers in meanings.values()]
+    return _exp(float(np.mean(nats)))
 
 
 def greedy_probability(samples: SampleSet) -> float | Unscored:

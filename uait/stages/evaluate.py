@@ -118,6 +118,7 @@ def _rows(engines: Engines, split: str, batch: Sequence[SampleSet]) -> list[Row]
             "sentence SAR": baselines.sentence_sar_confidence(samples, relevance, t),
             "predictive entropy": baselines.predictive_entropy_confidence(samples),
             "length-normalised entropy": baselines.length_normalised_entropy_confidence(samples),
+            "semantic entropy": baselines.semantic_entropy_confidence(samples, relevance),
             "lexical similarity": baselines.lexical_similarity_confidence(samples),
             "answer probability": baselines.greedy_probability(samples),
         }

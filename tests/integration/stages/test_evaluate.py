@@ -53,7 +53,7 @@ OUTSIDE = (Question("o1", "Is fire hot?"), Question("o2", "Who wrote Faust?"), Q
 SPLITS = {IN_DOMAIN: list(QUESTIONS), OUT_OF_WORLD: list(OUTSIDE)}
 BASE_METHODS = {
     SAR, "token SAR", "sentence SAR", "predictive entropy", "length-normalised entropy", "lexical similarity",
-    "answer probability", P_TRUE,
+    "semantic entropy", "answer probability", P_TRUE,
 }  # fmt: skip
 ALL_METHODS = BASE_METHODS | {VERBALIZED, SPOKEN, EXPECTED}
 

@@ -9,6 +9,7 @@ from uait.method.baselines import (
     length_normalised_entropy_confidence,
     lexical_similarity_confidence,
     predictive_entropy_confidence,
+    semantic_entropy_confidence,
     sentence_sar_confidence,
     token_sar_confidence,
 )
@@ -16,7 +17,7 @@ from uait.records import Finish, Question, Reason, Relevance, Sample, SampleSet,
 
 
 def _sample(text: str, logprobs: list[float], finish: Finish = Finish.STOP) -> Sample:
-    ids = tuple(range(len(logprobs)))
+    ids = tuple(sum(map(ord, text)) + i for i in range(len(logprobs)))  # other texts, other ids
     return Sample(text, ids, tuple("w" for _ in ids), np.array(logprobs, dtype=float), finish)
 
 
@@ -68,6 +69,42 @@ def test_one_sample_has_no_lexical_similarity() -> None:
     assert lexical_similarity_confidence(_set(GOLDEN.samples[0])) == Unscored("q1", Reason.ONE_SAMPLE)
 
 
+THREE = _set(_sample("Ann", [-1.0]), _sample("Miss Ann", [-1.0, -1.0]), _sample("Bob", [-2.0]))
+
+
+def _alike(*pairs: tuple[int, int], n: int = 3) -> Relevance:
+    """Samples i and j of each pair are alike, others are not."""
+    g = np.eye(n)
+    for i, j in pairs:
+        g[i, j] = g[j, i] = 0.95
+    return Relevance("q1", tuple(np.array([0.5]) for _ in range(n)), g, "fake")
+
+
+def test_semantic_entropy_adds_up_the_answers_that_mean_the_same() -> None:
+    # meanings {Ann, Miss Ann} and {Bob}: -log(e^-1 + e^-2) = .68674 and 2; their mean 1.34337
+    first = math.exp(-1) + math.exp(-2)
+    assert -math.log(first) == pytest.approx(0.68674, abs=1e-5)
+    assert semantic_entropy_confidence(THREE, _alike((0, 1))) == pytest.approx(math.sqrt(first * math.exp(-2)))
+    # three meanings: (1 + 2 + 2) / 3
+    assert semantic_entropy_confidence(THREE, _alike()) == pytest.approx(math.exp(-5 / 3))
+
+
+def test_a_chain_of_alike_answers_is_one_meaning_in_any_order() -> None:
+    one = semantic_entropy_confidence(THREE, _alike((0, 2), (2, 1)))
+    assert one == pytest.approx(math.exp(-1) + 2 * math.exp(-2))
+    a, b, c = THREE.samples
+    assert semantic_entropy_confidence(_set(c, a, b), _alike((1, 0), (0, 2))) == pytest.approx(one)
+
+
+def test_an_answer_drawn_twice_is_one_answer_of_its_meaning() -> None:
+    once = _sample("Ann", [-0.1])
+    assert semantic_entropy_confidence(_set(once, once), _alike((0, 1), n=2)) == pytest.approx(math.exp(-0.1))
+
+
+def test_semantic_entropy_needs_a_similarity_for_every_sample() -> None:
+    assert semantic_entropy_confidence(THREE, _alike(n=2)) == Unscored("q1", Reason.MISMATCH)
+
+
 def test_greedy_probability_is_the_geometric_mean_of_its_tokens() -> None:
     # e^((-.5 - 1) / 2) = e^-.75
     assert greedy_probability(GOLDEN) == pytest.approx(math.exp(-0.75))
@@ -85,6 +122,7 @@ def test_greedy_probability_looks_at_the_greedy_answer_only() -> None:
         predictive_entropy_confidence,
         length_normalised_entropy_confidence,
         lexical_similarity_confidence,
+        lambda s: semantic_entropy_confidence(s, RELEVANCE),
         lambda s: token_sar_confidence(s, RELEVANCE, 0.001),
         lambda s: sentence_sar_confidence(s, RELEVANCE, 0.001),
     ],

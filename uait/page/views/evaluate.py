@@ -30,6 +30,7 @@ ABOUT = {
     "sentence SAR": "as SAR, but every word weighs the same",
     "predictive entropy": "untuned; asked several times: how improbable the answers were",
     "length-normalised entropy": "the same, per word",
+    "semantic entropy": "untuned; asked several times: how improbable the answers’ meanings were",
     "lexical similarity": "untuned; asked several times: how many words the answers share",
 }
 # Lower ends of the ranges of exposure; the last one is open.
