@@ -19,6 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from uait.cli.arguments import Parser, add_flags, starting_settings, with_flags
+from uait.cli.planning import plan_lines
 from uait.cli.terminal import (
     before_after_lines,
     distilled_data,
@@ -100,6 +101,7 @@ def _parser(settings: Settings) -> Parser:
     evaluate = verb(
         _evaluate, ("model", "sampling", "label", "answer", "retrieval", "evaluate"), "measure every method"
     )
+    plan = verb(_plan, ("model", "sampling", "tune"), "say what a model takes here, before fetching it")
     serve = verb(_serve, ("model", "answer", "retrieval", "sampling"), "open the page")
     for stage in (sample, label):
         stage.add_argument("questions", metavar="QUESTIONS", help=f"{_SOURCES} (without a split the one to teach with)")
@@ -110,6 +112,9 @@ def _parser(settings: Settings) -> Parser:
     evaluate.add_argument(
         "--questions", nargs="+", metavar="QUESTIONS", help=f"each {_SOURCES} (default: the recorded ones)"
     )
+    plan.add_argument(
+        "--n", type=_positive, default=1000, metavar="N", help="questions to label and tune on (default 1000)"
+    )
     serve.add_argument("--host", help="the address to listen on (default: UAIT_HOST, else this machine only)")
     serve.add_argument("--port", type=_port, metavar="N", help="the port to listen on (default: UAIT_PORT, else 7860)")
     return parser
@@ -118,6 +123,12 @@ def _parser(settings: Settings) -> Parser:
 def _port(text: str) -> int:
     if not is_port(text):
         raise ArgumentTypeError(f"{text!r} is no port; choose a number from 1 to 65535")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError(f"{text!r} is no whole number above 0")
     return int(text)
 
 
@@ -205,6 +216,14 @@ def _splits(sources: Sequence[str]) -> dict[str, list[Question]]:
             raise DataError(f"--questions names {name_of(source)!r} twice; each set needs a name of its own.")
         splits[name_of(source)] = read_questions_of(source)
     return splits
+
+
+def _plan(options: Namespace, settings: Settings) -> Outcome:
+    _say_loading()
+    from uait.stages.plan import plan
+
+    planned = plan(settings, options.n)
+    return Outcome(to_json(planned), plan_lines(planned))
 
 
 def _serve(options: Namespace, settings: Settings) -> Outcome:

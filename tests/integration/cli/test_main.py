@@ -19,7 +19,7 @@ from uait.records import Progress
 from uait.stages import label
 
 ROOT = Path(__file__).resolve().parents[3]
-VERBS = ("ask", "sample", "label", "distil", "tune", "evaluate", "serve")
+VERBS = ("ask", "sample", "label", "distil", "tune", "evaluate", "plan", "serve")
 PASSAGE = {"doc_id": "peru", "title": "Peru", "text": "The capital of Peru is Lima."}
 
 
@@ -80,6 +80,7 @@ MISTAKES = [
     (["distil", "--run", "no/such/run"], "no/such/run holds no labels.jsonl; label questions into it first."),
     (["tune", "--run", "no/such/run"], "no/such/run holds no distilled.json; distil its labels first."),
     (["evaluate", "--questions", "a/x.jsonl", "a/x.jsonl"], "a/x.jsonl can't be read"),
+    (["plan", "--n", "0"], "argument --n: '0' is no whole number above 0"),
     (["serve", "--port", "web"], "argument --port: 'web' is no port; choose a number from 1 to 65535"),
     (["serve", "--port", "99999"], "argument --port: '99999' is no port; choose a number from 1 to 65535"),
 ]
@@ -112,6 +113,16 @@ def test_an_unwritable_place_is_one_line(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "file").write_text("")
     assert main(["distil", "--run", str(tmp_path / "file" / "run")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_plan_says_what_each_stage_takes(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--model", folder, "--n", "50"]) == 0
+    out = capsys.readouterr().out
+    assert "questions   50 to label and tune on" in out
+    assert [line.split()[0] for line in out.splitlines() if line.endswith("  yes")] == ["label", "tune", "answer"]
+    assert "assumed" in out
+    assert main(["plan", "--model", folder, "--n", "50", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["size"]["n_layers"] == 2
 
 
 def test_ask_json_answers_when_sure(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
