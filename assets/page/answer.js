@@ -5,45 +5,16 @@ let value = props.value;
 let usual = value.threshold; // the adapter's own
 let threshold = window.uaitAddress?.of("ask").t ?? usual; // from then on the slider is the truth
 
-// -- parts that stay, so that the slider keeps its focus and the bar can move smoothly ----------------
+// -- parts that stay, so that the slider keeps its focus and the bar can move smoothly (answer.html) ------
 
-const asked = el("p", { class: "asked", dir: "auto", translate: "no" });
-const words = el("div", { class: "words" });
-const decision = el("p", { class: "decision" });
-const actions = el("div", { class: "actions" });
-const number = el("p", { class: "number" });
-const numberNote = el("p", { class: "number-note" });
-const fill = el("div", { class: "fill" });
-const mark = el("output", { class: "mark", for: "threshold" });
-const range = el("input", {
-  type: "range", id: "threshold", min: 0, max: 100, step: 0.1, value: 100 * threshold,
-  oninput: () => setThreshold(Number(range.value)),
-  onkeydown: (event) => {
-    const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
-    if (!step) return; // Home, End and the page keys are the browser's
-    event.preventDefault();
-    setThreshold(100 * threshold + step * (event.shiftKey ? 0.1 : 1));
-  },
-});
+const { card, asked, words, decision, actions, number, numberNote, bar, track, mark, more, heard } = named;
+const range = slider({ id: "threshold", min: 0, max: 100, step: 0.1, value: 100 * threshold }, (percents) => setThreshold(percents));
+track.append(range);
 const setThreshold = (percents) => {
   threshold = Math.min(1000, Math.max(0, Math.round(10 * percents))) / 1000;
   range.value = 100 * threshold;
   draw();
 };
-const bar = el("div", { class: "gauge" },
-  el("div", { class: "bar" }, el("div", { class: "track" }, fill), range),
-  el("div", { class: "scale", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "100 %")),
-  el("label", { for: "threshold", class: "threshold-label" }, "Threshold ", mark, ": below it, look it up"));
-const more = el("div", { class: "more" });
-const said = el("p", { class: "sr-only", role: "status", "aria-live": "polite" });
-
-root.replaceChildren(
-  el("section", { class: "card answer", "aria-label": "Answer" },
-    asked,
-    el("div", { class: "sides" }, el("div", { class: "side" }, words, decision, actions), el("div", { class: "side sureness" }, number, numberNote, bar)),
-    more,
-    said)
-);
 
 // -- what the threshold makes of the reply ------------------------------------------------------------
 
@@ -121,32 +92,23 @@ const drawNumber = () => {
 
 const drawDone = () => {
   const { kind, text, canLookUp, isRead, isUnknown } = verdict();
-  root.firstElementChild.dataset.verdict = kind;
+  card.dataset.verdict = kind;
   words.replaceChildren(...drawWords(isRead, isUnknown));
   decision.replaceChildren(el("span", { class: "sign", "aria-hidden": "true" }, kind === "sure" ? "✓" : "↻"), text);
-  actions.replaceChildren(
-    ...[canLookUp && el("button", { type: "button", class: "primary", onclick: () => trigger("lookup") }, "Look it up"), el("button", { type: "button", class: "secondary", onclick: () => trigger("why") }, "Why?")].filter(Boolean)
-  );
-  const wasOpen = more.querySelector("details")?.open;
-  more.replaceChildren(...drawMore(isRead, kind === "sure").flat().filter(Boolean));
-  if (wasOpen) more.querySelector("details").open = true;
+  const button = (kind, event, text) => el("button", { type: "button", class: kind, onclick: () => trigger(event) }, text);
+  redrawn(actions, canLookUp && button("primary", "lookup", "Look it up"), button("secondary", "why", "Why?"));
+  redrawn(more, drawMore(isRead, kind === "sure").flat());
   drawNumber();
 };
 
 const blank = () => {
   for (const part of [words, decision, actions, number, numberNote, more]) part.replaceChildren();
-  delete root.firstElementChild.dataset.verdict;
+  delete card.dataset.verdict;
 };
 
 const drawEmpty = () => {
   blank();
-  const step = (title, text) => el("li", {}, el("b", {}, title), el("span", {}, text));
-  words.replaceChildren(
-    el("ol", { class: "steps" },
-      step("It answers", "and says in the same breath how sure it is."),
-      step("You set the bar", "below the threshold it looks the question up and answers again."),
-      step("Ask it why", "and see which word its doubt hangs on."))
-  );
+  words.append(root.querySelector("template").content.cloneNode(true));
   showNumber("?");
   numberNote.replaceChildren(el("span", { class: "says" }, "sure: ask, and the model fills the bar"));
 };
@@ -168,6 +130,7 @@ const drawError = () => {
 const draw = () => {
   const state = value.state;
   root.dataset.state = state;
+  root.setAttribute("aria-busy", state === "working"); // page.css holds the buttons meanwhile
   root.dataset.question = value.question || "";
   root.dataset.threshold = threshold;
   asked.textContent = state === "empty" ? "" : value.question;
@@ -183,21 +146,11 @@ const draw = () => {
 
 // Screen readers hear the finished answer once, not every token of it.
 const announce = () => {
-  if (value.state !== "done") said.textContent = "";
+  if (value.state !== "done") heard.textContent = "";
   else {
     const { text, isRead } = verdict();
-    said.textContent = `${isRead ? value.final.text : value.first.text}. ${text}`;
+    heard.textContent = `${isRead ? value.final.text : value.first.text}. ${text}`;
   }
-};
-
-let focused = null; // a disabled button loses the focus; it gets it back
-
-const lock = () => {
-  const isBusy = value.state === "working";
-  if (isBusy && root.getAttribute("aria-busy") !== "true") focused = document.activeElement;
-  document.querySelectorAll("#ask-button, #examples button").forEach((button) => (button.disabled = isBusy));
-  root.setAttribute("aria-busy", isBusy);
-  if (!isBusy && document.activeElement === document.body) focused?.focus({ preventScroll: true });
 };
 
 watch("value", () => {
@@ -210,6 +163,5 @@ watch("value", () => {
   if (value.state === "working" && !wasWorking) root.scrollIntoView({ block: "nearest" });
   draw();
   announce();
-  lock();
 });
 draw();

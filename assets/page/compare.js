@@ -52,26 +52,15 @@ root.replaceChildren(asked, columns, said);
 
 const draw = () => {
   root.dataset.state = value.state;
-  root.setAttribute("aria-busy", value.state === "working");
+  root.setAttribute("aria-busy", value.state === "working"); // page.css holds the buttons meanwhile
   asked.replaceChildren(
     ...(value.state === "error" ? [el("span", { class: "failed", role: "alert" }, value.message)]
       : [el("bdi", { translate: "no" }, value.question), value.reference && value.state === "done" && el("span", {}, ` Right is: ${value.reference}.`)].filter(Boolean))
   );
-  const open = [...columns.querySelectorAll("details")].filter((node) => node.open).map((node) => node.parentElement.className);
-  columns.replaceChildren(...value.columns.map(drawColumn));
-  for (const node of columns.querySelectorAll("details")) node.open = open.includes(node.parentElement.className);
+  redrawn(columns, value.columns.map(drawColumn));
   said.textContent = announcement();
   if (value.state !== "empty" && value.state !== "error") window.uaitAddress?.keep("compare", { q: value.question });
 };
 
-const lock = () => {
-  const isBusy = value.state === "working";
-  document.querySelectorAll("#compare-button, #compare-examples button").forEach((button) => (button.disabled = isBusy));
-};
-
-watch("value", () => {
-  value = props.value;
-  draw();
-  lock();
-});
+watch("value", () => draw((value = props.value)));
 draw();

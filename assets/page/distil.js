@@ -7,58 +7,30 @@ const limits = { right: Math.round(100 * value.keep_right_from), wrong: Math.rou
 const chosen = () => ({ right: limits.right / 100, wrong: limits.wrong / 100 });
 const keeps = (point) => isKept(point, chosen());
 
-// -- the field: two lanes of dots, a line to drag in each ---------------------------------------------
+// -- the field: a lane of dots for the right answers and one for the wrong, in each a line to drag --------
 
-const sliders = {};
-const lines = {};
-const marks = {};
+const isOn = (side) => ({ point }) => (side === "right") === point.right;
 
-const move = (side, percentValue) => {
-  limits[side] = Math.min(100, Math.max(0, Math.round(percentValue)));
-  sliders[side].value = limits[side];
+const sideOf = (side) => {
+  const [range, lane, mark] = ["Range", "Lane", "Mark"].map((part) => named[side + part]);
+  const along = () => dots.filter(isOn(side)).sort((a, b) => a.point.confidence - b.point.confidence);
+  range.value = limits[side];
+  range.oninput = () => move(side, range.value);
+  lane.onkeydown = (event) => walkKeys(event, along().length, along().indexOf(reading), { ArrowRight: 1, ArrowLeft: -1 }, (k) => along()[k] && read(along()[k]));
+  lane.onclick = (event) => event.target.point && read(event.target);
+  dragged(lane, 0, (share) => move(side, 100 * share));
+  return { range, lane, mark };
+};
+
+const move = (side, percents) => {
+  limits[side] = Math.min(100, Math.max(0, Math.round(percents)));
+  sides[side].range.value = limits[side];
   drawChoice();
 };
 
-const makeSlider = (side, text) => {
-  sliders[side] = el("input", { type: "range", min: 0, max: 100, step: 1, value: limits[side], "aria-label": text, oninput: () => move(side, Number(sliders[side].value)) });
-  marks[side] = el("b", {});
-  return el("label", { class: "limit" }, el("span", {}, `${text} `, marks[side]), sliders[side]);
-};
-
-const makeLane = (side) => {
-  const lane = el("div", {
-    class: `lane ${side}`, tabindex: 0, role: "group", "aria-label": `${side === "right" ? "Right" : "Wrong"} answers; arrow keys read them one by one`,
-    onkeydown: (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!step) return;
-      event.preventDefault();
-      const along = dots.filter((d) => (side === "right") === d.point.right).sort((a, b) => a.point.confidence - b.point.confidence);
-      const next = along[Math.min(along.length - 1, Math.max(0, along.indexOf(reading) + step))];
-      if (next) read(next);
-    },
-  });
-  const at = (event) => {
-    const box = lane.getBoundingClientRect();
-    return (100 * (event.clientX - box.left)) / box.width;
-  };
-  lines[side] = el("i", {
-    class: "line", "aria-hidden": "true",
-    onpointerdown: (event) => {
-      lines[side].setPointerCapture(event.pointerId);
-      event.preventDefault();
-    },
-    onpointermove: (event) => lines[side].hasPointerCapture(event.pointerId) && move(side, at(event)),
-  });
-  lane.addEventListener("click", (event) => event.target.point && read(event.target));
-  return lane;
-};
-
-const lanes = { right: makeLane("right"), wrong: makeLane("wrong") };
-const detail = el("p", { class: "read", role: "status" });
-const counts = el("div", { class: "quadrants" });
-const leftOut = el("p", { class: "left-out" });
-const targets = el("figure", { class: "targets" });
-const keep = el("button", { type: "button", class: "primary", onclick: () => trigger("keep") });
+const { source, detail, counts, leftOut, targets, keep } = named;
+const sides = { right: sideOf("right"), wrong: sideOf("wrong") };
+keep.onclick = () => trigger("keep");
 let dots = [];
 let reading = null; // the dot that is being read
 
@@ -71,27 +43,6 @@ const read = (dot) => {
   const fate = keeps(point) ? `kept, to be taught as “${point.taught}”` : "dropped";
   detail.textContent = `${point.question} — ${point.answer} (${correct}), confidence ${percent(point.confidence)}: ${fate}.`;
 };
-
-const source = el("p", { class: "recorded" });
-
-root.className = "runs distil";
-root.replaceChildren(
-  source,
-  el("div", { class: "field" },
-    makeSlider("right", "Keep right answers from"),
-    el("div", { class: "lane-name" }, "● right answers"),
-    lanes.right,
-    el("div", { class: "axis", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "confidence of the samples"), el("span", {}, "100 %")),
-    lanes.wrong,
-    el("div", { class: "lane-name" }, "◆ wrong answers"),
-    makeSlider("wrong", "Keep wrong answers below")),
-  el("p", { class: "caption" }, "Each sign is one question; filled ones are kept. Drag a line or its slider; click a sign to read it, or go through them with the arrow keys."),
-  detail,
-  counts,
-  leftOut,
-  targets,
-  el("div", { class: "actions" }, keep)
-);
 
 // -- what the thresholds make of it -------------------------------------------------------------------
 
@@ -133,14 +84,11 @@ const drawTargets = (kept) => {
 };
 
 const drawChoice = () => {
-  for (const side of ["right", "wrong"]) {
-    lines[side].style.setProperty("--at", limits[side]);
-    lanes[side].style.setProperty("--at", limits[side]);
+  for (const [side, keepsAll] of [["right", 0], ["wrong", 100]]) {
+    sides[side].lane.style.setProperty("--at", limits[side]);
+    sides[side].mark.textContent = `${limits[side]}\u00a0%${limits[side] === keepsAll ? " (all)" : ""}`;
+    root.dataset[side] = limits[side] / 100;
   }
-  marks.right.textContent = limits.right ? `${limits.right}\u00a0%` : "0\u00a0% (all)";
-  marks.wrong.textContent = limits.wrong < 100 ? `${limits.wrong}\u00a0%` : "100\u00a0% (all)";
-  root.dataset.right = limits.right / 100;
-  root.dataset.wrong = limits.wrong / 100;
   dots.forEach((dot) => dot.classList.toggle("is-kept", keeps(dot.point)));
   const usable = value.points.filter((p) => !p.left_out);
   drawCounts(usable);
@@ -163,7 +111,7 @@ const draw = () => {
     dot.point = point;
     return dot;
   });
-  for (const side of ["right", "wrong"]) lanes[side].replaceChildren(...dots.filter((d) => (side === "right") === d.point.right), lines[side]);
+  for (const side of ["right", "wrong"]) sides[side].lane.replaceChildren(...dots.filter(isOn(side)));
   const reasons = new Map();
   value.points.filter((p) => p.left_out).forEach((p) => reasons.set(p.left_out, (reasons.get(p.left_out) || 0) + 1));
   leftOut.textContent = reasons.size ? `Left out in any case: ${[...reasons].map(([r, n]) => `${n} ${r}`).join(", ")}.` : "";

@@ -19,6 +19,9 @@ const seconds = (value) => `${value.toFixed(value < 0.095 ? 2 : value < 9.95 ? 1
 
 const root = element.firstElementChild;
 
+// The named parts of a component's own markup.
+const named = Object.fromEntries([...root.querySelectorAll("[data-part]")].map((node) => [node.dataset.part, node]));
+
 // A table of texts; a cell may be a pair, or say more of itself. On a narrow screen a cell says its column.
 const cellOf = (cell) => {
   if (typeof cell !== "object" || cell instanceof Node) return cell;
@@ -26,9 +29,59 @@ const cellOf = (cell) => {
   const data = isData ? { dir: "auto", translate: "no" } : {};
   return [isData ? el("span", data, text) : text, about && el("span", { class: "about", ...data }, about)];
 };
+const lookOf = (cell) => (cell instanceof Node ? {} : { class: cell.kind, style: cell.style });
 const tableOf = (label, { heads, rows }, kind = "") => el("div", { class: `scroll ${kind}`, tabindex: 0, role: "region", "aria-label": label },
   el("table", {},
     el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
-    el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, i) => el(i ? "td" : "th", { class: cell?.kind, style: cell?.style, "data-name": i ? heads[i] : null, scope: i ? null : "row" }, cellOf(cell))))))));
+    el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, i) => el(i ? "td" : "th", { ...lookOf(cell), "data-name": i ? heads[i] : null, scope: i ? null : "row" }, cellOf(cell))))))));
+
+// What is known of each sample, and how alike each pair is.
+const similarityTable = (label, known, heads, similarity, kind) => {
+  const cell = (g, k, j) => ({ text: k === j ? "–" : g.toFixed(2), kind: "cell", style: { "--g": k === j ? 0 : g } });
+  const rows = known.map((cells, k) => [String(k + 1), ...cells, ...similarity[k].map((g, j) => cell(g, k, j))]);
+  return tableOf(label, { heads: ["", ...heads, ...rows.map(([number]) => number)], rows }, kind);
+};
 
 const set = (node, attributes) => Object.entries(attributes).forEach(([name, v]) => node.setAttribute(name, v));
+
+// New children, with the details that the visitor had opened still open.
+const redrawn = (node, ...children) => {
+  const open = [...node.querySelectorAll("details")].map((one) => one.open);
+  node.replaceChildren(...children.flat().filter(Boolean));
+  node.querySelectorAll("details").forEach((one, i) => (one.open ||= Boolean(open[i])));
+};
+
+// Calls `go` with where an arrow key (as `steps` says), Home or End leads from `here` among `n` things in a row.
+const walkKeys = (event, n, here, steps, go) => {
+  const step = steps[event.key];
+  const next = { Home: 0, End: n - 1 }[event.key] ?? (step && Math.min(n - 1, Math.max(0, here + step)));
+  if (next === undefined) return;
+  event.preventDefault();
+  go(next);
+};
+
+// A slider that arrow keys move by a percent of its range, with Shift by a tenth; the other keys are the browser's.
+const slider = (attributes, go) => {
+  const range = el("input", { type: "range", ...attributes, oninput: () => go(Number(range.value)) });
+  range.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    go(Number(range.value) + step * (range.max / (event.shiftKey ? 1000 : 100)));
+  });
+  return range;
+};
+
+// Calls `go` with the share of the node's width (less `edge` px on either side) at which a pointer is held, off its dots.
+const dragged = (node, edge, go) => {
+  const at = ({ clientX }) => {
+    const { left, width } = node.getBoundingClientRect();
+    go((clientX - left - edge) / (width - 2 * edge));
+  };
+  node.addEventListener("pointerdown", (event) => {
+    if (event.target.classList.contains("dot") || event.button !== 0) return;
+    node.setPointerCapture(event.pointerId);
+    at(event);
+  });
+  node.addEventListener("pointermove", (event) => node.hasPointerCapture(event.pointerId) && at(event));
+};

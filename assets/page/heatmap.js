@@ -11,8 +11,7 @@ const show = (index) => {
   const token = value.tokens[index];
   boxes.forEach((box, i) => {
     box.tabIndex = i === index ? 0 : -1;
-    if (i === index) box.setAttribute("aria-current", "true");
-    else box.removeAttribute("aria-current");
+    box.ariaCurrent = i === index ? "true" : null;
   });
   const fact = (name, text, hint) => el("div", { title: hint }, el("dt", {}, name), el("dd", {}, text));
   detail.replaceChildren(
@@ -27,14 +26,9 @@ const show = (index) => {
 };
 
 const move = (event) => {
-  const last = boxes.length - 1;
-  const here = boxes.indexOf(event.target);
-  const isRtl = getComputedStyle(event.target.parentElement).direction === "rtl" ? -1 : 1;
-  const step = { ArrowRight: isRtl, ArrowLeft: -isRtl, ArrowDown: 1, ArrowUp: -1 }[event.key];
-  const next = { Home: 0, End: last }[event.key] ?? (step && Math.min(last, Math.max(0, here + step)));
-  if (next === undefined) return;
-  event.preventDefault();
-  boxes[next].focus();
+  const onwards = getComputedStyle(event.target.parentElement).direction === "rtl" ? -1 : 1;
+  const steps = { ArrowRight: onwards, ArrowLeft: -onwards, ArrowDown: 1, ArrowUp: -1 };
+  walkKeys(event, boxes.length, boxes.indexOf(event.target), steps, (k) => boxes[k].focus());
 };
 
 // Signs that stand for a space, a line break or nothing stay faint beside the token's own letters.
@@ -65,9 +59,8 @@ const drawTable = () => {
 };
 
 const drawSamples = () => {
-  const cell = (g, k, j) => ({ text: k === j ? "–" : g.toFixed(2), kind: "cell", style: { "--g": k === j ? 0 : g } });
-  const rows = value.samples.map(({ text, p }, k) => [String(k + 1), { ...own(text), kind: "answer-text" }, p.toFixed(2), ...value.similarity[k].map((g, j) => cell(g, k, j))]);
-  return tableOf("Samples and their similarity", { heads: ["", "answer", "p", ...rows.map(([number]) => number)], rows }, "samples");
+  const rows = value.samples.map(({ text, p }) => [{ ...own(text), kind: "answer-text" }, p.toFixed(2)]);
+  return similarityTable("Samples and their similarity", rows, ["answer", "p"], value.similarity, "samples");
 };
 
 const drawCosts = () => {

@@ -24,14 +24,11 @@ const draw = () => {
   if (value.total) bar.value = value.done / value.total;
   else if (isOpen) bar.removeAttribute("value");
   else bar.value = 0;
-  const wasOpen = more.querySelector("details")?.open;
-  const failed = value.state === "failed";
-  more.replaceChildren(
-    ...[
-      value.note && el("p", { class: failed ? "job-failure" : "job-note", dir: "auto" }, value.note),
-      value.next && el("p", { class: "job-next" }, value.next),
-      value.log?.length && el("details", { open: wasOpen }, el("summary", {}, "The last lines of the log"), el("pre", { dir: "auto", translate: "no" }, value.log.join("\n"))),
-    ].filter(Boolean)
+  redrawn(
+    more,
+    value.note && el("p", { class: value.state === "failed" ? "job-failure" : "job-note", dir: "auto" }, value.note),
+    value.next && el("p", { class: "job-next" }, value.next),
+    value.log?.length && el("details", {}, el("summary", {}, "The last lines of the log"), el("pre", { dir: "auto", translate: "no" }, value.log.join("\n")))
   );
 };
 

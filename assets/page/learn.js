@@ -2,8 +2,6 @@
 
 const data = (tag, attributes, text) => el(tag, { translate: "no", dir: "auto", ...attributes }, text);
 const bar = (share, kind = "") => el("span", { class: `learn-bar ${kind}`, "aria-hidden": "true" }, el("i", { style: { "--share": share } }));
-const head = (cells) => el("thead", {}, el("tr", {}, cells.map((text) => el("th", { scope: "col" }, text))));
-const table = (kind, label, columns, rows) => el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, el("table", { class: kind }, columns && head(columns), el("tbody", {}, rows)));
 
 const small = (p) => (p < 0.001 ? "< 0.001" : p.toFixed(p < 0.1 ? 3 : 2));
 
@@ -23,21 +21,22 @@ const drawAttempts = ({ question, rows, counted, confidence }) => el("div", { cl
   el("p", { class: "learn-counted" }, counted),
   confidence !== null && confidence !== undefined && el("p", {}, "Together: a confidence of ", el("b", {}, percent(confidence))));
 
-const drawWords = ({ rows }) =>
-  table("learn-words", "Tokens", ["piece", "p", "surprise", "relevance", "without it", "share of the doubt"],
-    rows.map((row) => el("tr", {},
-      el("th", { scope: "row" }, data("span", { class: "learn-token", style: { "--shade": row.shade } }, row.text)),
-      el("td", {}, row.p.toFixed(3)), el("td", {}, row.surprise.toFixed(2)), el("td", {}, row.relevance.toFixed(3)),
-      data("td", { class: "learn-voice" }, row.without), el("td", {}, el("b", {}, percent(row.share)), bar(row.share, "doubt")))));
+const voice = (text) => ({ text, is_data: true, kind: "learn-voice" });
 
-const drawMatrix = ({ texts, similarity }) =>
-  table("learn-matrix", "Similarity of each pair", ["", "answer", ...texts.map((_, k) => String(k + 1))],
-    texts.map((text, k) => el("tr", {}, el("th", { scope: "row" }, String(k + 1)), data("td", { class: "learn-voice" }, text),
-      similarity[k].map((g, j) => el("td", { class: "cell", style: { "--g": k === j ? 0 : g } }, k === j ? "–" : g.toFixed(2))))));
+const drawWords = ({ rows }) => tableOf("Tokens", {
+  heads: ["piece", "p", "surprise", "relevance", "without it", "share of the doubt"],
+  rows: rows.map((row) => [
+    data("span", { class: "learn-token", style: { "--shade": row.shade } }, row.text), row.p.toFixed(3), row.surprise.toFixed(2), row.relevance.toFixed(3),
+    voice(row.without), el("div", {}, el("b", {}, percent(row.share)), bar(row.share, "doubt"))]),
+}, "learn-words");
+
+const drawMatrix = ({ texts, similarity }) => similarityTable("Similarity of each pair", texts.map((text) => [voice(text)]), ["answer"], similarity, "learn-matrix");
 
 const drawSum = ({ rows, weight, most, confidence }) => [
-  table("learn-sum", "One score per attempt", ["attempt", "p", "support", `(p + ${weight.toLocaleString("en")} × support) / ${most.toLocaleString("en")}`],
-    rows.map(({ text, p, support, score }) => el("tr", {}, data("th", { scope: "row", class: "learn-voice" }, text), el("td", {}, p.toFixed(3)), el("td", {}, support.toFixed(3)), el("td", {}, el("b", {}, score.toFixed(3)))))),
+  tableOf("One score per attempt", {
+    heads: ["attempt", "p", "support", `(p + ${weight.toLocaleString("en")} × support) / ${most.toLocaleString("en")}`],
+    rows: rows.map(({ text, p, support, score }) => [voice(text), p.toFixed(3), support.toFixed(3), el("b", {}, score.toFixed(3))]),
+  }),
   el("p", { class: "learn-total", translate: "no" }, el("span", {}, `(${rows.map(({ score }) => score.toFixed(3)).join(" × ")})`, el("sup", {}, `1/${rows.length}`), " = "), el("b", {}, confidence.toFixed(3)), ` = ${percent(confidence)}`),
 ];
 

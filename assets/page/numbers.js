@@ -1,7 +1,5 @@
 // What has to be counted while a line is dragged. tests/shared_cases.json, written by Python, is run against this file.
 
-const sum = (items, of) => items.reduce((total, item) => total + of(item), 0);
-
 // -- many questions: rows are {c, isRight}, c the confidence in [0, 1] or null, isRight null where it is not judged ---
 
 // The gate: a number that is missing is never trusted.
@@ -48,7 +46,7 @@ const quadrantsOf = (points, limits) => {
 const varietyOf = (taught) => {
   const numbers = new Map();
   for (const { number } of taught) numbers.set(number, (numbers.get(number) || 0) + 1);
-  const bits = sum([...numbers.values()], (count) => (count / taught.length) * Math.log2(taught.length / count));
+  const bits = [...numbers.values()].reduce((total, count) => total + (count / taught.length) * Math.log2(taught.length / count), 0);
   const [common, count] = [...numbers].reduce((a, b) => (b[1] > a[1] ? b : a));
   return { n: numbers.size, bits, common, count };
 };

@@ -9,7 +9,6 @@ const EDGE = 14; // px left and right of a 0-1 line: half the slider's thumb and
 let method = null;
 let split = null;
 let threshold = null;
-let nSearches = 5;
 let open = null; // the row whose question is shown
 let now = {}; // what method and split fix: the rows, those with a number, and those that are judged too
 
@@ -31,24 +30,9 @@ const svg = (tag, attributes = {}, ...children) => {
 
 // -- the strip --------------------------------------------------------------------------------------
 
-const choose = (label, options, onchange) => {
-  const node = el("select", { onchange: () => onchange(node.value) }, options.map((o) => el("option", { value: o.value }, o.text)));
-  return [el("label", { class: "choice" }, el("span", {}, label), node), node];
-};
-
-const strip = svg("svg", { class: "strip", role: "group" });
-const range = el("input", {
-  type: "range", id: "lab-threshold", min: 0, max: 1, step: 0.001, "aria-label": "Threshold",
-  oninput: () => setThreshold(Number(range.value)),
-  onkeydown: (event) => {
-    const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
-    if (!step) return; // Home, End and the page keys are the browser's
-    event.preventDefault();
-    setThreshold(threshold + step * (event.shiftKey ? 0.001 : 0.01));
-  },
-});
-const costStrip = svg("svg", { class: "cost-strip", role: "img" });
-const detail = el("div", { class: "lab-detail", "aria-live": "polite" });
+const { strip, costStrip, detail, matrix, shares, costText, costRange, costLabel, toCheapest, costBox, figures, tables, caveat, unscored } = named;
+const range = slider({ id: "lab-threshold", min: 0, max: 1, step: 0.001, "aria-label": "Threshold" }, (t) => setThreshold(t));
+named.place.insertBefore(range, named.scale);
 
 let dots = []; // one per scored question, lowest confidence first: { node, c, entry }
 let line = null;
@@ -110,11 +94,7 @@ const moveAmongDots = (event, k) => {
     show(dots[k].entry, dots[k].node);
     return;
   }
-  const step = { ArrowRight: 1, ArrowUp: 10, ArrowLeft: -1, ArrowDown: -10 }[event.key];
-  const next = { Home: 0, End: dots.length - 1 }[event.key] ?? (step && Math.min(dots.length - 1, Math.max(0, k + step)));
-  if (next === undefined) return;
-  event.preventDefault();
-  goTo(next);
+  walkKeys(event, dots.length, k, { ArrowRight: 1, ArrowUp: 10, ArrowLeft: -1, ArrowDown: -10 }, goTo);
 };
 
 const goTo = (k) => {
@@ -123,19 +103,7 @@ const goTo = (k) => {
   dots[k].node.focus();
 };
 
-const drag = (event) => {
-  const box = strip.getBoundingClientRect();
-  setThreshold(Math.round((1000 * (event.clientX - box.left - EDGE)) / (box.width - 2 * EDGE)) / 1000);
-};
-strip.addEventListener("pointerdown", (event) => {
-  if (event.target.classList.contains("dot") || event.button !== 0) return;
-  strip.setPointerCapture(event.pointerId);
-  strip.addEventListener("pointermove", drag);
-  drag(event);
-});
-const drop = () => strip.removeEventListener("pointermove", drag);
-strip.addEventListener("pointerup", drop);
-strip.addEventListener("pointercancel", drop);
+dragged(strip, EDGE, (share) => setThreshold(Math.round(1000 * share) / 1000));
 
 // -- one question -----------------------------------------------------------------------------------
 
@@ -162,21 +130,8 @@ const noQuestion = () => detail.replaceChildren(el("p", { class: "small" }, "Cli
 
 // -- what the threshold does ------------------------------------------------------------------------
 
-const outcome = (kind, sign, text) => {
-  const number = el("b", {});
-  return { number, node: el("td", { class: kind }, number, el("span", {}, `${sign} ${text}`)) };
-};
-const outcomes = {
-  answeredRight: outcome("good", "●", "answered, right"), searchedRight: outcome("waste", "○", "searched, though right"),
-  answeredWrong: outcome("bad", "◆", "answered, wrong"), searchedWrong: outcome("good", "◇", "searched, and wrong"),
-};
-const matrix = el("table", { class: "outcomes", "aria-label": "What happens at this threshold" },
-  el("tbody", {}, el("tr", {}, outcomes.answeredRight.node, outcomes.searchedRight.node), el("tr", {}, outcomes.answeredWrong.node, outcomes.searchedWrong.node)));
-const shares = el("p", { class: "shares" });
-const costText = el("p", {});
-const costRange = el("input", { type: "range", id: "lab-cost", min: 1, max: 30, step: 1, value: nSearches, oninput: () => { nSearches = Number(costRange.value); drawCost(strip.clientWidth); move(); } });
-const costLabel = el("label", { for: "lab-cost" });
-const toCheapest = el("button", { type: "button", class: "pill", onclick: () => setThreshold(best.at) });
+costRange.oninput = () => { drawCost(strip.clientWidth); move(); };
+toCheapest.onclick = () => setThreshold(best.at);
 let best = { at: 0, cost: 0 };
 let costPoint = null;
 
@@ -185,7 +140,7 @@ const drawCost = (width) => {
   const isJudged = now.both.length > 0;
   costBox.hidden = !isJudged;
   if (!isJudged) return;
-  const judged = now.judged;
+  const [judged, nSearches] = [now.judged, Number(costRange.value)];
   const costs = costsOf(judged, nSearches);
   best = cheapest(costs);
   const most = Math.max(...costs.map((one) => one.cost));
@@ -216,7 +171,7 @@ const move = () => {
   zone.setAttribute("width", along(threshold) - along(0));
   sides.forEach((text, i) => text.setAttribute("visibility", Math.abs(along(i) - along(threshold)) > 80 ? "visible" : "hidden"));
   for (const { node, c } of dots) node.classList.toggle("searched", c < threshold);
-  for (const [name, { number }] of Object.entries(outcomes)) number.textContent = counts[name];
+  for (const name of ["answeredRight", "answeredWrong", "searchedRight", "searchedWrong"]) named[name].textContent = counts[name];
   matrix.hidden = counts.unjudged === counts.n;
   const answeredJudged = counts.answeredRight + counts.answeredWrong;
   shares.replaceChildren(
@@ -252,14 +207,9 @@ const drawTables = () => {
   const surest = [...now.rows].sort((a, b) => (b.c ?? -1) - (a.c ?? -1));
   tables.replaceChildren(tables.firstElementChild, tableOf("Questions as a table", { heads: ["question", "answer", "judged", "confidence"], rows: surest.map(line) }));
 };
-const tables = el("details", { class: "as-table", ontoggle: () => tables.open && drawTables() }, el("summary", {}, "Questions, the surest first"));
+tables.ontoggle = () => tables.open && drawTables();
 
 // -- everything together ----------------------------------------------------------------------------
-
-const caveat = el("p", { class: "caveat" });
-const unscored = el("p", { class: "small" });
-const costBox = el("div", { class: "cost" }, el("h3", {}, "What is the best threshold?"), costLabel, costRange, costStrip, costText, toCheapest, el("p", { class: "small" }, "Cost = searches + wrong answers given × what one of them costs. Whether the search then finds the truth is not counted. Same scale as the strip: the line is the cost of each threshold, ▲ the lowest."));
-const figures = el("div", { class: "figures" });
 
 const redraw = () => {
   const width = strip.parentElement.clientWidth;
@@ -273,6 +223,7 @@ const redraw = () => {
 };
 
 const change = () => {
+  [method, split] = [named.methods.value, named.splits.value];
   select();
   const nMissing = now.rows.length - now.scored.length;
   unscored.textContent = `${now.rows.length} questions. ${nMissing ? `${nMissing} without a number: not on the strip, always searched. ` : ""}${data.made}`;
@@ -283,39 +234,25 @@ const change = () => {
   redraw();
 };
 
-const drawLab = () => {
-  const names = Object.keys(data.rows);
-  const words = ({ name, title, source }) => ({ value: name, text: source === "uait" ? title : `${title} (${data.sources.base})` });
-  const [methodChoice, methodNode] = choose("Confidence", data.methods.map(words), (name) => { method = name; change(); });
-  const [splitChoice] = choose("Questions", names.map((name) => ({ value: name, text: `${name} (${data.rows[name].length})` })), (name) => { split = name; change(); });
-  threshold ??= window.uaitAddress?.of("compare").t ?? data.threshold;
-  method = methodNode.value;
-  split = names[0];
-  const legend = [["right", "●", "right, answered"], ["right", "○", "right, searched"], ["wrong", "◆", "wrong, answered"], ["wrong", "◇", "wrong, searched"]];
-  root.replaceChildren(
-    el("section", { class: "card lab", "aria-label": "Threshold lab" },
-      el("div", { class: "choices" }, methodChoice, splitChoice),
-      caveat,
-      el("p", { class: "legend" }, legend.map(([kind, sign, text]) => el("span", {}, el("b", { class: kind }, sign), ` ${text}`))),
-      el("div", { class: "line" }, strip, range, el("div", { class: "scale", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "100 % sure"))),
-      shares,
-      el("p", { class: "small" }, "Every dot is a question, placed by its confidence: right answers stack upwards, wrong ones downwards. Drag the line: what lies left of it is looked up. A good confidence has its right answers on the right, its wrong ones on the left."),
-      unscored,
-      el("div", { class: "below" }, matrix, detail),
-      costBox,
-      figures,
-      tables)
-  );
-  change();
+const offer = (select, options) => {
+  select.replaceChildren(...options.map(([value, text]) => el("option", { value }, text)));
+  select.onchange = change;
 };
 
-const drawNothing = () => root.replaceChildren(el("section", { class: "card lab", "aria-label": "Threshold lab" }, el("p", {}, "No evaluation is recorded beside this model yet. Make one with ", el("code", {}, "python -m uait evaluate"), "; it then shows here.")));
+const drawLab = () => {
+  offer(named.methods, data.methods.map(({ name, title, source }) => [name, source === "uait" ? title : `${title} (${data.sources.base})`]));
+  offer(named.splits, Object.entries(data.rows).map(([name, rows]) => [name, `${name} (${rows.length})`]));
+  threshold ??= window.uaitAddress?.of("compare").t ?? data.threshold;
+  change();
+};
 
 const start = () => {
   data = props.value;
   root.dataset.state = data?.state || "empty";
-  if (root.dataset.state === "done") drawLab();
-  else drawNothing();
+  const isDone = root.dataset.state === "done";
+  named.nothing.hidden = isDone;
+  named.lab.hidden = !isDone;
+  if (isDone) drawLab();
 };
 let drawnWidth = 0;
 new ResizeObserver(() => {

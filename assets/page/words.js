@@ -43,14 +43,8 @@
   const joined = (core) => {
     for (const [between, joint] of JOINTS) {
       const parts = core.split(between);
-      if (parts.length < 2) continue;
-      const translated = [];
-      for (const part of parts) {
-        const one = inChinese(part);
-        if (one === null) break;
-        translated.push(one);
-      }
-      if (translated.length === parts.length) return translated.join(joint);
+      const translated = parts.length > 1 ? parts.map(inChinese) : [null];
+      if (!translated.includes(null)) return translated.join(joint);
     }
     return null;
   };
@@ -158,13 +152,11 @@
   };
 
   const choice = document.createElement("div");
-  choice.id = "language";
-  choice.setAttribute("role", "group");
-  choice.setAttribute("aria-label", "Language · 语言");
-  choice.setAttribute("translate", "no");
+  const attributes = { id: "language", role: "group", "aria-label": "Language · 语言", translate: "no" };
+  for (const [name, text] of Object.entries(attributes)) choice.setAttribute(name, text);
   for (const [name, word] of [["en", "English"], [CHINESE, "中文"]]) {
-    const button = document.createElement("button");
-    Object.assign(button, { type: "button", lang: name, textContent: word, onclick: () => choose(name) });
+    const button = Object.assign(document.createElement("button"), { type: "button", lang: name, textContent: word });
+    button.onclick = () => choose(name);
     choice.append(button);
   }
   document.body.prepend(choice);

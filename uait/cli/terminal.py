@@ -23,11 +23,11 @@ def printable(text: str) -> str:
 
 def reply_lines(reply: Reply) -> list[str]:
     """The answer, its confidence, the decision, and what was read because of it."""
-    spoken = "none was stated" if reply.first.spoken is None else f"{percent(reply.first.spoken)} spoken"
-    expected = "" if reply.first.expected is None else f", {percent(reply.first.expected)} expected"
+    stated = "none was stated" if reply.first.spoken is None else f"{percent(reply.first.spoken)} stated"
+    average = "" if reply.first.expected is None else f", {percent(reply.first.expected)} on average"
     rows = [
         ("answer", printable(reply.first.text) or "(none)"),
-        ("confidence", spoken + expected),
+        ("confidence", stated + average),
         ("decision", reply.decision.reason),
     ]
     if reply.decision.action is Action.RETRIEVE:

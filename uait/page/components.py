@@ -6,7 +6,7 @@ A template never holds data: Gradio runs templates as code. The scripts in asset
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import gradio as gr
 import plotly
@@ -18,8 +18,13 @@ from uait.settings import ASSETS
 PLOTLY = Path(plotly.__file__).parent / "package_data" / SCRIPT
 
 
+def _asset(name: str) -> str:
+    path = ASSETS / "page" / name
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
 def _script(names: Sequence[str]) -> str:
-    parts = [(ASSETS / "page" / part).read_text(encoding="utf-8") for part in ("dom.js", *names)]
+    parts = [_asset(part) for part in ("dom.js", *names)]
     return "\n".join([_plotly(), *parts] if "figures.js" in names else parts)
 
 
@@ -30,11 +35,16 @@ def _plotly() -> str:
 
 
 class Drawn(gr.HTML):
-    """A component drawn by scripts of assets/page/ from its JSON value."""
+    """A component drawn by `scripts` of assets/page/ from its JSON value, on the last one's markup where it has any."""
 
-    def __init__(self, value: Any, scripts: Sequence[str], **options: Any) -> None:
-        constant = {"html_template": "<div></div>", "js_on_load": _script(scripts), "apply_default_css": False}
-        super().__init__(value, **constant, **options)
+    scripts: ClassVar[tuple[str, ...]]
+    css = ""  # a file of the same place
+
+    # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
+    def __init__(self, value: Any = None, **options: Any) -> None:
+        html = _asset(self.scripts[-1].replace(".js", ".html")) or "<div></div>"
+        constant = {"html_template": html, "js_on_load": _script(self.scripts), "apply_default_css": False}
+        super().__init__(value, **constant, **({"css_template": _asset(self.css)} if self.css else {}), **options)
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "object", "description": "the data that the page draws"}
@@ -68,20 +78,16 @@ def question_row(
 class AnswerCard(Drawn):
     """The answer, the confidence bar with its threshold, the decision and the sources. Events: lookup, why."""
 
-    # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
-    def __init__(self, value: dict[str, Any] | None = None, **options: Any) -> None:
-        super().__init__(value, ("numbers.js", "answer.js"), **options)
+    scripts = ("numbers.js", "answer.js")
 
 
 class Heatmap(Drawn):
     """The explained answer, token by token, and the samples with their similarity."""
 
-    def __init__(self, value: dict[str, Any], **options: Any) -> None:
-        super().__init__(value, ("heatmap.js",), **options)
+    scripts = ("heatmap.js",)
 
 
 class Examples(Drawn):
     """Example questions in labelled groups. Event: pick, with the question in the root's data-picked."""
 
-    def __init__(self, value: list[dict[str, Any]], **options: Any) -> None:
-        super().__init__(value, ("examples.js",), **options)
+    scripts = ("examples.js",)

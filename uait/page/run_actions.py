@@ -1,12 +1,14 @@
-"""What the buttons of a running or finished job do: stop, go on, throw away. A run's folder in, a sentence out.
+"""What the run tabs have in common: to begin a job, look at it, stop it, go on, throw away. Folders in, sentences out.
 
-Knows jobs and their folders; the tabs place the buttons.
+Knows jobs and their folders; the tabs place the components.
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import gradio as gr
 
 from uait import settings
 from uait.page.views import runs as runs_view
@@ -15,6 +17,7 @@ from uait.records.errors import DataError, UaitError
 from uait.runs import jobs, visitors
 from uait.runs.files import TUNED
 from uait.runs.folder import find_run
+from uait.runs.jobs import JobState, JobStatus
 
 EVERY = 1.0  # seconds between two looks at a job
 SWITCHED_OFF = (
@@ -25,6 +28,69 @@ GONE = "This run is no longer there: its folder was deleted. Start a new one."
 DISCARDED = "Thrown away: the adapter and its checkpoints are deleted. The examples are kept for another tuning."
 
 Acted = tuple[str, Payload]  # what to say, and how the job stands now
+Update = Any  # a value for a component, or gr.skip()
+Started = tuple[Update, str, Update]  # the menu of runs, what to say, how the job stands
+Seen = dict[str, Any]
+
+
+class Look(NamedTuple):
+    """The chosen run as it is now: its folder and job, what to remember of it, the updates of menu and job panel."""
+
+    folder: Path | None
+    status: JobStatus | None
+    seen: Seen
+    menu: Update
+    panel: Payload
+    is_new: bool  # whether there is more to show than at the last look
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its job is under way."""
+        return self.status is not None and self.status.is_alive
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether its job ended before it was through."""
+        return self.status is not None and self.status.state in (JobState.STOPPED, JobState.FAILED)
+
+
+def look(
+    root: Path,
+    seen: Seen | None,
+    names: Sequence[str],
+    name: str | None,
+    marks: Callable[[Path], Any],
+    offered: Sequence[str] = (),
+    verb: str = "",
+) -> Look:
+    """Looks at the run called `name`, one of `names` or of `offered`, which have no folder.
+
+    `marks`: what changes in its folder when there is more to show. A job of another verb than `verb` counts as none.
+    """  # fmt: skip
+    folder, seen = find_run(root, name), seen or {}
+    status = jobs.status(folder) if folder else None
+    if verb and status and status.verb != verb:
+        status = None
+    state = str(status.state if status else None)
+    now = {"names": list(names), "name": name, "state": state, "marks": folder and marks(folder)}
+    choices = [*offered, *names]
+    menu = gr.skip() if seen.get("names") == now["names"] else gr.update(choices=choices, value=name)
+    panel = runs_view.job_panel(status, is_chosen=bool(name) and name not in offered and folder is None)
+    return Look(folder, status, now, menu, panel, {**seen, "names": now["names"]} != now)
+
+
+def starter(begin: Callable[..., JobStatus], names: Callable[[], Sequence[str]]) -> Callable[..., Started]:
+    """The handler of a button that begins a job: the new run is chosen among `names`, or a sentence says why not."""
+
+    def start(*given: Any) -> Started:
+        try:
+            check_allowed()
+            status = begin(*given)
+        except (UaitError, OSError) as err:
+            return gr.skip(), str(err), gr.skip()
+        return gr.update(choices=list(names()), value=status.folder.name), "", runs_view.job_panel(status)
+
+    return start
 
 
 def own(make: Callable[[Path], Callable[..., Any]]) -> Callable[..., Any]:

@@ -106,7 +106,7 @@ def test_no_score_is_null_with_a_reason() -> None:
 def test_lines_of_a_corrected_answer_show_both_answers_and_the_source() -> None:
     assert terminal.reply_lines(looked_up(PASSAGE)) == [
         "answer      Cusco",
-        "confidence  47.0 % spoken, 47.0 % expected",
+        "confidence  47.0 % stated, 47.0 % on average",
         "decision    47.0 % is below 50 %: looking it up.",
         "source 1    Peru: The capital of Peru is Lima. [bundle]",
         "final       Lima",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests import fake_report
@@ -13,10 +14,9 @@ from tests.fake_report import IN_DOMAIN
 from uait.method import metrics
 from uait.method.answers import EXPECTED, SPOKEN
 from uait.page.figures import curves, evaluation, labels, results, style, tuning
-from uait.page.views import labels as labels_view
 from uait.page.views import runs as runs_view
 from uait.page.views.evaluate import evaluation as numbers
-from uait.records import Question, TrainingExample
+from uait.records import Answer, Finish, Label, Question, Reason, Sample, TrainingExample
 
 METHODS = [EXPECTED, SPOKEN, "verbalized", "P(True)", "SAR"]
 
@@ -184,11 +184,38 @@ def test_the_histogram_has_right_answers_above_the_line_and_wrong_ones_below() -
 
 
 def test_labels_that_are_all_right_or_all_wrong_say_why_there_is_no_auroc() -> None:
-    shown = {**labels_view.labelled([]), "n": 10, "n_right": 10, "right": [10], "wrong": [0]}
-    assert _texts(labels.page(shown), "warning")[0].startswith("All answers are right so far")
-    assert _texts(labels.page({**shown, "n_right": 0, "n_wrong": 10}), "warning")[0].startswith("All answers are wrong")
-    assert _texts(labels.page({**shown, "n_right": 9, "n_wrong": 1}), "warning") == []
-    assert labels.page(labels_view.labelled([]))["parts"] == []
+    right, wrong = (Label(Question("q", "Who?"), "she", 0.5, 0.5, None, verdict) for verdict in (True, False))
+    assert _texts(labels.page([right] * 10), "warning")[0].startswith("All answers are right so far")
+    assert _texts(labels.page([wrong] * 10), "warning")[0].startswith("All answers are wrong")
+    assert _texts(labels.page([right] * 9 + [wrong]), "warning") == []
+    assert labels.page([])["parts"] == []
+
+
+def test_labels_are_counted_by_confidence_and_correctness_the_newest_first() -> None:
+    found = [(0.9, True), (0.2, True), (0.5, True), (0.5, False), (0.1, False), (0.3, False), (0.4, None), (None, True)]
+    listed = [
+        Label(Question(f"q{i}", f"{i}?"), "", c, c, None, right, None if c is not None else Reason.EMPTY)
+        for i, (c, right) in enumerate(found)
+    ]
+    # 0.9 in the last bin, 0.2 in the third, 0.5 in the sixth
+    assert labels.bins(listed, True) == [0, 0, 1, 0, 0, 1, 0, 0, 0, 1]
+    assert labels.bins(listed, False) == [0, 1, 0, 1, 0, 1, 0, 0, 0, 0]
+    drawn = labels.page(listed, "Recorded.")
+    assert _texts(drawn, "recorded") == ["Recorded."]
+    summary = "8 labelled: 4 right, 3 wrong, 1 without an accepted answer to compare with, 1 without a confidence."
+    assert _texts(drawn, "summary") == [summary]
+    (rows,) = [part["table"]["rows"] for part in drawn["parts"] if part.get("kind") == "rows"]
+    assert (rows[0][0]["text"], rows[0][1]["text"], rows[0][3]) == ("7?", "(no words)", str(Reason.EMPTY))
+
+
+def test_both_answers_are_shown_with_their_numbers_or_the_reason_why_there_are_none() -> None:
+    def answer(text: str, spoken: float | None) -> Answer:
+        sample = Sample(text, (1,), (text,), np.zeros(1), Finish.STOP)
+        return Answer(text, spoken, None, sample, "?", 0.1, "tiny")
+
+    rows = labels.beside(answer("Paris", None), answer("", 0.4))["parts"][0]["table"]["rows"]
+    assert [(row[1]["text"], row[2]) for row in rows] == [("Paris", "no number"), ("(no words)", "40\u00a0%")]
+    assert labels.beside(failure="No adapter yet.")["parts"] == [{"text": "No adapter yet.", "kind": "warning"}]
 
 
 def _texts(page: dict[str, Any], kind: str) -> list[str]:

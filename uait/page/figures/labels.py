@@ -1,13 +1,16 @@
 """Labels as the Label tab shows them: how confident the right and the wrong ones are, and the newest as a table.
 
-In: the numbers of `views.labels.labelled`; and two answers to one question, those of `views.runs.beside`.
+And one question's two answers, before a tuning and after it.
 """
+
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
 from uait.page.figures.parts import Payload, figures, table, text
 from uait.page.figures.style import AMBER, BLUE, Cell, Figure, Table, faint, figure
-from uait.page.views.answer import percent
+from uait.page.views.answer import NO_WORDS, percent
+from uait.records import Answer, Label
 
 _ABOUT_HISTOGRAM = (
     "● above the line: right, ◆ below it: wrong. Good confidence has its right answers at the right end, and its wrong "
@@ -20,24 +23,34 @@ _ABOUT_ROWS = (
 _ABOUT_BESIDE = (
     "The base was asked to say a number, the adapter does so by itself. Look at whether the number moved the right way."
 )
+_N_BINS = 10
+_N_ROWS = 100  # of the growing table: the newest
+_VERDICTS = {None: ("unjudged", "– not known"), True: ("right", "● right"), False: ("wrong", "◆ wrong")}
 _FEWEST = 10  # labels, before it is worth a remark that all are right or all wrong
 
 
-def page(shown: Payload) -> Payload:
-    """The parts of the tab's list of labels; none before there is one."""
-    if not shown["n"]:
-        return {"kind": "runs labels", "parts": []}
+def page(labels: Sequence[Label], recorded: str = "") -> Payload:
+    """The parts of the tab's list of labels, none before there is one; `recorded`: where those of others come from."""
     heads = ("question", "answer", "SAR", "confidence", "checked")
-    rows = table("Labelled questions", Table(heads, tuple(_row(row) for row in shown["rows"])), "rows")
+    newest = tuple(_row(label) for label in labels[: -_N_ROWS - 1 : -1])
     parts = [
-        *text("recorded", shown["recorded"]),
-        *text("summary", _summary(shown)),
-        *text("warning", _warning(shown)),
-        *figures((histogram(shown["right"], shown["wrong"]),)),
-        rows,
+        *text("recorded", recorded),
+        *text("summary", _summary(labels)),
+        *text("warning", _warning(labels)),
+        *figures((histogram(bins(labels, True), bins(labels, False)),)),
+        table("Labelled questions", Table(heads, newest), "rows"),
         *text("caption", _ABOUT_ROWS),
     ]
-    return {"kind": "runs labels", "parts": parts}
+    return {"kind": "runs labels", "parts": parts if labels else []}
+
+
+def bins(labels: Sequence[Label], is_correct: bool) -> list[int]:
+    """How many of the right labels, or of the wrong ones, lie in each of ten equal ranges of confidence."""
+    counts = [0] * _N_BINS
+    for label in labels:
+        if label.is_correct is is_correct and label.confidence is not None:
+            counts[min(_N_BINS - 1, int(_N_BINS * label.confidence))] += 1
+    return counts
 
 
 def histogram(right: list[int], wrong: list[int]) -> Figure:
@@ -75,39 +88,46 @@ def histogram(right: list[int], wrong: list[int]) -> Figure:
     )
 
 
-def _row(row: Payload) -> tuple[Cell, ...]:
-    samples = {"text": row["answer"], "about": " · ".join(row["samples"]), "kind": "said", "is_data": True}
-    sar = "–" if row["sar"] is None else f"{row['sar']:.2f}".replace("-", "−")
-    confidence = row["reason"] if row["confidence"] is None else percent(row["confidence"])
-    verdict = {None: ("unjudged", "– not known"), True: ("right", "● right"), False: ("wrong", "◆ wrong")}[row["right"]]
-    checked = {"kind": verdict[0], "text": verdict[1]}
-    return {"text": row["question"], "is_data": True}, samples, sar, confidence, checked
+def _row(label: Label) -> tuple[Cell, ...]:
+    answer = {"text": label.answer or NO_WORDS, "about": " · ".join(label.samples), "kind": "said", "is_data": True}
+    sar = "–" if label.sar is None else f"{label.sar:.2f}".replace("-", "−")
+    confidence = str(label.unscored) if label.confidence is None else percent(label.confidence)
+    kind, word = _VERDICTS[label.is_correct]
+    return {"text": label.question.text, "is_data": True}, answer, sar, confidence, {"kind": kind, "text": word}
 
 
-def _summary(shown: Payload) -> str:
-    judged = f"{shown['n']:,} labelled: {shown['n_right']} right, {shown['n_wrong']} wrong"
-    unjudged = f", {shown['n_unjudged']} without an accepted answer to compare with" if shown["n_unjudged"] else ""
-    unscored = f", {shown['n_unscored']} without a confidence" if shown["n_unscored"] else ""
-    return f"{judged}{unjudged}{unscored}."
+def _counts(labels: Sequence[Label]) -> tuple[int, int, int]:
+    verdicts = [label.is_correct for label in labels]
+    return verdicts.count(True), verdicts.count(False), verdicts.count(None)
 
 
-def _warning(shown: Payload) -> str:
-    if shown["n"] < _FEWEST or bool(shown["n_right"]) == bool(shown["n_wrong"]):
+def _summary(labels: Sequence[Label]) -> str:
+    n_right, n_wrong, n_unjudged = _counts(labels)
+    n_unscored = sum(label.confidence is None for label in labels)
+    unjudged = f", {n_unjudged} without an accepted answer to compare with" if n_unjudged else ""
+    unscored = f", {n_unscored} without a confidence" if n_unscored else ""
+    return f"{len(labels):,} labelled: {n_right} right, {n_wrong} wrong{unjudged}{unscored}."
+
+
+def _warning(labels: Sequence[Label]) -> str:
+    n_right, n_wrong, _ = _counts(labels)
+    if len(labels) < _FEWEST or bool(n_right) == bool(n_wrong):
         return ""
-    if shown["n_right"]:
+    if n_right:
         nothing_shows = "for nothing shows yet whether confidence can tell right from wrong."
         return f"All answers are right so far: AUROC is undefined, {nothing_shows}"
     return "All answers are wrong so far: AUROC is undefined. Check the column of accepted answers."
 
 
-def beside(shown: Payload) -> Payload:
-    """The parts of two answers to one question, or the sentence why there are none."""
+def beside(before: Answer | None = None, after: Answer | None = None, failure: str = "") -> Payload:
+    """The parts of one question's two answers, or the sentence why there are none."""
     heads = ("who", "answer", "says it is sure", "its own words")
-    rows = tuple(_spoken(row) for row in shown["rows"])
+    named = (("the base, asked to say a number", before), ("with the new adapter", after))
+    rows = tuple(_spoken(who, answer) for who, answer in named if answer)
     answers = [table("Both answers", Table(heads, rows)), *text("caption", _ABOUT_BESIDE)] if rows else []
-    return {"kind": "runs beside", "parts": [*text("warning", shown["failure"]), *answers]}
+    return {"kind": "runs beside", "parts": [*text("warning", failure), *answers]}
 
 
-def _spoken(row: Payload) -> tuple[Cell, ...]:
-    answer, words = {"text": row["answer"], "kind": "said", "is_data": True}, {"text": row["words"], "is_data": True}
-    return row["who"], answer, percent(row["spoken"]), words
+def _spoken(who: str, answer: Answer) -> tuple[Cell, ...]:
+    shown = {"text": answer.text or NO_WORDS, "kind": "said", "is_data": True}
+    return who, shown, percent(answer.spoken), {"text": answer.sample.text, "is_data": True}

@@ -142,11 +142,11 @@ def _table(
 
 
 def _main(cell: Payload) -> list[Cell]:
-    auroc = cell["why"]
-    if cell["auroc"] is not None:
-        auroc = two(cell["auroc"]) + between(cell["low"], cell["high"], two)
     missing = f"{cell['n_unscored']} without a number" if cell["n_unscored"] else ""
-    return [(auroc, missing), _or_none(cell["ece"]), percent(cell["accuracy"])]
+    auroc: Cell = {"text": cell["why"], "about": missing, "kind": "sentence"}
+    if cell["auroc"] is not None:
+        auroc = (two(cell["auroc"]) + between(cell["low"], cell["high"], two), missing)
+    return [auroc, _or_none(cell["ece"]), percent(cell["accuracy"])]
 
 
 def _more(cell: Payload) -> list[Cell]:

@@ -36,15 +36,13 @@ _PICKED = "() => document.querySelector('#compare-examples [data-picked]').datas
 class Columns(Drawn):
     """The methods' answers side by side."""
 
-    def __init__(self, value: answer_view.Payload, **options: Any) -> None:
-        super().__init__(value, ("compare.js",), **options)
+    scripts = ("compare.js",)
 
 
 class ThresholdLab(Drawn):
     """The recorded evaluation under a threshold. Event: ask, with the question in the root's data-picked."""
 
-    def __init__(self, value: answer_view.Payload, **options: Any) -> None:
-        super().__init__(value, ("figures.js", "numbers.js", "threshold_lab.js"), **options)
+    scripts = ("figures.js", "numbers.js", "threshold_lab.js")
 
 
 class CompareTab(NamedTuple):

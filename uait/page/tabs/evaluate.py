@@ -24,9 +24,8 @@ from uait.records import EvalReport, Question, SweepPoint
 from uait.records.errors import DataError, UaitError
 from uait.runs import jobs
 from uait.runs.files import REPORT, SPLITS
-from uait.runs.folder import all_runs, find_run, new_name
-from uait.runs.jobs import JobState, JobStatus
-from uait.settings import ASSETS
+from uait.runs.folder import all_runs, new_name
+from uait.runs.jobs import JobStatus
 from uait.stages.engines import SHIPPED, Shelf
 from uait.stages.evaluate import drawn, read_report
 
@@ -41,10 +40,8 @@ Show = Callable[[EvalReport | None, bool], answer_view.Payload]
 class Evaluation(Drawn):
     """Figures and tables of one evaluation, and the files to take away."""
 
-    # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
-    def __init__(self, value: answer_view.Payload | None = None, **options: Any) -> None:
-        css = (ASSETS / "page" / "evaluate.css").read_text(encoding="utf-8")
-        super().__init__(value, ("figures.js", "parts.js"), css_template=css, **options)
+    scripts = ("figures.js", "parts.js")
+    css = "evaluate.css"
 
 
 def build(place: Place, who: Who) -> None:
@@ -123,11 +120,10 @@ def _choices(most: int) -> tuple[gr.Slider, gr.Dropdown]:
         return n, gr.Dropdown([RECORDED], value=RECORDED, **shown)
 
 
-def _starter(root: Path, shelf: Shelf, splits: Splits) -> Callable[..., tuple[Update, str, Update]]:
+def _starter(root: Path, shelf: Shelf, splits: Splits) -> Callable[..., run_actions.Started]:
     base = shelf.shipped.settings
 
     def begin(n: float, adapter: str = SHIPPED, visitor: str = "") -> JobStatus:
-        run_actions.check_allowed()
         if not splits:
             raise DataError(f"{base.model.model!r} comes with no questions; evaluate it on the command line.")
         key = shelf.key(adapter, visitor)
@@ -137,15 +133,7 @@ def _starter(root: Path, shelf: Shelf, splits: Splits) -> Callable[..., tuple[Up
             write_jsonl(folder / SPLITS / f"{name}.jsonl", drawn(questions, int(n), base.evaluate.seed))
         return jobs.start(folder, "evaluate", chosen)
 
-    def start(n: float, *who: str) -> tuple[Update, str, Update]:
-        try:
-            status = begin(n, *who)
-        except (UaitError, OSError) as err:
-            return gr.skip(), str(err), gr.skip()
-        menu = gr.update(choices=[RECORDED, *_names(root, base.model.model)], value=status.folder.name)
-        return menu, "", runs_view.job_panel(status)
-
-    return start
+    return run_actions.starter(begin, lambda: [RECORDED, *_names(root, base.model.model)])
 
 
 def _names(root: Path, model: str) -> list[str]:
@@ -155,28 +143,18 @@ def _names(root: Path, model: str) -> list[str]:
 def _looker(root: Path, model: str, show: Show, recorded: answer_view.Payload) -> Callable[..., list[Update]]:
     """Looks at the chosen evaluation and its job; sends only what has changed since the last look."""
 
-    def look(seen: dict[str, Any] | None, name: str | None) -> list[Update]:
+    def look(seen: run_actions.Seen | None, name: str | None) -> list[Update]:
         names = _names(root, model)
         if seen is None and names and _is_alive(root / names[0]):
             name = names[0]  # under way while the page was loaded anew
         name = name or RECORDED
-        folder = find_run(root, name)
-        status = jobs.status(folder) if folder else None
-        state, is_alive = (status.state, status.is_alive) if status else (None, False)
-        result = folder / REPORT if folder else None
-        now = {"names": names, "name": name, "state": str(state), "made": _made(result)}
-        before = seen or {}
-        menu = gr.skip()
-        if (before.get("names"), before.get("name")) != (names, name):
-            menu = gr.update(choices=[RECORDED, *names], value=name)
-        panel = runs_view.job_panel(status, is_chosen=name != RECORDED)
-        if before == now:
-            return [now, menu, panel, *[gr.skip()] * 4]
-        is_same = before.get("made", "") == now["made"]
-        shown = gr.skip() if is_same else _drawn(result, show, recorded)
-        can_resume = state in (JobState.STOPPED, JobState.FAILED)
-        buttons = [gr.update(interactive=on) for on in (is_alive, can_resume, name != RECORDED)]
-        return [now, menu, panel, shown, *buttons]
+        now = run_actions.look(root, seen, names, name, _made, offered=[RECORDED])
+        if not now.is_new:
+            return [now.seen, now.menu, now.panel, *[gr.skip()] * 4]
+        is_same = seen is not None and seen["marks"] == now.seen["marks"]
+        shown = gr.skip() if is_same else _drawn(now.folder, show, recorded)
+        buttons = [gr.update(interactive=on) for on in (now.is_alive, now.can_resume, name != RECORDED)]
+        return [now.seen, now.menu, now.panel, shown, *buttons]
 
     return look
 
@@ -186,17 +164,16 @@ def _is_alive(folder: Path) -> bool:
     return status is not None and status.is_alive
 
 
-def _made(result: Path | None) -> str:
+def _made(folder: Path) -> list[Any]:
     """Which result the folder holds, and when it was written; empty when it holds none."""
-    if result is None or not result.is_file():
-        return ""
-    return f"{result.parent.name} {result.stat().st_mtime}"
+    result = folder / REPORT
+    return [folder.name, result.stat().st_mtime] if result.is_file() else []
 
 
-def _drawn(result: Path | None, show: Show, recorded: answer_view.Payload) -> answer_view.Payload:
+def _drawn(folder: Path | None, show: Show, recorded: answer_view.Payload) -> answer_view.Payload:
     """The run's own result, or the recorded one until there is one."""
     try:
-        report = read_report(result) if result else None
+        report = read_report(folder / REPORT) if folder else None
     except UaitError:  # deleted or damaged while looked at
         report = None
     return recorded if report is None else show(report, False)

@@ -15,22 +15,24 @@ import gradio as gr
 
 from uait.data.catalogue import Description, small
 from uait.data.files import read_jsonl, write_jsonl
+from uait.page.figures import labels as labels_figures
 from uait.page.menu import Who
 from uait.page.place import Place
-from uait.page.run_actions import EVERY, GONE, check_allowed, own, resumer, stopper
+from uait.page.run_actions import EVERY, GONE, Seen, Started, check_allowed, own, resumer, starter, stopper
+from uait.page.run_actions import look as run_look
 from uait.page.run_components import Distil, JobPanel, Labels, Message, tab_style
 from uait.page.run_files import held_out_of
 from uait.page.tabs import label_inputs
 from uait.page.tabs.label_inputs import EMBEDDED, OWN, Given, chosen_settings, own_questions
 from uait.page.views import labels as labels_view
 from uait.page.views import runs as runs_view
-from uait.records import Label, Question, SmallRun
+from uait.records import DistilledSet, Label, Question, SmallRun
 from uait.records.errors import DataError, UaitError
 from uait.records.events import last_record
 from uait.runs import jobs
 from uait.runs.files import HELD_OUT, LABELS, QUESTIONS
 from uait.runs.folder import RunFolder, all_runs, find_run, new_name
-from uait.runs.jobs import JobState
+from uait.runs.jobs import JobStatus
 from uait.settings import DistilSettings, Settings
 from uait.stages.distil import distil, set_apart
 from uait.stages.evaluate import drawn
@@ -78,7 +80,7 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
     run = gr.Dropdown([], label="Run", info=about_run, allow_custom_value=True, elem_id="label-run")
     message = Message(elem_id="label-message")
     panel = JobPanel(runs_view.job_panel(None), elem_id="label-job", label="job")
-    labels = Labels(labels_view.labelled([]), elem_id="labels", label="labels")
+    labels = Labels(labels_figures.page([]), elem_id="labels", label="labels")
     download = gr.DownloadButton("Download the labels", visible=False, elem_id="label-download")
     gr.Markdown("## Choose which of them teach")
     gr.Markdown(_ABOUT_CHOICE)
@@ -108,25 +110,11 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
     keep.keep(own(partial(_keeper, choice=base.distil)), [run, right, wrong, visitor], kept, js=_KEEP, **private)
 
 
-def _sentence(work: Callable[..., Any]) -> Callable[..., Any]:
-    """`work` with its errors as a sentence in place of what it returns."""
-
-    def safely(*values: Any) -> Any:
-        try:
-            check_allowed()
-            return work(*values)
-        except (UaitError, OSError) as err:
-            return str(err)
-
-    return safely
-
-
 def _starter(
     root: Path, base: Settings, given: Sequence[Question], held_out: Sequence[Question]
-) -> Callable[..., tuple[Update, str, Update]]:
-    model = base.model.model
-
-    def begin(values: Given) -> str:
+) -> Callable[..., Started]:
+    def begin(*inputs: Any) -> JobStatus:
+        values = Given(*inputs)
         questions = own_questions(values) if values.source == OWN else given
         chosen = chosen_settings(base, values)
         folder = root / new_name(root, "label")
@@ -134,17 +122,9 @@ def _starter(
         write_jsonl(folder / QUESTIONS, drawn(questions, int(values.n), base.sampling.seed))
         if values.source == EMBEDDED and held_out:
             write_jsonl(folder / HELD_OUT, held_out)
-        jobs.start(folder, "label", chosen)
-        return folder.name
+        return jobs.start(folder, "label", chosen)
 
-    def start(*values: Any) -> tuple[Update, str, Update]:
-        name = _sentence(begin)(Given(*values))
-        folder = find_run(root, name)
-        if folder is None:  # it is a sentence
-            return gr.skip(), name, gr.skip()
-        return gr.update(choices=_names(root, model), value=folder.name), "", runs_view.job_panel(jobs.status(folder))
-
-    return start
+    return starter(begin, lambda: _names(root, base.model.model))
 
 
 def _names(root: Path, model: str) -> list[str]:
@@ -154,28 +134,25 @@ def _names(root: Path, model: str) -> list[str]:
 def _looker(root: Path, model: str, recorded: SmallRun | None, choice: DistilSettings) -> Callable[..., list[Update]]:
     """Looks at the runs and the chosen one's job and labels; sends only what has changed since the last look."""
 
-    def look(seen: dict[str, Any] | None, name: str | None) -> list[Update]:
-        names, seen = _names(root, model), seen or {}
+    def look(seen: Seen | None, name: str | None) -> list[Update]:
+        names = _names(root, model)
         name = name or (names[0] if names else None)
-        folder = find_run(root, name)
-        status = jobs.status(folder) if folder else None
-        state, is_alive = (status.state, status.is_alive) if status else (None, False)
-        path = folder / LABELS if folder else None
-        size = path.stat().st_size if path and path.exists() else 0
-        now = {"names": names, "name": name, "size": size, "state": str(state)}
-        menu = gr.skip() if seen.get("names") == names else gr.update(choices=names, value=name)
-        panel = runs_view.job_panel(status, is_chosen=bool(name) and folder is None)
-        if {**seen, "names": names} == now:
-            return [now, menu, panel, *[gr.skip()] * 6]
-        labels = _labels(path) if path and size else []
+        now = run_look(root, seen, names, name, _size)
+        if not now.is_new:
+            return [now.seen, now.menu, now.panel, *[gr.skip()] * 6]
+        labels = _labels(now.folder / LABELS) if now.folder and _size(now.folder) else []
         saved = gr.update(visible=False)
-        if path is not None and labels and not is_alive:
-            saved = gr.update(value=_copy(path), visible=True)
-        shown = _drawn(labels, folder, None if name else recorded, choice)
-        buttons = [gr.update(interactive=is_alive), gr.update(interactive=state in (JobState.STOPPED, JobState.FAILED))]
-        return [now, menu, panel, *shown, saved, *buttons, "" if labels else _NOTHING_YET]
+        if now.folder and labels and not now.is_alive:
+            saved = gr.update(value=_copy(now.folder / LABELS), visible=True)
+        shown = _drawn(labels, now.folder, None if name else recorded, choice)
+        buttons = [gr.update(interactive=on) for on in (now.is_alive, now.can_resume)]
+        return [now.seen, now.menu, now.panel, *shown, saved, *buttons, "" if labels else _NOTHING_YET]
 
     return look
+
+
+def _size(folder: Path) -> int:
+    return (folder / LABELS).stat().st_size if (folder / LABELS).exists() else 0
 
 
 def _labels(path: Path) -> list[Label]:
@@ -190,12 +167,12 @@ def _drawn(
 ) -> list[runs_view.Payload]:
     """The chosen run's labels twice, to read and to sort; or those of the recorded run."""
     if run is not None:
-        source = runs_view.recorded_caption(len(run.labels), run.n_train, run.seconds, run.n_cores, run.command)
-        return [labels_view.labelled(run.labels, source), labels_view.distilling(run.labels, choice, source)]
+        source = runs_view.recorded_caption(run)
+        return [labels_figures.page(run.labels, source), labels_view.distilling(run.labels, choice, source)]
     apart = set_apart(labels, Settings(distil=choice), RunFolder(folder)) if folder else []
     facts = {question.fact for question in apart}
     teaching = [label for label in labels if label.question.fact not in facts]
-    return [labels_view.labelled(labels), labels_view.distilling(teaching, choice)]
+    return [labels_figures.page(labels), labels_view.distilling(teaching, choice)]
 
 
 def _copy(path: Path) -> str:
@@ -207,21 +184,30 @@ def _keeper(root: Path, choice: DistilSettings) -> Callable[[str, float, float],
     """Distils the chosen run's labels into a run of their own, ready to be tuned on."""
 
     def keep(name: str, right: float, wrong: float) -> str:
-        folder = find_run(root, name)
-        if folder is None or not (folder / LABELS).exists():
-            raise DataError(GONE if name and folder is None else "There are no labels yet; label some questions first.")
-        chosen = replace(choice, keep_right_from=right or None, keep_wrong_below=None if wrong >= 1 else wrong)
-        target = root / new_name(root, "tune")
-        target.mkdir()
         try:
-            for part in (LABELS, "settings.json", HELD_OUT):
-                if (folder / part).exists():
-                    shutil.copy(folder / part, target / part)
-            run = RunFolder(target)
-            distilled = last_record(distil(replace(run.settings(), distil=chosen), run))
-        except UaitError:
-            shutil.rmtree(target)
-            raise
-        return labels_view.kept_sentence(distilled, target.name)
+            check_allowed()
+            folder = find_run(root, name)
+            if folder is None or not (folder / LABELS).exists():
+                missing = GONE if name and folder is None else "There are no labels yet; label some questions first."
+                raise DataError(missing)
+            chosen = replace(choice, keep_right_from=right or None, keep_wrong_below=None if wrong >= 1 else wrong)
+            target = root / new_name(root, "tune")
+            return labels_view.kept_sentence(_distilled(folder, target, chosen), target.name)
+        except (UaitError, OSError) as err:
+            return str(err)
 
-    return _sentence(keep)
+    return keep
+
+
+def _distilled(folder: Path, target: Path, choice: DistilSettings) -> DistilledSet:
+    """The labels in `folder`, distilled in `target`, which is gone again where nothing can be kept."""
+    target.mkdir()
+    try:
+        for part in (LABELS, "settings.json", HELD_OUT):
+            if (folder / part).exists():
+                shutil.copy(folder / part, target / part)
+        run = RunFolder(target)
+        return last_record(distil(replace(run.settings(), distil=choice), run))
+    except UaitError:
+        shutil.rmtree(target)
+        raise

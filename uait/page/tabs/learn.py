@@ -30,9 +30,7 @@ _EMPTY: answer_view.Payload = {"state": "empty"}
 class LessonPart(Drawn):
     """A step, or what the live model said to it. Event: go, for the tab where the step lives."""
 
-    # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
-    def __init__(self, value: answer_view.Payload | None = None, **options: Any) -> None:
-        super().__init__(value, ("figures.js", "learn.js"), **options)
+    scripts = ("figures.js", "learn.js")
 
     def postprocess(self, value: Any) -> Any:
         return value and lesson_figures.drawn(value)

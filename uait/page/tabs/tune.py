@@ -13,10 +13,12 @@ import gradio as gr
 from uait.data.catalogue import Description
 from uait.data.files import read_json, read_rows
 from uait.page import run_files
+from uait.page.figures import labels, tuning
 from uait.page.menu import Who
 from uait.page.place import Place
-from uait.page.run_actions import EVERY, check_allowed, discarder, own, resumer, stopper
-from uait.page.run_components import Beside, JobPanel, Message, Tuning, tab_style
+from uait.page.run_actions import EVERY, Seen, Started, discarder, own, resumer, starter, stopper
+from uait.page.run_actions import look as run_look
+from uait.page.run_components import JobPanel, Labels, Message, Tuning, tab_style
 from uait.page.tabs import tune_inputs
 from uait.page.tabs.tune_inputs import tune_settings
 from uait.page.views import runs as runs_view
@@ -25,7 +27,7 @@ from uait.records.errors import DataError, UaitError
 from uait.runs import jobs
 from uait.runs.files import BEFORE_AFTER, DISTILLED, PROBES
 from uait.runs.folder import RunFolder, all_runs, find_run
-from uait.runs.jobs import JobState, JobStatus
+from uait.runs.jobs import JobStatus
 from uait.settings import Settings, TuneSettings
 from uait.stages.distil import read_distilled
 from uait.stages.engines import Shelf
@@ -126,13 +128,13 @@ def _confirmation() -> tuple[gr.Group, gr.Button, gr.Button]:
     return sure, yes, no
 
 
-def _beside() -> tuple[gr.Textbox, gr.Button, Beside]:
+def _beside() -> tuple[gr.Textbox, gr.Button, Labels]:
     gr.Markdown("## Ask it beside the model it came from")
     with gr.Row():
         about = "Works as soon as there is an adapter."
         asked = gr.Textbox(label="A question for both", info=about, lines=1, scale=4, min_width=260)
         ask = gr.Button("Ask both", interactive=False, scale=1)
-    return asked, ask, Beside(runs_view.beside(), elem_id="beside", label="both answers")
+    return asked, ask, Labels(labels.beside(), elem_id="beside", label="both answers")
 
 
 def _names(root: Path, model: str) -> list[str]:
@@ -186,65 +188,54 @@ def _step_seconds(root: Path, model: str, tune: TuneSettings) -> tuple[float, st
     return None
 
 
-def _starter(root: Path, base: Settings, description: Description | None) -> Callable[..., tuple[Update, str, Update]]:
-    def start(name: str | None, *given: Any) -> tuple[Update, str, Update]:
-        try:
-            check_allowed()
-            tune = tune_settings(given)
-            if name == RECORDED and description and description.small_run:
-                folder = run_files.from_recorded(root, description, description.small_run)
-            else:
-                folder = run_files.fresh(root, _chosen(root, name), tune)
-            status = jobs.start(folder, "tune", run_files.settings_of(base, folder, tune))
-        except (UaitError, OSError) as err:
-            return gr.skip(), str(err), gr.skip()
-        return gr.update(choices=_names(root, base.model.model), value=folder.name), "", runs_view.job_panel(status)
+def _starter(root: Path, base: Settings, description: Description | None) -> Callable[..., Started]:
+    def begin(name: str | None, *given: Any) -> JobStatus:
+        tune = tune_settings(given)
+        if name == RECORDED and description and description.small_run:
+            folder = run_files.from_recorded(root, description, description.small_run)
+        else:
+            folder = run_files.fresh(root, _chosen(root, name), tune)
+        return jobs.start(folder, "tune", run_files.settings_of(base, folder, tune))
 
-    return start
+    return starter(begin, lambda: _names(root, base.model.model))
 
 
 def _looker(root: Path, model: str, recorded: SmallRun | None) -> Callable[..., list[Update]]:
     """Looks at the chosen tuning; sends only what has changed since the last look."""
 
-    def look(seen: dict[str, Any] | None, name: str | None) -> list[Update]:
+    def look(seen: Seen | None, name: str | None) -> list[Update]:
         offered = [RECORDED] if recorded else []
-        names, seen = _names(root, model), seen or {}
-        is_new = bool(names) and names[0] not in seen.get("names", [])
+        names = _names(root, model)
+        is_new = bool(names) and names[0] not in (seen or {}).get("names", [])
         name = names[0] if is_new else name or next(iter(offered), None)
-        folder = find_run(root, name)
-        status = _tuning_status(folder)
-        state, is_alive = (status.state, status.is_alive) if status else (None, False)
-        sizes = [_size(path) for path in _watched(folder)] if folder else []
-        now = {"names": names, "name": name, "sizes": sizes, "state": str(state)}
-        menu = gr.skip() if seen.get("names") == names else gr.update(choices=[*names, *offered], value=name)
-        panel = runs_view.job_panel(status, is_chosen=bool(name) and name != RECORDED and folder is None)
-        if {**seen, "names": names} == now:
-            return [now, menu, panel, *[gr.skip()] * 6]
-        can_resume = state in (JobState.STOPPED, JobState.FAILED)
-        has_adapter = bool(folder and (folder / "adapter" / "card.json").exists()) and not is_alive
-        saved = (
-            gr.update(value=run_files.zipped(folder), visible=True)
-            if folder and has_adapter
-            else gr.update(visible=False)
-        )
-        can_discard = bool(status or (folder and (folder / "adapter").exists()))
-        buttons = [gr.update(interactive=on) for on in (is_alive, can_resume, can_discard, has_adapter)]
-        shown = _drawn(folder) if is_alive or any(sizes) else _recorded_run(recorded)
-        return [now, menu, panel, shown, saved, *buttons]
+        now = run_look(root, seen, names, name, _sizes, offered, "tune")
+        if not now.is_new:
+            return [now.seen, now.menu, now.panel, *[gr.skip()] * 6]
+        folder = now.folder
+        has_adapter = bool(folder and (folder / "adapter" / "card.json").exists()) and not now.is_alive
+        saved = gr.update(visible=False)
+        if folder and has_adapter:
+            saved = gr.update(value=run_files.zipped(folder), visible=True)
+        can_discard = bool(now.status or (folder and (folder / "adapter").exists()))
+        buttons = [gr.update(interactive=on) for on in (now.is_alive, now.can_resume, can_discard, has_adapter)]
+        has_begun = now.is_alive or any(now.seen["marks"] or ())
+        return [
+            now.seen,
+            now.menu,
+            now.panel,
+            _drawn(folder) if has_begun else _recorded_run(recorded),
+            saved,
+            *buttons,
+        ]
 
     return look
 
 
-def _tuning_status(folder: Path | None) -> JobStatus | None:
-    status = jobs.status(folder) if folder else None
-    return status if status and status.verb == "tune" else None
-
-
 def _recorded_run(run: SmallRun | None) -> runs_view.Payload:
     if run is None:
-        return runs_view.tuning([], [], [], [])
-    source = runs_view.recorded_caption(len(run.labels), run.n_train, run.seconds, run.n_cores, run.command)
-    return runs_view.tuning(run.log, run.looks, run.examples, run.results, source)
+        return tuning.page(runs_view.tuning([], [], [], []))
+    source = runs_view.recorded_caption(run)
+    return tuning.page(runs_view.tuning(run.log, run.looks, run.examples, run.results, source))
 
 
 def _watched(folder: Path) -> list[Path]:
@@ -252,24 +243,23 @@ def _watched(folder: Path) -> list[Path]:
     return [adapter / FIRST / LOG, adapter / LOG, folder / PROBES, folder / BEFORE_AFTER]
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def _sizes(folder: Path) -> list[int]:
+    return [path.stat().st_size if path.exists() else 0 for path in _watched(folder)]
 
 
 def _drawn(folder: Path | None) -> runs_view.Payload:
     if folder is None or not (folder / DISTILLED).exists():
-        return runs_view.tuning([], [], [], [])
+        return _recorded_run(None)
     *_, probes, results = _watched(folder)
     looks = [row for _, row in read_rows(probes, is_log=True)] if probes.exists() else []
     examples = probe_examples(read_distilled(RunFolder(folder)))
-    return runs_view.tuning(
-        read_steps(folder / "adapter"), looks, examples, read_json(results) if results.exists() else []
-    )
+    after = read_json(results) if results.exists() else []
+    return tuning.page(runs_view.tuning(read_steps(folder / "adapter"), looks, examples, after))
 
 
 def _ask_both(shelf: Shelf, verbs: Any, name: str | None, question: str, visitor: str) -> runs_view.Payload:
     try:
         before, after = shelf.run(verbs.beside, name or "", visitor, question or "")
     except UaitError as err:
-        return runs_view.beside(failure=str(err))
-    return runs_view.beside(before, after)
+        return labels.beside(failure=str(err))
+    return labels.beside(before, after)

@@ -33,6 +33,7 @@ EXAMPLE_KINDS = {
     "unseen": "Never seen in training",
     "outside": "Outside its world",
 }
+NO_WORDS = "(no words)"  # an answer that is empty
 _SOURCES = {"bundle": "encyclopaedia"}
 _FALLBACK_EXAMPLES: dict[str, list[Payload]] = {
     "known": [{"text": "What is the capital of France?", "seen": None}],
@@ -140,7 +141,7 @@ def progress_note(progress: Progress) -> str:
 
 def _answer(answer: Answer) -> Payload:
     return {
-        "text": answer.text or "(no words)",
+        "text": answer.text or NO_WORDS,
         "spoken": answer.spoken,
         "expected": answer.expected,
         "seconds": answer.seconds,

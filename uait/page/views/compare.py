@@ -6,12 +6,10 @@ The page builds its nodes from this data with textContent, as in `present`. Know
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from typing import Any
 
 from uait.method.answers import METHODS, P_TRUE, TEACHER, UAIT, VERBALIZED, Exchange, MethodAnswer, title_of
+from uait.page.views.answer import NO_WORDS, Payload
 from uait.records import EvalReport
-
-Payload = dict[str, Any]
 
 TITLES = {
     VERBALIZED: "Untuned, asked for a number",
@@ -77,7 +75,7 @@ def comparison(
 
 def _column(opinion: MethodAnswer, plain: str | None) -> Payload:
     return {
-        "answer": opinion.answer or "(no words)",
+        "answer": opinion.answer or NO_WORDS,
         "is_right": opinion.is_correct,
         "confidences": [{"label": _LABELS.get(k, k), "value": value} for k, value in opinion.confidences.items()],
         "n_passes": opinion.n_passes,

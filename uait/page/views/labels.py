@@ -1,60 +1,17 @@
-"""Labels, and which of them teach -> plain data for the page, as `present` makes it for the Ask tab.
+"""Which labels teach -> plain data for the page, as `present` makes it for the Ask tab.
 
 Knows nothing of Gradio, jobs, nor of how the data is drawn.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from uait.method.distillation import MODAL_SHARE, NO_REFERENCE, distil
 from uait.method.prompts import target_text
+from uait.page.views.answer import NO_WORDS, Payload
 from uait.records import DistilledSet, Label, Reason
 from uait.records.errors import DataError
 from uait.settings import DistilSettings
-
-Payload = dict[str, Any]
-
-N_BINS = 10
-N_ROWS = 100  # of the growing table: the newest
-
-
-def labelled(labels: Sequence[Label], recorded: str = "") -> Payload:
-    """The newest labels as rows, and how confident the right and the wrong ones are, in ten bins each.
-
-    `recorded` says where labels that are not the visitor's own come from.
-    """
-    scored = [label for label in labels if label.confidence is not None and label.is_correct is not None]
-    return {
-        "n": len(labels),
-        "n_right": sum(label.is_correct is True for label in labels),
-        "n_wrong": sum(label.is_correct is False for label in labels),
-        "n_unjudged": sum(label.is_correct is None for label in labels),
-        "n_unscored": sum(label.confidence is None for label in labels),
-        "right": _bins([label for label in scored if label.is_correct]),
-        "wrong": _bins([label for label in scored if not label.is_correct]),
-        "rows": [_row(label) for label in labels[: -N_ROWS - 1 : -1]],
-        "recorded": recorded,
-    }
-
-
-def _bins(labels: Sequence[Label]) -> list[int]:
-    counts = [0] * N_BINS
-    for label in labels:
-        counts[min(N_BINS - 1, int(N_BINS * (label.confidence or 0.0)))] += 1
-    return counts
-
-
-def _row(label: Label) -> Payload:
-    return {
-        "question": label.question.text,
-        "answer": label.answer or "(no words)",
-        "samples": list(label.samples),
-        "sar": label.sar,
-        "confidence": label.confidence,
-        "right": label.is_correct,
-        "reason": None if label.unscored is None else str(label.unscored),
-    }
 
 
 def distilling(labels: Sequence[Label], settings: DistilSettings, recorded: str = "") -> Payload:
@@ -97,7 +54,7 @@ def _point(label: Label, dev: set[str]) -> Payload:
     return {
         "id": label.question.id,
         "question": label.question.text,
-        "answer": label.answer or "(no words)",
+        "answer": label.answer or NO_WORDS,
         "reference": label.question.references[0] if label.question.references else None,
         "confidence": label.confidence,
         "right": label.is_correct,

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uait.records import Answer, TrainingExample
+from uait.records import SmallRun, TrainingExample
 from uait.runs.jobs import JobState, JobStatus
 from uait.settings import TuneSettings, settings_of
 
@@ -175,25 +175,14 @@ def _watched(row: Mapping[str, Any]) -> Payload:
     return {"auroc": row["auroc"], "interval": interval, "text": f"{row['auroc']:.2f} ({counted}{between})"}
 
 
-def recorded_caption(n_questions: int, n_train: int, seconds: Mapping[str, float], n_cores: int, command: str) -> str:
+def recorded_caption(run: SmallRun) -> str:
     """Where the recorded run comes from and what it took."""
-    labelling = sum(value for name, value in seconds.items() if name.startswith("label"))
+    labelling = sum(value for name, value in run.seconds.items() if name.startswith("label"))
     return (
-        f"Recorded, to look at before you start your own: the embedded model answered {n_questions} questions "
-        f"in {duration(labelling)} and learnt from {n_train} of them in {duration(seconds['tune'])}, "
-        f"on {n_cores} CPU core{'' if n_cores == 1 else 's'}. Made with: {command}"
+        f"Recorded, to look at before you start your own: the embedded model answered {len(run.labels)} questions "
+        f"in {duration(labelling)} and learnt from {run.n_train} of them in {duration(run.seconds['tune'])}, "
+        f"on {run.n_cores} CPU core{'' if run.n_cores == 1 else 's'}. Made with: {run.command}"
     )
-
-
-def beside(before: Answer | None = None, after: Answer | None = None, failure: str = "") -> Payload:
-    """The base's answer and the new adapter's, or why there are none."""
-    named = {"the base, asked to say a number": before, "with the new adapter": after}
-    rows = [
-        {"who": who, "answer": answer.text or "(no words)", "spoken": answer.spoken, "words": answer.sample.text}
-        for who, answer in named.items()
-        if answer is not None
-    ]
-    return {"rows": rows, "failure": failure}
 
 
 def _result(row: Mapping[str, Any]) -> Payload:

@@ -1,7 +1,5 @@
 """Labels as the page gets them: counted by confidence, and sorted by the same rule as `distil`."""
 
-import json
-
 import pytest
 
 from uait.method.distillation import distil
@@ -29,16 +27,6 @@ LABELS = (
 )
 
 
-def test_labels_are_counted_by_confidence_and_correctness() -> None:
-    panel = labels_view.labelled(LABELS)
-    assert (panel["n"], panel["n_right"], panel["n_wrong"], panel["n_unjudged"], panel["n_unscored"]) == (8, 4, 3, 1, 1)
-    # 0.9 in the last bin, 0.2 in the third, 0.5 in the sixth
-    assert panel["right"] == [0, 0, 1, 0, 0, 1, 0, 0, 0, 1]
-    assert panel["wrong"] == [0, 1, 0, 1, 0, 1, 0, 0, 0, 0]
-    assert panel["rows"][0]["question"] == "unscored?"  # the newest first
-    json.dumps(panel, allow_nan=False)
-
-
 @pytest.mark.parametrize("right", [0.0, 0.5, 0.91])
 @pytest.mark.parametrize("wrong", [0.11, 0.5, 0.51, 1.0])
 def test_the_points_sorted_by_two_thresholds_are_what_distil_keeps(right: float, wrong: float) -> None:
@@ -59,6 +47,4 @@ def test_the_points_sorted_by_two_thresholds_are_what_distil_keeps(right: float,
 
 
 def test_recorded_labels_say_where_they_come_from() -> None:
-    assert labels_view.labelled(LABELS, "Recorded.")["recorded"] == "Recorded."
     assert labels_view.distilling(LABELS, DistilSettings(), "Recorded.")["recorded"] == "Recorded."
-    assert labels_view.labelled(LABELS)["recorded"] == ""

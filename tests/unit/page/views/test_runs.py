@@ -3,8 +3,9 @@
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-import numpy as np
 import pytest
 
 from uait.cli.arguments import starting_settings, with_flags
@@ -12,7 +13,7 @@ from uait.cli.main import _parser
 from uait.data.catalogue import preset, small
 from uait.data.files import data_hash
 from uait.page.views import runs as runs_view
-from uait.records import Answer, Finish, Question, Sample, TrainingExample
+from uait.records import Question, TrainingExample
 from uait.runs.folder import RunFolder
 from uait.runs.jobs import JobState, JobStatus
 from uait.settings import Settings, TuneSettings, to_dict
@@ -114,7 +115,9 @@ def test_each_look_tells_how_well_the_numbers_part_right_from_wrong_or_why_nobod
 
 def test_the_recorded_run_says_what_it_took_and_how_it_was_made() -> None:
     seconds = {"label the first 64": 12.0, "label the others": 29.0, "tune": 61.0}
-    text = runs_view.recorded_caption(384, 250, seconds, 2, "python -m uait.embedded.pocket.small_run")
+    command = "python -m uait.embedded.pocket.small_run"
+    run: Any = SimpleNamespace(labels=[None] * 384, n_train=250, seconds=seconds, n_cores=2, command=command)
+    text = runs_view.recorded_caption(run)
     assert "answered 384 questions in 41 seconds" in text and "learnt from 250 of them in 61 seconds" in text
     assert "on 2 CPU cores" in text and text.endswith("python -m uait.embedded.pocket.small_run")
 
@@ -132,16 +135,3 @@ def test_an_undefined_auroc_is_said_in_words() -> None:
 def test_durations_are_said_in_the_unit_that_fits() -> None:
     found = [runs_view.duration(v) for v in (0.4, 1.2, 59, 95, 4000, 7200)]
     assert found == ["under a second", "1 second", "59 seconds", "2 minutes", "67 minutes", "2 hours"]
-
-
-def test_both_answers_are_shown_with_their_numbers_or_the_reason_why_there_are_none() -> None:
-    def answer(text: str, spoken: float | None) -> Answer:
-        sample = Sample(text, (1,), (text,), np.zeros(1), Finish.STOP)
-        return Answer(text, spoken, None, sample, "?", 0.1, "tiny")
-
-    rows = runs_view.beside(answer("Paris", None), answer("", 0.4))["rows"]
-    assert [(row["answer"], row["spoken"]) for row in rows] == [("Paris", None), ("(no words)", 0.4)]
-    assert runs_view.beside(failure="There is no adapter yet.") == {
-        "rows": [],
-        "failure": "There is no adapter yet.",
-    }
