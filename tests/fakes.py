@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from uait.records import Passage
+from uait.records import Passage, StrongerAnswer
 from uait.records.errors import RetrievalError
 
 
@@ -41,3 +41,21 @@ class FakeRetriever:
         if self.failure is not None:
             raise RetrievalError(self.failure)
         return self.passages[:n]
+
+
+class FakeStronger:
+    """Gives its answer, or raises its failure; remembers the questions."""
+
+    name, place = "second", ""
+
+    def __init__(self, text: str = "", confidence: float | None = None, failure: str | None = None) -> None:
+        self.text, self.confidence, self.failure = text, confidence, failure
+        self.questions: list[str] = []
+
+    def answer(self, question: str) -> StrongerAnswer:
+        """The answer, trusted from 0.5 on. Raises RetrievalError when it was given a failure."""
+        self.questions.append(question)
+        if self.failure is not None:
+            raise RetrievalError(self.failure)
+        threshold = None if self.confidence is None else 0.5
+        return StrongerAnswer(self.text, self.name, 30, 2, None, 0.4, self.confidence, threshold)

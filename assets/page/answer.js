@@ -28,13 +28,13 @@ const digits = () => {
 };
 
 const verdict = () => {
-  const { confidence, looked_up, final } = value;
-  const isSure = isTrusted(confidence, threshold);
-  const compared = confidence === null ? "The model stated no confidence" : `${percent(confidence, digits())} is ${isSure ? "at least" : "below"} ${percent(threshold, digits())}`;
-  if (isSure) return { kind: "sure", text: `${compared}: answered${looked_up ? " without looking it up" : ""}.` };
-  if (!looked_up) return { kind: "unsure", text: `${compared}: would look it up.`, canLookUp: true };
-  if (!final) return { kind: "unsure", text: `${compared}: looked it up, but ${value.sources.length ? "the passages don’t say" : "found nothing"}.`, isUnknown: true };
-  return { kind: "unsure", text: `${compared}: looked it up${value.is_same ? ", and it holds" : ""}.`, isRead: true };
+  const { confidence, unsure, is_familiar, is_done, final } = value;
+  const isSure = is_familiar && isTrusted(confidence, threshold);
+  const compared = !is_familiar ? "I was never measured on questions like this" : confidence === null ? "The model stated no confidence" : `${percent(confidence, digits())} is ${isSure ? "at least" : "below"} ${percent(threshold, digits())}`;
+  if (isSure) return { kind: "sure", text: `${compared}: answered${is_done ? unsure.without : ""}.` };
+  if (!is_done) return { kind: "unsure", text: `${compared}: ${unsure.would}.`, button: unsure.button, isUnknown: !unsure.button };
+  if (!final) return { kind: "unsure", text: `${compared}: ${unsure.did}, but ${value.failed}.`, isUnknown: !value.stays };
+  return { kind: "unsure", text: `${compared}: ${unsure.did}${value.is_same ? ", and it holds" : ""}.`, isRead: true };
 };
 
 // -- drawing -------------------------------------------------------------------------------------------
@@ -45,8 +45,9 @@ const drawWords = (isRead, isUnknown) => {
   if (isUnknown) return [withdrawn, el("p", { class: "big" }, "I don’t know.")];
   if (!isRead) return [el("p", { class: "big", dir: "auto", translate: "no" }, first)];
   const now = el("p", { class: "big", dir: "auto", translate: "no" }, value.final.text, value.final.cite && el("sup", { class: "cite" }, `[${value.final.cite}]`));
-  if (value.is_same) return [now];
-  return [withdrawn, el("p", { class: "sr-only" }, "After reading:"), now];
+  const { sure, by, cost } = value.final;
+  const about = el("p", { class: "second" }, by && el("b", { translate: "no" }, by), el("span", {}, sure), cost && el("span", {}, cost));
+  return value.is_same ? [now, about] : [withdrawn, el("p", { class: "sr-only" }, "After reading:"), now, about];
 };
 
 const drawSource = ({ number, title, text, url, source }) => el("li", { value: number },
@@ -64,16 +65,15 @@ const drawExact = (label, answer) => [
 
 const drawMore = (isRead, isSure) => [
   !isSure && value.sources.length > 0 && el("div", { class: "sources" }, el("h3", {}, "Read before answering again"), el("ol", {}, value.sources.map(drawSource))),
-  !isSure && value.looked_up && value.notes.map((note) => el("p", { class: "note", dir: "auto" }, note)),
+  !isSure && value.is_done && value.notes.map((note) => el("p", { class: "note", dir: "auto" }, note)),
   el("p", { class: "facts" },
     [
       value.seen && `This fact: ${value.seen}.`,
       `${value.first.spoken === null ? "Answer" : "Answer and number"} in one pass: ${seconds(value.first.seconds)}.`,
-      isRead && value.final.spoken !== null && `After reading, the model says ${percent(value.final.spoken)}.`,
     ].filter(Boolean).join(" ")),
   el("details", { class: "exact" },
     el("summary", {}, "Word for word: what was sent, what came back"),
-    el("dl", {}, drawExact("First answer", value.first), isRead && drawExact("After reading", value.final))),
+    el("dl", {}, drawExact("First answer", value.first), isRead && value.final.prompt && drawExact("After reading", value.final))),
 ];
 
 const showNumber = (figure) => number.replaceChildren(figure, el("small", {}, "%"));
@@ -91,12 +91,12 @@ const drawNumber = () => {
 };
 
 const drawDone = () => {
-  const { kind, text, canLookUp, isRead, isUnknown } = verdict();
+  const { kind, text, button, isRead, isUnknown } = verdict();
   card.dataset.verdict = kind;
   words.replaceChildren(...drawWords(isRead, isUnknown));
   decision.replaceChildren(el("span", { class: "sign", "aria-hidden": "true" }, kind === "sure" ? "✓" : "↻"), text);
-  const button = (kind, event, text) => el("button", { type: "button", class: kind, onclick: () => trigger(event) }, text);
-  redrawn(actions, canLookUp && button("primary", "lookup", "Look it up"), button("secondary", "why", "Why?"));
+  const press = (kind, event, text) => el("button", { type: "button", class: kind, onclick: () => trigger(event) }, text);
+  redrawn(actions, button && press("primary", "lookup", button), press("secondary", "why", "Why?"));
   redrawn(more, drawMore(isRead, kind === "sure").flat());
   drawNumber();
 };

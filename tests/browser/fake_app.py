@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tests import fake_report
+from tests.fakes import FakeStronger
 from uait.data.catalogue import preset
 from uait.method import prompts
 from uait.method.answers import Exchange, MethodAnswer
-from uait.method.gate import decide
+from uait.method.gate import decide, decide_again
 from uait.records import (
     Action,
     Answer,
@@ -66,6 +67,7 @@ class FakeEngines:
     settings: Settings = field(default_factory=lambda: preset("pocket"))
     pause: float = 0.0
     adapter: str | None = "shipped"  # None: it states no confidence
+    stronger: FakeStronger = field(default_factory=lambda: FakeStronger("Ngerulmud", 0.8))
 
 
 def _sample(text: str, logprob: float = -0.2) -> Sample:
@@ -85,8 +87,15 @@ def _believes(text: str) -> tuple[str, float, str]:
     return next((said for word, said in _KNOWN.items() if word in text.lower()), _BEYOND)
 
 
-def ask(engines: FakeEngines, text: str, *, threshold: float | None = None) -> Iterator[Event]:
-    """Streams an answer letter by letter; looks it up below the threshold.
+def ask(
+    engines: FakeEngines,
+    text: str,
+    *,
+    threshold: float | None = None,
+    when_unsure: str | None = None,
+    web: bool | None = None,
+) -> Iterator[Event]:
+    """Streams an answer letter by letter; below the threshold does what was chosen, and finds the same on the web.
 
     "crash" raises, "offline" finds nothing, and in the passages of "silent" there is no answer.
     """
@@ -102,18 +111,23 @@ def ask(engines: FakeEngines, text: str, *, threshold: float | None = None) -> I
         yield Partial(believed[:end])
     first = _answer(believed, confidence, text)
     limit = engines.threshold if threshold is None else threshold
-    decision = decide(confidence, limit)
-    is_sure = decision.action is Action.ANSWER
-    retrieved, final = None, first
-    if not is_sure:
+    is_familiar = False if text == "?" else None
+    decision = decide(confidence, limit, Action(when_unsure or "retrieve"), is_familiar=is_familiar)
+    retrieved, final, second, stronger = None, first, None, None
+    if decision.action is Action.ESCALATE:
+        stronger = engines.stronger.answer(text)
+        second = decide_again(stronger.confidence, stronger.threshold)
+    if decision.action is Action.RETRIEVE:
         yield Progress("retrieve", 0, 1, "Looking it up in the bundled encyclopaedia …")
         time.sleep(10 * engines.pause)
         retrieved = Retrieved(text, () if "offline" in text else _passages(true), _notes())
         if retrieved.passages:
             final = _answer(
-                "" if "silent" in text else true, 0.962, f"{retrieved.passages[0].text}\n{text}", n_passages=2
+                "" if "silent" in text else true, None, f"{retrieved.passages[0].text}\n{text}", n_passages=2
             )
-    yield Done(Reply(Question("asked", text), first, decision, retrieved, final, 0.74))
+            second = decide(None if "silent" in text else 0.3 if "doubtful" in text else 0.962, 0.6, Action.ABSTAIN)
+    asked = Question("asked", text)
+    yield Done(Reply(asked, first, decision, retrieved, final, 0.74, stronger=stronger, second=second))
 
 
 def _notes() -> tuple[str, ...]:

@@ -210,6 +210,39 @@ def test_passages_that_do_not_say_are_shown_and_nothing_is_made_of_them(tab: Pag
     expect(tab.locator(".sources li")).to_have_count(3)
 
 
+def test_what_is_not_sure_after_reading_is_left_open(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    _ask(tab, "doubtful Palau")
+    _decision(tab).to_contain_text("41.2 % is below 70 %: looked it up, but the second answer is only 30 % sure.")
+    _answer(tab).to_have_text("I don’t know.")
+    expect(tab.locator("del")).to_have_text("Melekeok Town")
+
+
+def test_the_visitor_chooses_what_an_unsure_answer_leads_to(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    expect(tab.locator("#unsure")).to_contain_text("The web sends your question to duckduckgo")
+    expect(tab.get_by_label("Look in the encyclopaedia")).to_be_checked()  # nothing leaves the machine unasked
+    tab.get_by_label("Ask second").check()
+    _ask(tab, PALAU)
+    _decision(tab).to_contain_text("41.2 % is below 70 %: asked a stronger model.")
+    _answer(tab).to_have_text("Ngerulmud")
+    expect(tab.locator(".second")).to_contain_text("second")
+    expect(tab.locator(".second")).to_contain_text("80 % sure")
+    expect(tab.locator(".second")).to_contain_text("30 tokens read, 2 tokens written, 0.4 s")
+    tab.get_by_label("Leave it open").check()
+    _ask(tab, PALAU)
+    _decision(tab).to_contain_text("41.2 % is below 70 %: left open.")
+    _answer(tab).to_have_text("I don’t know.")
+
+
+def test_a_kind_of_question_that_was_never_measured_is_said_beside_its_number(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    _ask(tab, "?")
+    _decision(tab).to_contain_text("I was never measured on questions like this: looked it up")
+    tab.get_by_role("slider").press("Home")  # a threshold of 0 does not make it measured
+    _decision(tab).to_contain_text("I was never measured on questions like this")
+
+
 def test_nothing_outside_the_page_is_requested(tab: Page, app_url: str) -> None:
     requests: list[str] = []
     tab.on("request", lambda request: requests.append(request.url))

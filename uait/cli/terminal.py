@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from uait.data.json import to_json
-from uait.records import Action, DistilledSet, Explanation, Label, Reply, Unscored
+from uait.records import Action, DistilledSet, Explanation, Label, Reply, StrongerAnswer, Unscored
 
 _BAR_WIDTH = 40
 _LABEL_WIDTH = 12
@@ -22,7 +22,7 @@ def printable(text: str) -> str:
 
 
 def reply_lines(reply: Reply) -> list[str]:
-    """The answer, its confidence, the decision, and what was read because of it."""
+    """The answer, its confidence, the decision, what was done because of it, and what is known in the end."""
     stated = "none was stated" if reply.first.spoken is None else f"{percent(reply.first.spoken)} stated"
     average = "" if reply.first.expected is None else f", {percent(reply.first.expected)} on average"
     rows = [
@@ -30,20 +30,53 @@ def reply_lines(reply: Reply) -> list[str]:
         ("confidence", stated + average),
         ("decision", reply.decision.reason),
     ]
+    rows += [("note", printable(note)) for note in reply.notes]
     if reply.decision.action is Action.RETRIEVE:
-        passages = reply.retrieved.passages if reply.retrieved else ()
-        rows += [("note", printable(note)) for note in (reply.retrieved.notes if reply.retrieved else ())]
-        for n, passage in enumerate(passages, start=1):
-            source = printable(passage.url or passage.source)
-            rows.append((f"source {n}", f"{printable(passage.title)}: {printable(passage.text)} [{source}]"))
-        final = printable(reply.final.text) or "(none)"
-        if passages and not reply.is_read:
-            rows.append(("final", "the passages don't say, so it is not known"))
-        else:
-            rows.append(("final", final if passages else f"{final} (nothing was found, so it stands unchecked)"))
+        rows += _reading_rows(reply)
+    if reply.stronger is not None:
+        rows.append(("asked", _cost_line(reply.stronger)))
+    if reply.decision.action is not Action.ANSWER:
+        rows.append(("final", _final_line(reply)))
     rows.append(("time", f"{reply.seconds:.1f} s"))
     lines = [f"{name:<{_LABEL_WIDTH}}{text}" for name, text in rows]
     return lines + (_explanation_lines(reply.explanation) if reply.explanation else [])
+
+
+def _reading_rows(reply: Reply) -> list[tuple[str, str]]:
+    """Why an engine found nothing, and the numbered sources."""
+    passages = reply.retrieved.passages if reply.retrieved else ()
+    rows = [("note", printable(note)) for note in (reply.retrieved.notes if reply.retrieved else ())]
+    for n, passage in enumerate(passages, start=1):
+        source = printable(passage.url or passage.source)
+        rows.append((f"source {n}", f"{printable(passage.title)}: {printable(passage.text)} [{source}]"))
+    return rows
+
+
+def _cost_line(stronger: StrongerAnswer) -> str:
+    """Who was asked and what it cost: tokens where they are known, money where a price is."""
+    tokens = [
+        f"{n} tokens {verb}"
+        for n, verb in ((stronger.n_tokens_read, "read"), (stronger.n_tokens_written, "written"))
+        if n is not None
+    ]
+    money = [] if stronger.cost is None else [f"cost {stronger.cost:.6f}"]
+    return ", ".join([printable(stronger.model_id), *tokens, f"{stronger.seconds:.1f} s", *money])
+
+
+def _final_line(reply: Reply) -> str:
+    """What is known in the end and how surely, or why it is not known."""
+    outcome, second = reply.outcome, reply.second
+    if outcome is not None:
+        sure = "no number" if second is None or second.confidence is None else f"{percent(second.confidence)} sure"
+        return f"{printable(outcome.text)} ({sure})"
+    if second is not None and second.confidence is not None:
+        said = printable(reply.stronger.text if reply.stronger else reply.final.text)
+        return f"not known: {said!r} is {percent(second.confidence)} sure, below {percent(second.threshold)}"
+    if reply.retrieved is not None:
+        return f"not known: {'the passages do not say' if reply.retrieved.passages else 'nothing was found'}"
+    if reply.decision.action is Action.ESCALATE:
+        return f"{printable(reply.first.text) or '(none)'} (nobody else answered, so it stays unsure)"
+    return "not known"
 
 
 def _explanation_lines(explanation: Explanation) -> list[str]:

@@ -10,15 +10,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from uait.data.facts import Facts
 from uait.data.files import read_json
 from uait.data.json import from_json
 from uait.data.questions import read_questions
-from uait.records import EvalReport, Question, SmallRun, SweepPoint
+from uait.records import EvalReport, GateFit, Kinds, Question, ReadingFit, SmallRun, SweepPoint
 from uait.records.errors import DataError
 from uait.settings import ASSETS, DEFAULT_MODEL, Settings, TuneSettings, from_dict, to_dict
 
 FILE = "description.json"
+READING, KINDS = "reading.json", "kinds.json"
 WATCHED_SHARE = 0.2  # of the labels of a small run: at the usual 3 % nothing would be left to watch the tuning by
 SMALL_BATCH = 8  # questions sampled at once on the page: what a kill can cost
 
@@ -101,6 +104,13 @@ class Description:
         """A small labelling and tuning, as the page does them, with what they took."""
         return self._read("small_run.json", lambda data: from_json(SmallRun, data))
 
+    @cached_property
+    def gate(self) -> GateFit | None:
+        """What was fitted of its gate with the adapter that it comes with."""
+        reading = self._read(READING, lambda data: from_json(ReadingFit, data))
+        kinds = self._read(KINDS, _kinds)
+        return None if reading is None and kinds is None else GateFit(reading, kinds)
+
     def _read(self, name: str, decode: Callable[[Any], Value]) -> Value | None:
         """The recorded file, or None when none was recorded. Raises DataError when it is damaged."""
         path = self.folder / name
@@ -110,6 +120,11 @@ class Description:
             return decode(read_json(path))
         except DataError as err:
             raise DataError(f"{path}: {err}") from err
+
+
+def _kinds(data: Any) -> Kinds:
+    kinds = from_json(Kinds, data)
+    return Kinds(kinds.centres / np.linalg.norm(kinds.centres, axis=1, keepdims=True), kinds.threshold)
 
 
 def _sweep(rows: Any) -> tuple[SweepPoint, ...]:

@@ -3,19 +3,40 @@
 from typing import Any
 
 from uait.data.json import to_json
-from uait.records import Answer, Explanation, Reply, Unscored
+from uait.records import Answer, Decision, Explanation, Reply, StrongerAnswer, Unscored
 
 
 def reply_data(reply: Reply) -> dict[str, Any]:
-    """The whole reply as plain data: `answer` and `confidence` before anything was read, `final` after it."""
+    """The whole reply as plain data: `answer` and `confidence` as first given, `final` what the gate lets through.
+
+    `final` is None where it is not known: after reading too little was sure, no passage said it, or nobody was asked.
+    """
     retrieved, data = reply.retrieved, {"question": reply.question.text, **_answer_data(reply.first)}
-    data["decision"] = {"action": str(reply.decision.action), "reason": reply.decision.reason}
+    data["decision"] = _decision_data(reply.decision)
     data["threshold"] = reply.decision.threshold
     data["passages"] = to_json(retrieved.passages) if retrieved else []
-    data["notes"] = list(retrieved.notes) if retrieved else []
-    data["final"] = _answer_data(reply.final)
+    data["notes"] = [*(retrieved.notes if retrieved else ()), *reply.notes]
+    data["second_decision"] = _decision_data(reply.second) if reply.second else None
+    data["final"] = _final_data(reply)
     data["seconds"] = reply.seconds
     return data | (explanation_data(reply.explanation) if reply.explanation else {})
+
+
+def _decision_data(decision: Decision) -> dict[str, Any]:
+    return {"action": str(decision.action), "reason": decision.reason, "is_familiar": decision.is_familiar}
+
+
+def _final_data(reply: Reply) -> dict[str, Any] | None:
+    """The answer with who gave it, how sure it is of itself, and what it cost; None where it is not known."""
+    outcome = reply.outcome
+    if outcome is None:
+        return None
+    confidence = reply.second.confidence if reply.second else reply.decision.confidence
+    data = {"answer": outcome.text, "confidence": confidence, "by": outcome.model_id, "seconds": outcome.seconds}
+    if isinstance(outcome, StrongerAnswer):
+        cost = {"read": outcome.n_tokens_read, "written": outcome.n_tokens_written}
+        return data | {"tokens": cost, "cost": outcome.cost}
+    return data
 
 
 def _answer_data(answer: Answer) -> dict[str, Any]:

@@ -1,26 +1,54 @@
-"""Trust the answer, or look it up: a confidence and a threshold -> Decision.
+"""Trust the answer, or do something about it: a confidence and a threshold -> Decision.
 
-Knows nothing about where the confidence comes from or how to look things up.
+Knows nothing about where the confidence comes from, how to look things up or who else could answer.
 """
 
 from uait.records import Action, Decision
 from uait.records.errors import DataError
 
+_DOING = {
+    Action.RETRIEVE: "looking it up",
+    Action.ESCALATE: "asking a stronger model",
+    Action.ABSTAIN: "leaving it open",
+}
 
-def decide(confidence: float | None, threshold: float) -> Decision:
-    """ANSWER when the confidence is at least the threshold, RETRIEVE when it is below or missing; both in [0, 1].
 
-    Raises DataError when either lies outside [0, 1] or is not a number.
+def decide(
+    confidence: float | None,
+    threshold: float,
+    when_unsure: Action = Action.RETRIEVE,
+    *,
+    is_familiar: bool | None = None,
+) -> Decision:
+    """ANSWER when the confidence is at least the threshold, `when_unsure` when it is below or missing; both in [0, 1].
+
+    A question that is not familiar is never answered: the confidence was not measured on any like it. Raises DataError
+    when a number lies outside [0, 1] or is none.
     """
     for name, value in (("The confidence", confidence), ("The threshold", threshold)):
         if value is not None and not 0.0 <= value <= 1.0:
             raise DataError(f"{name} is {value}; it must lie between 0 and 1.")
-    if confidence is None:
-        return Decision(Action.RETRIEVE, None, threshold, "The model stated no confidence: looking it up.")
-    percent, limit = _percents(confidence, threshold)
-    if confidence >= threshold:
-        return Decision(Action.ANSWER, confidence, threshold, f"{percent} % is at least {limit} %: answering.")
-    return Decision(Action.RETRIEVE, confidence, threshold, f"{percent} % is below {limit} %: looking it up.")
+    is_sure = confidence is not None and confidence >= threshold
+    action = Action.ANSWER if is_sure and is_familiar is not False else when_unsure
+    doing = _DOING.get(action, "answering")
+    if is_familiar is False:
+        reason = "The model was never measured on questions like this"
+    elif confidence is None:
+        reason = "The model stated no confidence"
+    else:
+        percent, limit = _percents(confidence, threshold)
+        reason = f"{percent} % is {'at least' if is_sure else 'below'} {limit} %"
+    return Decision(action, confidence, threshold, f"{reason}: {doing}.", is_familiar)
+
+
+def decide_again(confidence: float | None, threshold: float | None) -> Decision:
+    """The verdict on a second answer: ABSTAIN below the threshold, ANSWER from it on and where there is no number.
+
+    Who gives none (an endpoint, a model whose reading was not measured) is taken at its word, and no number is shown.
+    """
+    if confidence is None or threshold is None:
+        return Decision(Action.ANSWER, None, 0.0, "There is no number to decide by: giving the second answer.")
+    return decide(confidence, threshold, Action.ABSTAIN)
 
 
 def _percents(confidence: float, threshold: float) -> tuple[str, str]:

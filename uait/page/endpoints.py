@@ -6,7 +6,7 @@ The page's own handlers stay private: they give what the page draws.
 import importlib.metadata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -31,7 +31,14 @@ def publish(places: Sequence[Place], verbs: Any) -> None:
             raise DataError(f"{model[:60]!r} is no model here; choose one of {', '.join(by_name)}.")
         return by_name[model] if model else places[0]
 
-    def ask(question: str, threshold: float | None = None, adapter: str = SHIPPED, model: str = "") -> dict[str, Any]:
+    def ask(
+        question: str,
+        threshold: float | None = None,
+        adapter: str = SHIPPED,
+        model: str = "",
+        when_unsure: Literal["", "retrieve", "escalate", "abstain"] = "",
+        web: bool = False,
+    ) -> dict[str, Any]:
         """Answers a question and says how sure the model is; below the threshold it looks the question up first.
 
         Args:
@@ -39,12 +46,17 @@ def publish(places: Sequence[Place], verbs: Any) -> None:
             threshold: Answer from this confidence on (0 to 1), else look it up; none: the adapter's own.
             adapter: "shipped", "none" for the untuned base, or the name of a finished tuning.
             model: a name from the page's menu of models; empty: the one that it opens with.
+            when_unsure: "retrieve" looks it up, "escalate" asks a stronger model, "abstain" leaves it open; empty: as
+                the owner set it.
+            web: search the web too, which sends the question to search engines.
 
         Returns:
-            answer and confidence before anything was read, decision, passages, and the final answer.
+            answer and confidence as first given, decision, passages, and the final answer with who gave it, how sure it
+            is and what it cost; final is null where it is not known.
         """
+        options: dict[str, Any] = {"threshold": threshold, "when_unsure": when_unsure or None, "web": web or None}
         with _in_words():
-            return reply_data(last_record(of(model).shelf.run(verbs.ask, adapter, "", question, threshold=threshold)))
+            return reply_data(last_record(of(model).shelf.run(verbs.ask, adapter, "", question, **options)))
 
     def explain(question: str, adapter: str = SHIPPED, model: str = "") -> dict[str, Any]:
         """Explains the untuned model's doubt: asks several times, and says which token the doubt hangs on.

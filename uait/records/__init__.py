@@ -2,6 +2,7 @@
 
 from uait.records.answers import Action, Answer, Decision, Explanation, Reply, StrongerAnswer, TokenExplanation
 from uait.records.events import Done, Event, Partial, Progress
+from uait.records.gate import GateFit, Kinds, ReadingFit
 from uait.records.labels import Adapter, DistilledSet, Label, TrainingExample
 from uait.records.questions import Passage, Question, Retrieved
 from uait.records.reports import EvalReport, MethodResult, Provenance, SmallRun, SweepPoint
@@ -18,6 +19,8 @@ __all__ = [
     "Event",
     "Explanation",
     "Finish",
+    "GateFit",
+    "Kinds",
     "Label",
     "MethodResult",
     "Partial",
@@ -25,6 +28,7 @@ __all__ = [
     "Progress",
     "Provenance",
     "Question",
+    "ReadingFit",
     "Reason",
     "Relevance",
     "Reply",

@@ -32,21 +32,30 @@ class Action(Text):
 
     ANSWER = "answer"
     RETRIEVE = "retrieve"
+    ESCALATE = "escalate"
+    ABSTAIN = "abstain"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The gate's verdict on one confidence; `reason` is a sentence for people."""
+    """The gate's verdict on one confidence; `reason` is a sentence for people.
+
+    `is_familiar`: whether the question is of a kind that the model was measured on; None where that is not known.
+    """
 
     action: Action
     confidence: float | None
     threshold: float
     reason: str
+    is_familiar: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StrongerAnswer:
-    """What a stronger model answered. Tokens read and written and their cost are None where they are not known."""
+    """What a stronger model answered. Tokens read and written and their cost are None where they are not known.
+
+    `confidence` and `threshold` are those of a model that states one; None of any other.
+    """
 
     text: str
     model_id: str
@@ -54,6 +63,8 @@ class StrongerAnswer:
     n_tokens_written: int | None
     cost: float | None
     seconds: float
+    confidence: float | None = None
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,11 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Everything that one question brought: first answer, decision, what was read, final answer."""
+    """Everything that one question brought: first answer, decision, what was read or who was asked, final answer.
+
+    `second` is the gate's verdict on what was read or what the `stronger` model said: ANSWER or ABSTAIN; None where
+    there was no second answer. `notes` say why there was none.
+    """
 
     question: Question
     first: Answer
@@ -91,8 +106,22 @@ class Reply:
     final: Answer
     seconds: float
     explanation: Explanation | None = None
+    stronger: StrongerAnswer | None = None
+    second: Decision | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def is_read(self) -> bool:
         """Whether the final answer was read in a passage: where passages don't say, it is empty."""
         return bool(self.retrieved and self.retrieved.passages and self.final.text)
+
+    @property
+    def outcome(self) -> Answer | StrongerAnswer | None:
+        """The answer that the gate lets through, with who gave it; None where it is not known."""
+        if self.decision.action is Action.ANSWER:
+            return self.first
+        if self.second is not None and self.second.action is Action.ABSTAIN:
+            return None
+        if self.stronger is not None:
+            return self.stronger
+        return self.final if self.is_read else None

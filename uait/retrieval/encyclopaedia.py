@@ -1,7 +1,6 @@
-"""Where the program looks things up: the bundled encyclopaedia and the web, behind one Protocol.
+"""Passages at hand: the bundled encyclopaedia, or somebody's own documents in its place.
 
 Input: a question's text. Output: passages, or a sentence on why there are none. Knows nothing about models or prompts.
-What the web says is data: cleaned of control tokens, cut, never followed; only snippets are read, no page is opened.
 """
 
 import difflib
@@ -12,14 +11,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import bm25s
 import numpy as np
 
-from uait.data.files import read_rows
 from uait.records import Passage
-from uait.records.errors import DataError, RetrievalError
+from uait.records.errors import RetrievalError
+from uait.retrieval.passages import read_passages
 from uait.retrieval.web import MAX_QUERY_CHARS
 
 SHORT = 2  # letters of a subject that is a word of everyday questions as well
@@ -48,20 +47,23 @@ class _PairSimilarity(Protocol):
 
 
 class Bundle:
-    """The bundled encyclopaedia: BM25 finds candidates, similarity to the question orders them. Offline, deterministic.
+    """Passages in memory: BM25 finds candidates, similarity to the question orders them. Offline, deterministic.
 
-    Reads JSONL of {"doc_id", "title", "text"}; the title names the subject. A passage counts when the question names
-    its subject, misspelt or not; where it names none, when it is very much like the question. `score` is the mean of
-    the BM25 score relative to the best one and the similarity, in [0, 1].
+    A passage's title names its subject. It counts when the question names its subject, misspelt or not; where it names
+    none, when it is very much like the question (`alike_from`). `score` is the mean of the BM25 score relative to the
+    best one and the similarity, in [0, 1].
     """
 
-    name = "bundle"
-
-    def __init__(self, path: Path | str, similarity: _PairSimilarity | None = None) -> None:
-        """Raises DataError naming file and row when a passage is broken, and when there is none."""
-        self._passages = [_passage(data, f"{path}, row {row}") for row, data in read_rows(path)]
-        if not self._passages:
-            raise DataError(f"{path} holds no passage; build it with `make pocket`.")
+    def __init__(
+        self,
+        path: Path | str,
+        similarity: _PairSimilarity | None = None,
+        name: str = "bundle",
+        alike_from: float = ALIKE_FROM,
+    ) -> None:
+        """`path` is what `read_passages` takes. Raises DataError when there is no passage, or a broken one."""
+        self.name, self._alike_from = name, alike_from
+        self._passages = read_passages(path, name)
         self._similarity = similarity
         self._subjects = [set(_words(p.title)) for p in self._passages]
         words = [_words(f"{p.title} {p.text}") or [""] for p in self._passages]
@@ -85,10 +87,11 @@ class Bundle:
         scores = bm25[best] / bm25[candidates].max(initial=1e-9)
         if self._similarity is not None and best:
             alike = np.asarray(self._similarity.score([(query, self._passages[i].text) for i in best]), dtype=float)
-            scores = np.where(alike >= (UNLIKE_BELOW if named else ALIKE_FROM), (scores + alike) / 2.0, -1.0)
+            scores = np.where(alike >= (UNLIKE_BELOW if named else self._alike_from), (scores + alike) / 2.0, -1.0)
         order = [k for k in np.argsort(-scores, kind="stable") if scores[k] >= 0][:n]
         if not order:
-            raise RetrievalError(f"The bundled encyclopaedia has nothing on {query!r:.80}; try other words or the web.")
+            where = "The bundled encyclopaedia has" if self.name == "bundle" else "Your own passages have"
+            raise RetrievalError(f"{where} nothing on {query!r:.80}; try other words or the web.")
         return tuple(replace(self._passages[best[k]], score=float(scores[k])) for k in order)
 
     def _known_words(self, query: str) -> list[str]:
@@ -119,10 +122,3 @@ def _fold(text: str) -> str:
 def _words(text: str) -> list[str]:
     """Words and numbers in order. No stop words are left out: "As", "At" and "In" are chemical symbols."""
     return _WORD.findall(_fold(text))
-
-
-def _passage(data: dict[str, Any], where: str) -> Passage:
-    for column in ("doc_id", "title", "text"):
-        if not isinstance(data.get(column), str) or not data[column].strip():
-            raise DataError(f"{where}, column {column!r}: {data.get(column)!r} is no text; write one.")
-    return Passage(data["doc_id"], data["title"], data["text"], 0.0, "bundle")

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -21,9 +22,9 @@ from uait.records import StrongerAnswer
 from uait.records.errors import DataError, RetrievalError
 from uait.settings import Endpoint, PromptSettings
 
-DEADLINE = 60.0  # seconds for one question, waits and retries included
+DEADLINE = 30.0  # seconds for one question, waits and the second try included
+USUAL_WAIT = 1.0  # seconds, where an endpoint names none
 MAX_WAIT = 10.0  # seconds; an endpoint that asks for a longer pause is left alone
-N_RETRIES = 2
 MAX_REPLY_BYTES = 1_000_000
 MAX_ANSWER_CHARS = 500
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|$)", re.DOTALL)
@@ -33,6 +34,7 @@ class StrongerModel(Protocol):
     """A model to turn to: an endpoint, or a second model on this machine."""
 
     name: str
+    place: str  # where a question goes that it is asked: a host, or "" for this machine
 
     def answer(self, question: str) -> StrongerAnswer:
         """Its short answer. Raises RetrievalError with a sentence when it gives none."""
@@ -42,8 +44,8 @@ class StrongerModel(Protocol):
 class EndpointModel:
     """A model behind an OpenAI-compatible endpoint, asked one question at a time, without sampling parameters.
 
-    (Some endpoints refuse a temperature or a token limit.) A busy one (429) or a failing one (5xx) is asked again up to
-    twice, after the pause that it names. `clock` and `sleep` measure and pass the time.
+    (Some endpoints refuse a temperature or a token limit.) A busy one (429) or a failing one (5xx) is asked again once,
+    after the pause that it names. `clock` and `sleep` measure and pass the time.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class EndpointModel:
         sleep: Callable[[float], None] = time.sleep,
         deadline: float = DEADLINE,
     ) -> None:
-        self.name = endpoint.model
+        self.name, self.place = endpoint.model, urlsplit(endpoint.address).hostname or ""
         self._endpoint, self._clock, self._sleep, self._deadline = endpoint, clock, sleep, deadline
         # No redirects: the key is for this address alone.
         self._client = httpx.Client(follow_redirects=False, headers={"Accept": "application/json"})
@@ -62,15 +64,15 @@ class EndpointModel:
         """The endpoint's answer to the question, on one line. Raises RetrievalError when it gives none in time."""
         start = self._clock()
         end, failure = start + self._deadline, ""
-        for attempt in range(N_RETRIES + 1):
+        for is_last in (False, True):
             response, content = self._post(question_prompt(PromptSettings(), question), end)
             if response.status_code == 200:
                 return self._read(content, self._clock() - start)
             failure = self._failure(response.status_code, content)
             if response.status_code != 429 and response.status_code < 500:
                 break
-            pause = _pause(response.headers.get("Retry-After"), attempt)
-            if attempt == N_RETRIES or pause > MAX_WAIT or self._clock() + pause >= end:
+            pause = _pause(response.headers.get("Retry-After"))
+            if is_last or pause > MAX_WAIT or self._clock() + pause >= end:
                 break
             self._sleep(pause)
         raise RetrievalError(failure)
@@ -130,18 +132,16 @@ class EndpointModel:
         return f"{self._who} did not take the request ({status}); check UAIT_STRONGER_URL and UAIT_STRONGER_MODEL."
 
 
-def _pause(retry_after: str | None, attempt: int) -> float:
-    """Seconds to wait before asking again: what the endpoint names, in seconds or as a date, else 1, then 2."""
-    if retry_after is None:
-        return float(2**attempt)
+def _pause(retry_after: str | None) -> float:
+    """Seconds to wait before asking again: what the endpoint names, in seconds or as a date, else USUAL_WAIT."""
     try:
-        seconds = float(retry_after)
+        seconds = float(retry_after or "")
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(retry_after) - datetime.now(timezone.utc)).total_seconds()
+            seconds = (parsedate_to_datetime(retry_after or "") - datetime.now(timezone.utc)).total_seconds()
         except (ValueError, TypeError):
-            return float(2**attempt)
-    return max(0.0, seconds) if math.isfinite(seconds) else float(2**attempt)
+            return USUAL_WAIT
+    return max(0.0, seconds) if math.isfinite(seconds) else USUAL_WAIT
 
 
 def _first_line(text: str) -> str:

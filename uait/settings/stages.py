@@ -191,7 +191,14 @@ class AnswerSettings(Checked):
         default=None,
         ge=0.0,
         le=1.0,
-        description="answer from this confidence on, else look it up ('none': the adapter's own)",
+        description="answer from this confidence on ('none': the adapter's own)",
+    )
+    when_unsure: Literal["retrieve", "escalate", "abstain"] = Field(
+        default="retrieve", description="below it: look the question up, ask a stronger model, or leave it open"
+    )
+    stronger: str = Field(
+        default="none",
+        description="the stronger model, by name or folder, where UAIT_STRONGER_URL names no endpoint",
     )
     max_new_tokens: int = Field(default=64, ge=1, le=1024, description="longest answer, in tokens")
 
@@ -200,8 +207,13 @@ class AnswerSettings(Checked):
 class RetrievalSettings(Checked):
     """Stage 4b: where to look things up."""
 
-    engines: Literal["bundle", "web", "bundle,web", "web,bundle"] = Field(
-        default="bundle", description="order of search: the bundled encyclopaedia, the web, or one after the other"
+    engines: Literal["bundle", "web", "bundle,web", "web,bundle", "none"] = Field(
+        default="bundle", description="order of search: the encyclopaedia, the web, one after the other, or neither"
+    )
+    passages: str = Field(
+        default="",
+        description="your own encyclopaedia in place of the bundled one: a folder of .txt and .md files, or a .jsonl "
+        "file of title and text",
     )
     n_passages: int = Field(default=3, ge=1, le=10, description="passages put into the prompt")
     web_backends: str = Field(

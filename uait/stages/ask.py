@@ -1,43 +1,118 @@
-"""Ask one question: the growing answer, the gate's decision, what was read because of it; and why, on request."""
+"""Ask one question: the growing answer, the gate's decision, what was done because of it; and why, on request."""
 
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 
-from uait.method.gate import decide
+from uait.method.gate import decide, decide_again
 from uait.method.prompts import sanitise
 from uait.method.sar import sar_score
+from uait.method.second_look import reading_confidence
+from uait.method.surface import plain_question
 from uait.models.confidence import answer
 from uait.models.decoding import sample_answers
 from uait.models.similarity import explain_tokens, score_relevance
-from uait.records import Action, Answer, Done, Event, Explanation, Passage, Progress, Question, Reply
+from uait.records import (
+    Action,
+    Answer,
+    Decision,
+    Done,
+    Event,
+    Explanation,
+    Passage,
+    Progress,
+    Question,
+    Reply,
+    StrongerAnswer,
+)
+from uait.records.errors import RetrievalError
 from uait.retrieval.search import retrieve
 from uait.stages.engines import Engines
 
+NOBODY = (
+    "No stronger model is named here; its owner sets UAIT_STRONGER_URL, or answer.stronger to a model such as smollm2."
+)
 
-def ask(engines: Engines, text: str, *, threshold: float | None = None, explained: bool = False) -> Iterator[Event]:
+
+def ask(
+    engines: Engines,
+    text: str,
+    *,
+    threshold: float | None = None,
+    when_unsure: str | None = None,
+    web: bool | None = None,
+    explained: bool = False,
+) -> Iterator[Event]:
     """One question through the gate: the growing answer, then Done(Reply).
 
-    Below `threshold` (the engines' own without one) the question is looked up and answered again from the passages.
-    With `explained` the reply holds the teacher's view too. Raises DataError when the question is empty or too long.
+    Below `threshold`, or where the question is of a kind that was never measured, `when_unsure` says what comes next:
+    "retrieve" and answer again from what was read, "escalate" to a stronger model, or "abstain". `web`: whether the web
+    is searched too. Each is as the engines' settings have it where it is None. With `explained` the reply holds the
+    teacher's view too. Raises DataError when the question is empty or too long.
     """
     start = perf_counter()
     question = Question("ask", sanitise(text))
-    first = yield from _answered(engines, question.text, ())
-    decision = decide(first.spoken, engines.threshold if threshold is None else threshold)
-    retrieved, final = None, first
+    plain = plain_question(question.text, engines.spelling)
+    first = yield from _answered(engines, plain, ())
+    decision = decide(
+        first.spoken,
+        engines.threshold if threshold is None else threshold,
+        Action(when_unsure or engines.settings.answer.when_unsure),
+        is_familiar=engines.familiarity.of([plain])[0] if engines.familiarity else None,
+    )
+    retrieved, final, second = None, first, None
+    stronger, notes = None, ()
     if decision.action is Action.RETRIEVE:
         yield Progress("retrieve", 0, 1, decision.reason)
-        retrieved = retrieve(question.text, engines.retrievers, engines.settings.retrieval.n_passages)
+        retrieved = retrieve(plain, _retrievers(engines, web), engines.settings.retrieval.n_passages)
         if retrieved.passages:
-            final = yield from _answered(engines, question.text, retrieved.passages)
-    explanation = (yield from _explained(engines, question)) if explained else None
-    yield Done(Reply(question, first, decision, retrieved, final, perf_counter() - start, explanation))
+            final = yield from _answered(engines, plain, retrieved.passages)
+            second = judge_reading(engines, plain, final, retrieved.passages)
+    elif decision.action is Action.ESCALATE:
+        yield Progress("escalate", 0, 1, decision.reason)
+        stronger, notes = _escalated(engines, plain)
+        second = decide_again(stronger.confidence, stronger.threshold) if stronger else None
+    explanation = (yield from _explained(engines, plain)) if explained else None
+    seconds = perf_counter() - start
+    yield Done(Reply(question, first, decision, retrieved, final, seconds, explanation, stronger, second, notes))
 
 
 def explain(engines: Engines, text: str) -> Iterator[Event]:
     """The teacher's view of one question, token by token: last Done(Explanation)."""
-    explanation = yield from _explained(engines, Question("ask", sanitise(text)))
+    explanation = yield from _explained(engines, plain_question(sanitise(text), engines.spelling))
     yield Done(explanation)
+
+
+def judge_reading(engines: Engines, text: str, final: Answer, passages: Sequence[Passage]) -> Decision:
+    """Whether what was read may be given: by the confidence after reading, where it was fitted for the model.
+
+    An answer that stands in no passage is ABSTAIN, without a number.
+    """
+    fit = engines.gate.reading if engines.gate else None
+    if not final.text:
+        return decide(None, fit.threshold if fit else 0.0, Action.ABSTAIN)
+    if fit is None:
+        return decide_again(None, None)
+    likeness = engines.similarity.score([(text, passage.text) for passage in passages]).max()
+    confidence = reading_confidence(fit, float(final.sample.logprobs.sum()), float(likeness))
+    return decide_again(confidence, fit.threshold)
+
+
+def _retrievers(engines: Engines, web: bool | None) -> tuple:
+    """The engines' own, with the web after them or without it."""
+    if web is None or engines.web is None:
+        return engines.retrievers
+    others = tuple(retriever for retriever in engines.retrievers if retriever.name != engines.web.name)
+    return (*others, engines.web) if web else others
+
+
+def _escalated(engines: Engines, text: str) -> tuple[StrongerAnswer | None, tuple[str, ...]]:
+    """The stronger model's answer, or a sentence on why there is none."""
+    if engines.stronger is None:
+        return None, (NOBODY,)
+    try:
+        return engines.stronger.answer(text), ()
+    except RetrievalError as err:
+        return None, (str(err),)
 
 
 def _answered(engines: Engines, text: str, passages: Sequence[Passage]) -> Iterator[Event]:
@@ -50,9 +125,9 @@ def _answered(engines: Engines, text: str, passages: Sequence[Passage]) -> Itera
     raise AssertionError("answering ended without an answer")
 
 
-def _explained(engines: Engines, question: Question) -> Iterator[Event]:
+def _explained(engines: Engines, text: str) -> Iterator[Event]:
     yield Progress("explain", 0, 1, "asking several times")
-    start, settings = perf_counter(), engines.settings
+    start, settings, question = perf_counter(), engines.settings, Question("ask", text)
     (samples,) = sample_answers(engines.lm, [question], settings.sampling, style=settings.prompts)
     (relevance,) = score_relevance([samples], engines.similarity)
     score = sar_score(samples, relevance, settings.label.t)

@@ -6,6 +6,7 @@ from time import perf_counter
 from uait.method.answers import MethodAnswer, p_true_answer, teacher_answer, uait_answer, verbalized_answer
 from uait.method.prompts import p_true_prompt, sanitise
 from uait.method.sar import sar_score
+from uait.method.surface import plain_question
 from uait.models.confidence import answer_batch, p_true_batch, verbalized_batch
 from uait.models.decoding import sample_answers
 from uait.models.similarity import score_relevance
@@ -20,7 +21,8 @@ def compare(engines: Engines, text: str, references: Sequence[str] = ()) -> Iter
     Raises DataError when the question is empty or too long.
     """
     lm, settings = engines.lm, engines.settings
-    question, rule = Question("compare", sanitise(text), tuple(references)), settings.label.correctness
+    plain = plain_question(sanitise(text), engines.spelling)
+    question, rule = Question("compare", plain, tuple(references)), settings.label.correctness
     (verbalized,) = verbalized_batch(lm, [question.text], settings.answer)
     yield verbalized_answer(question, verbalized, rule)
 
@@ -43,6 +45,6 @@ def compare(engines: Engines, text: str, references: Sequence[str] = ()) -> Iter
 
 def beside(engines: Engines, text: str) -> Iterator[Answer]:
     """What the base says when it is asked for a confidence in words, then what the tuned model says by itself."""
-    question = sanitise(text)
+    question = plain_question(sanitise(text), engines.spelling)
     yield verbalized_batch(engines.lm, [question], engines.settings.answer)[0]
     yield answer_batch(engines.lm, [question], engines.settings.answer)[0]

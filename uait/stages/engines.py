@@ -11,20 +11,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from uait.data.catalogue import describe, encyclopaedia
+from uait.data.catalogue import describe, encyclopaedia, preset
+from uait.method.surface import Spelling
+from uait.models.familiarity import Familiarity
 from uait.models.loading import LanguageModel, load_model
-from uait.models.similarity import Similarity, load_similarity
-from uait.records import Adapter
-from uait.records.errors import DataError
+from uait.models.similarity import BiEncoder, Similarity, load_similarity
+from uait.records import Adapter, GateFit
+from uait.records.errors import DataError, SettingsError
 from uait.retrieval.encyclopaedia import Bundle
+from uait.retrieval.passages import read_passages
 from uait.retrieval.search import Retriever
+from uait.retrieval.stronger import StrongerModel
 from uait.retrieval.web import Web
 from uait.runs import visitors
 from uait.runs.files import ADAPTER
 from uait.runs.folder import all_runs
 from uait.settings import Settings, from_dict
+from uait.stages.stronger import Loaded, find_stronger
 from uait.tuning.card import read_card
 
+ALIKE_IN_DOCUMENTS = 0.5  # their headings rarely name what a question asks for; not measured on any set
 DEFAULT_THRESHOLD = 0.5  # for a model whose adapter's card names none
 SHIPPED, NONE = "shipped", "none"
 CARD = f"{ADAPTER}/card.json"
@@ -35,17 +41,26 @@ Key = tuple[str, int]  # an adapter's folder, and when it was written: tuned aga
 
 @dataclass(frozen=True)
 class Engines:
-    """Everything loaded that answering a question takes."""
+    """Everything loaded that answering a question takes.
+
+    `retrievers` are those that the settings name; the `web` is beside them for who asks for it. What was fitted or is
+    known for our own models alone is None of others: `gate`, `familiarity`, `spelling`.
+    """
 
     lm: LanguageModel
     similarity: Similarity
     retrievers: tuple[Retriever, ...]
     settings: Settings
     threshold: float
+    web: Retriever | None = None
+    stronger: StrongerModel | None = None
+    gate: GateFit | None = None
+    familiarity: Familiarity | None = None
+    spelling: Spelling | None = None
 
 
 def load_engines(settings: Settings, beside: Engines | None = None) -> Engines:
-    """The model, the similarity engine and the search engines that the settings name.
+    """The model, the similarity engine, the search engines and the stronger model that the settings name.
 
     The similarity engine of the engines `beside` them is shared where it is the same one.
     """
@@ -55,8 +70,19 @@ def load_engines(settings: Settings, beside: Engines | None = None) -> Engines:
         similarity = beside.similarity
     else:
         similarity = load_similarity(*wanted)
-    retrievers = tuple(_retriever(name, settings, similarity) for name in settings.retrieval.engines.split(","))
-    return Engines(lm, similarity, retrievers, settings, _threshold(settings, lm))
+    web, stronger = Web(settings.retrieval), find_stronger(settings.answer, _second)
+    if settings.answer.when_unsure == "escalate" and stronger is None:
+        raise SettingsError(
+            "answer.when_unsure is 'escalate', and nobody is named to ask; set UAIT_STRONGER_URL, or "
+            "answer.stronger to a model such as smollm2."
+        )
+    retrievers = tuple(
+        web if name == web.name else _bundle(settings, similarity)
+        for name in settings.retrieval.engines.split(",")
+        if name != NONE
+    )
+    engines = Engines(lm, similarity, retrievers, settings, _threshold(settings, lm), web, stronger)
+    return _with_fits(engines)
 
 
 def load_untuned(settings: Settings) -> Engines:
@@ -74,7 +100,7 @@ def with_adapter(engines: Engines, adapter: Path | None) -> Engines:
         settings = replace(settings, prompts=from_dict(read_card(adapter).settings).prompts)
     lm = replace(engines.lm, prompts=settings.prompts)
     lm = lm.without_adapter() if adapter is None else lm.with_adapter(adapter)
-    return replace(engines, lm=lm, settings=settings, threshold=_threshold(settings, lm))
+    return replace(engines, lm=lm, settings=settings, threshold=_threshold(settings, lm), familiarity=None)
 
 
 def adapter_card(settings: Settings, lm: LanguageModel) -> Adapter | None:
@@ -86,10 +112,34 @@ def adapter_card(settings: Settings, lm: LanguageModel) -> Adapter | None:
     return read_card(folder) if folder and (folder / "card.json").is_file() else None
 
 
-def _retriever(name: str, settings: Settings, similarity: Similarity) -> Retriever:
-    if name == "web":
-        return Web(settings.retrieval)
+def _with_fits(engines: Engines) -> Engines:
+    """The engines with what was fitted of the model's gate; its kinds belong to the shipped adapter alone."""
+    settings, similarity = engines.settings, engines.similarity
+    description = describe(settings.model.model)
+    if description is None:
+        return engines
+    gate = description.gate if isinstance(similarity, BiEncoder) else None
+    is_shipped = engines.lm.adapter_id is not None and settings.model.adapter == "auto"
+    familiarity = None
+    if is_shipped and gate is not None and gate.kinds is not None and isinstance(similarity, BiEncoder):
+        familiarity = Familiarity(similarity.embed, gate.kinds)
+    passages = read_passages(encyclopaedia(settings.model.model), "bundle")
+    texts = [passage.text for passage in passages] + [question.text for question in description.tuning_questions]
+    spelling = Spelling([passage.title for passage in passages], texts)
+    return replace(engines, gate=gate, familiarity=familiarity, spelling=spelling)
+
+
+def _bundle(settings: Settings, similarity: Similarity) -> Bundle:
+    own = settings.retrieval.passages
+    if own:
+        return Bundle(own, similarity, "documents", ALIKE_IN_DOCUMENTS)
     return Bundle(encyclopaedia(settings.model.model), similarity)
+
+
+def _second(name: str) -> Loaded:
+    settings = preset(name)
+    lm = load_model(settings)
+    return Loaded(lm, settings.answer, _threshold(settings, lm))
 
 
 def _threshold(settings: Settings, lm: LanguageModel) -> float:

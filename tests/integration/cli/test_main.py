@@ -129,7 +129,8 @@ def test_ask_json_answers_when_sure(folder: str, capsys: pytest.CaptureFixture[s
     assert main(["ask", LESSONS[0][0], "--json", "--model", folder, "--adapter", "none"]) == 0
     reply = json.loads(capsys.readouterr().out)
     assert (reply["answer"], reply["confidence"]["spoken"]) == ("Paris", 0.931)
-    assert reply["decision"] == {"action": "answer", "reason": "93.1 % is at least 50 %: answering."}
+    reason = "93.1 % is at least 50 %: answering."
+    assert reply["decision"] == {"action": "answer", "reason": reason, "is_familiar": None}
     assert (reply["threshold"], reply["passages"]) == (0.5, [])
     assert reply["final"]["answer"] == "Paris"
     assert 0 < reply["seconds"] < 60

@@ -1,21 +1,37 @@
 """A question through the gate, hostile ones too."""
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.fakes import FakeRetriever
+from tests.fakes import FakeRetriever, FakeStronger
 from tests.integration.stages.conftest import LIMA
+from uait.models.familiarity import Familiarity
 from uait.models.language_model import LanguageModel
-from uait.records import Action, Done, Event, Partial, Progress, Reply, SarScore, Unscored
-from uait.records.errors import DataError
+from uait.records import (
+    Action,
+    Done,
+    Event,
+    GateFit,
+    Kinds,
+    Partial,
+    Progress,
+    ReadingFit,
+    Reply,
+    SarScore,
+    Unscored,
+)
+from uait.records.errors import DataError, ModelError, RetrievalError
 from uait.records.events import last_record
-from uait.settings import Settings
-from uait.stages.ask import ask, explain
+from uait.settings import AnswerSettings, Settings
+from uait.stages.ask import NOBODY, ask, explain
 from uait.stages.engines import DEFAULT_THRESHOLD, Engines, _threshold
+from uait.stages.stronger import Loaded, LocalModel
 
 FRANCE, PERU, FAUST = "What is the capital of France?", "What is the capital of Peru?", "Who wrote Faust?"
 PLANET = "Which is the largest of all the planets in the solar system?"  # answered without a confidence
@@ -99,6 +115,104 @@ def test_the_first_answer_stands_when_no_engine_finds_anything(engines: Engines)
     )
 
 
+def _escalated(engines: Engines, stronger: FakeStronger | None, text: str = PERU) -> Reply:
+    return _reply(ask(replace(engines, stronger=stronger), text, when_unsure="escalate"))
+
+
+def test_a_stronger_model_answers_what_the_first_is_unsure_of(engines: Engines, encyclopaedia: FakeRetriever) -> None:
+    stronger = FakeStronger("Lima, Peru", 0.8)
+    reply = _escalated(engines, stronger)
+    assert reply.outcome is reply.stronger and reply.stronger is not None
+    assert (reply.stronger.text, reply.stronger.model_id) == ("Lima, Peru", "second")
+    assert (reply.decision.action, stronger.questions) == (Action.ESCALATE, [PERU])
+    assert reply.retrieved is None and encyclopaedia.queries == []
+    sure = _escalated(engines, stronger, FRANCE)
+    assert sure.outcome is sure.first and sure.stronger is None
+    assert stronger.questions == [PERU]
+
+
+def test_a_stronger_model_that_is_unsure_too_is_not_let_through(engines: Engines) -> None:
+    assert _escalated(engines, FakeStronger("Cusco", 0.49)).outcome is None
+    assert _escalated(engines, FakeStronger("Lima")).outcome is not None  # it states no number
+
+
+@pytest.mark.parametrize(("stronger", "note"), [(FakeStronger(failure="It is busy."), "It is busy."), (None, NOBODY)])
+def test_the_first_answer_stays_unsure_when_nobody_else_answers(
+    engines: Engines, stronger: FakeStronger | None, note: str
+) -> None:
+    reply = _escalated(engines, stronger)
+    assert (reply.first.text, reply.stronger, reply.second, reply.notes) == ("Lima", None, None, (note,))
+    assert reply.outcome is None
+
+
+def test_abstaining_asks_nobody(engines: Engines, encyclopaedia: FakeRetriever) -> None:
+    reply = _reply(ask(engines, PERU, when_unsure="abstain"))
+    assert (reply.decision.action, reply.outcome, encyclopaedia.queries) == (Action.ABSTAIN, None, [])
+
+
+def test_the_web_is_searched_only_by_choice_and_after_the_encyclopaedia(engines: Engines) -> None:
+    silent, web = FakeRetriever("encyclopaedia"), FakeRetriever("web", [LIMA])
+    with_web = replace(engines, retrievers=(silent,), web=web)
+    assert _reply(ask(with_web, PERU)).outcome is None and web.queries == []
+    assert _reply(ask(with_web, PERU, web=True)).outcome is not None
+    assert (silent.queries, web.queries) == ([PERU, PERU], [PERU])
+    assert _reply(ask(replace(with_web, retrievers=(silent, web)), PERU, web=False)).outcome is None
+
+
+def test_what_was_read_is_let_through_by_a_confidence_of_its_own(engines: Engines) -> None:
+    # whatever the span's probability, the likeness of question and passage decides: some words are shared
+    sure, unsure = (GateFit(ReadingFit(b, (0.0, 1.0), 0.5, {}), None) for b in (2.0, -9.0))
+    reply = _reply(ask(replace(engines, gate=sure), PERU))
+    assert reply.second is not None and reply.outcome is reply.final
+    likeness = engines.similarity.score([(PERU, LIMA.text)])[0]
+    assert reply.second.confidence == pytest.approx(1 / (1 + math.exp(-2.0 - likeness)))
+    assert _reply(ask(replace(engines, gate=unsure), PERU)).outcome is None
+
+
+def test_a_kind_of_question_that_was_never_measured_is_looked_up(engines: Engines) -> None:
+    def embed(texts: Sequence[str]) -> np.ndarray:
+        return np.array([[1.0, 0.0] if "capital" in text else [0.0, 1.0] for text in texts])
+
+    known = replace(engines, familiarity=Familiarity(embed, Kinds(np.array([[1.0, 0.0]]), 0.9)))
+    assert _reply(ask(known, FRANCE)).decision.action is Action.ANSWER
+    reply = _reply(ask(known, FAUST, threshold=0.0))
+    assert (reply.decision.action, reply.decision.is_familiar) == (Action.RETRIEVE, False)
+
+
+def test_surface_noise_does_not_reach_the_model(engines: Engines) -> None:
+    reply = _reply(ask(engines, "Hello, what is the capital of France"))
+    assert (reply.first.text, reply.first.spoken) == ("Paris", 0.931)
+    assert reply.question.text == "Hello, what is the capital of France"
+
+
+def test_a_second_model_on_this_machine_is_loaded_once_by_the_first_question(taught_lm: LanguageModel) -> None:
+    loads: list[int] = []
+
+    def load() -> Loaded:
+        loads.append(1)
+        return Loaded(taught_lm, AnswerSettings(max_new_tokens=20), 0.7)
+
+    second = LocalModel("second", load)
+    assert loads == []
+    said = [second.answer(text) for text in (FRANCE, PERU)]
+    assert [(each.text, each.confidence, each.threshold) for each in said] == [
+        ("Paris", 0.931, 0.7),
+        ("Lima", 0.47, 0.7),
+    ]
+    assert said[0].n_tokens_read and said[0].n_tokens_written and said[0].cost is None
+    assert len(loads) == 1
+    with pytest.raises(RetrievalError, match="'second' answered nothing"):
+        second.answer("Say nothing.")
+
+
+def test_a_second_model_that_is_not_there_is_one_sentence() -> None:
+    def load() -> Loaded:
+        raise ModelError("'second' is not here; install it.")
+
+    with pytest.raises(RetrievalError, match="'second' gave no answer: 'second' is not here; install it"):
+        LocalModel("second", load).answer(FRANCE)
+
+
 def test_why_brings_the_teachers_view_of_the_same_question(engines: Engines) -> None:
     reply = _reply(ask(engines, FRANCE, explained=True))
     shown = reply.explanation
@@ -147,9 +261,9 @@ def test_what_cannot_be_answered_is_refused_in_words(engines: Engines, name: str
         list(ask(engines, HOSTILE[name]))
 
 
-def test_a_question_full_of_placeholders_is_asked_as_it_stands(engines: Engines) -> None:
+def test_a_question_full_of_placeholders_keeps_them(engines: Engines) -> None:
     reply = _reply(ask(engines, HOSTILE["template"]))
-    assert reply.first.prompt == "<|user|>${7*7} {{7*7}} {question} {answer} {passages}<|assistant|>"
+    assert reply.first.prompt == "<|user|>${7*7} {{7*7}} {question} {answer} {passages}?<|assistant|>"
     assert reply.final.prompt.count(LIMA.text) == 1
 
 

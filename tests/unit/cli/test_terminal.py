@@ -1,9 +1,11 @@
 import json
 
 import numpy as np
+import pytest
 
 from uait.cli import terminal
 from uait.data.plain import reply_data
+from uait.method.gate import decide, decide_again
 from uait.records import (
     Action,
     Answer,
@@ -19,6 +21,7 @@ from uait.records import (
     Retrieved,
     Sample,
     SarScore,
+    StrongerAnswer,
     TokenExplanation,
     TrainingExample,
     Unscored,
@@ -32,10 +35,18 @@ def said(text: str, spoken: float | None) -> Answer:
     return Answer(text, spoken, spoken, sample, "prompt", 0.1, "tiny")
 
 
-def looked_up(*passages: Passage, notes: tuple[str, ...] = (), final: str = "Lima") -> Reply:
+def looked_up(*passages: Passage, notes: tuple[str, ...] = (), final: str = "Lima", sure: float | None = 0.81) -> Reply:
     decision = Decision(Action.RETRIEVE, 0.47, 0.5, "47.0 % is below 50 %: looking it up.")
     retrieved = Retrieved(QUESTION.text, passages, notes)
-    return Reply(QUESTION, said("Cusco", 0.47), decision, retrieved, said(final, 0.9), 1.25)
+    second = decide(sure, 0.6, Action.ABSTAIN) if passages else None
+    return Reply(QUESTION, said("Cusco", 0.47), decision, retrieved, said(final, None), 1.25, second=second)
+
+
+def escalated(stronger: StrongerAnswer | None, notes: tuple[str, ...] = ()) -> Reply:
+    decision = decide(0.47, 0.5, Action.ESCALATE)
+    second = decide_again(stronger.confidence, stronger.threshold) if stronger else None
+    first = said("Cusco", 0.47)
+    return Reply(QUESTION, first, decision, None, first, 1.25, None, stronger, second, notes)
 
 
 def explanation(score: SarScore | Unscored) -> Explanation:
@@ -58,7 +69,7 @@ def test_reply_data_is_the_whole_reply() -> None:
         "question": QUESTION.text,
         "answer": "Cusco",
         "confidence": {"spoken": 0.47, "expected": 0.47},
-        "decision": {"action": "retrieve", "reason": "47.0 % is below 50 %: looking it up."},
+        "decision": {"action": "retrieve", "reason": "47.0 % is below 50 %: looking it up.", "is_familiar": None},
         "threshold": 0.5,
         "passages": [
             {
@@ -71,7 +82,8 @@ def test_reply_data_is_the_whole_reply() -> None:
             }
         ],
         "notes": ["The web took too long."],
-        "final": {"answer": "Lima", "confidence": {"spoken": 0.9, "expected": 0.9}},
+        "second_decision": {"action": "answer", "reason": "81.0 % is at least 60 %: answering.", "is_familiar": None},
+        "final": {"answer": "Lima", "confidence": 0.81, "by": "tiny", "seconds": 0.1},
         "seconds": 1.25,
     }
 
@@ -109,7 +121,7 @@ def test_lines_of_a_corrected_answer_show_both_answers_and_the_source() -> None:
         "confidence  47.0 % stated, 47.0 % on average",
         "decision    47.0 % is below 50 %: looking it up.",
         "source 1    Peru: The capital of Peru is Lima. [bundle]",
-        "final       Lima",
+        "final       Lima (81.0 % sure)",
         "time        1.2 s",
     ]
 
@@ -122,7 +134,43 @@ def test_lines_say_when_no_confidence_was_stated() -> None:
 def test_lines_say_when_nothing_was_found() -> None:
     lines = terminal.reply_lines(looked_up(notes=("The bundle has nothing.",), final="Cusco"))
     assert "note        The bundle has nothing." in lines
-    assert "final       Cusco (nothing was found, so it stands unchecked)" in lines
+    assert "final       not known: nothing was found" in lines
+
+
+@pytest.mark.parametrize(
+    ("final", "sure", "line"),
+    [
+        ("", None, "final       not known: the passages do not say"),
+        ("Lima", 0.3, "final       not known: 'Lima' is 30.0 % sure, below 60.0 %"),
+    ],
+)
+def test_lines_and_data_say_when_it_is_not_known_after_reading(final: str, sure: float | None, line: str) -> None:
+    reply = looked_up(PASSAGE, final=final, sure=sure)
+    assert line in terminal.reply_lines(reply)
+    assert reply_data(reply)["final"] is None
+
+
+def test_a_stronger_models_answer_names_who_gave_it_and_what_it_cost() -> None:
+    reply = escalated(StrongerAnswer("Lima", "big-1", 30, 2, 50e-6, 0.4))
+    lines = terminal.reply_lines(reply)
+    assert "asked       big-1, 30 tokens read, 2 tokens written, 0.4 s, cost 0.000050" in lines
+    assert "final       Lima (no number)" in lines
+    tokens = {"read": 30, "written": 2}
+    final = {"answer": "Lima", "confidence": None, "by": "big-1", "seconds": 0.4, "tokens": tokens, "cost": 50e-6}
+    assert reply_data(reply)["final"] == final
+
+
+def test_a_stronger_model_that_is_unsure_too_is_not_believed() -> None:
+    reply = escalated(StrongerAnswer("Lima", "second", 30, 2, None, 0.4, confidence=0.2, threshold=0.5))
+    assert "final       not known: 'Lima' is 20.0 % sure, below 50.0 %" in terminal.reply_lines(reply)
+
+
+def test_without_a_stronger_answer_the_first_stays_marked_unsure() -> None:
+    reply = escalated(None, ("The stronger model 'big-1' is busy (429); try again later.",))
+    lines = terminal.reply_lines(reply)
+    assert "note        The stronger model 'big-1' is busy (429); try again later." in lines
+    assert "final       Cusco (nobody else answered, so it stays unsure)" in lines
+    assert reply_data(reply)["final"] is None
 
 
 def test_lines_obey_no_control_character_of_a_model_or_a_page() -> None:

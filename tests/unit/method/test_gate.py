@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from uait.method.gate import decide
+from uait.method.gate import decide, decide_again
 from uait.records import Action
 from uait.records.errors import DataError
 
@@ -37,3 +37,31 @@ def test_the_sentence_never_calls_a_number_below_itself() -> None:
 def test_numbers_outside_the_range_are_refused(confidence: float, threshold: float) -> None:
     with pytest.raises(DataError, match="between 0 and 1"):
         decide(confidence, threshold)
+
+
+@pytest.mark.parametrize(
+    ("when_unsure", "reason"),
+    [
+        (Action.RETRIEVE, "49.7 % is below 70 %: looking it up."),
+        (Action.ESCALATE, "49.7 % is below 70 %: asking a stronger model."),
+        (Action.ABSTAIN, "49.7 % is below 70 %: leaving it open."),
+    ],
+)
+def test_an_unsure_answer_leads_to_what_was_chosen(when_unsure: Action, reason: str) -> None:
+    decision = decide(0.497, 0.7, when_unsure)
+    assert (decision.action, decision.reason) == (when_unsure, reason)
+    assert decide(0.7, 0.7, when_unsure).action is Action.ANSWER
+
+
+def test_a_kind_of_question_that_was_never_measured_is_not_answered_however_sure() -> None:
+    decision = decide(0.99, 0.0, is_familiar=False)
+    assert decision.action is Action.RETRIEVE and decision.is_familiar is False
+    assert decision.reason == "The model was never measured on questions like this: looking it up."
+    assert decide(0.99, 0.7, is_familiar=True).action is decide(0.99, 0.7).action is Action.ANSWER
+
+
+def test_a_second_answer_is_given_or_left_open_by_its_own_number() -> None:
+    assert decide_again(0.6, 0.6).action is Action.ANSWER
+    assert decide_again(0.59, 0.6).action is Action.ABSTAIN
+    silent = decide_again(None, None)  # an endpoint states no number
+    assert (silent.action, silent.confidence) == (Action.ANSWER, None)

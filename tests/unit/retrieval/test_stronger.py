@@ -118,19 +118,19 @@ def test_what_it_says_is_one_clean_line(fake: FakeEndpoint, ask: Ask, said: str,
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_busy_or_failing_endpoint_is_asked_again_after_a_pause(fake: FakeEndpoint, ask: Ask, status: int) -> None:
     pauses: list[float] = []
-    fake.replies = [(status, {"Retry-After": "3"}, b""), (status, {}, b""), GOOD]
+    fake.replies = [(status, {"Retry-After": "3"}, b""), GOOD]
     assert ask(pauses.append, deadline=60.0).answer("Where?").text == "Paris"
-    assert pauses == [3.0, 2.0]
+    assert pauses == [3.0]
 
 
 @pytest.mark.parametrize(
     ("replies", "n_requests", "sentence"),
     [
-        ([(429, {}, b"")], 3, "is busy (429)"),
-        ([(503, {}, b"")], 3, "is failing (503)"),
+        ([(429, {}, b"")], 2, "is busy (429)"),
+        ([(503, {}, b"")], 2, "is failing (503)"),
         ([(429, {"Retry-After": "3600"}, b"")], 1, "is busy (429)"),
         ([(429, {"Retry-After": "Fri, 01 Jan 2100 00:00:00 GMT"}, b"")], 1, "is busy (429)"),
-        ([(429, {"Retry-After": "soon"}, b"")], 3, "is busy (429)"),
+        ([(429, {"Retry-After": "soon"}, b"")], 2, "is busy (429)"),
         ([(401, {}, f'{{"error": "bad key {KEY}"}}'.encode())], 1, "check UAIT_STRONGER_KEY"),
         ([(404, {}, b"<html>none</html>")], 1, "check UAIT_STRONGER_URL and UAIT_STRONGER_MODEL"),
         ([(302, {"Location": "http://127.0.0.1:9/"}, b"")], 1, "did not take the request (302)"),

@@ -1,6 +1,6 @@
 """The Ask tab: question -> answer, confidence, decision, sources; and why, on request.
 
-Each handler asks a verb of `uait.stages` and shows what `uait.page.views.answer` makes of it.
+Each handler asks a verb of `uait.stages` and shows what `uait.page.views` makes of it.
 """
 
 import logging
@@ -14,6 +14,7 @@ from uait.page.components import AnswerCard, Examples, Heatmap, question_row
 from uait.page.menu import Who
 from uait.page.place import Place
 from uait.page.views import answer as answer_view
+from uait.page.views import reply as reply_view
 from uait.records import Done, Partial, Progress, Reply
 from uait.records.errors import UaitError
 from uait.records.events import last_record
@@ -55,8 +56,10 @@ def build(place: Place, verbs: Any, who: Who) -> AskTab:
     gr.HTML(f"<h1>{HEADLINE}</h1>", elem_id="headline", apply_default_css=False)
     placeholder = "Ask for a fact: What is the capital of Palau?"
     question, button = question_row("ask", "Your question", placeholder, "Ask", autofocus=True)
+    offered, usual, leaves = reply_view.recourses(shelf.shipped.settings, shelf.shipped.stronger)
     examples = Examples(answer_view.examples(description.examples if description else {}), elem_id="examples")
     card = AnswerCard(answer_view.empty_card(start), elem_id="answer", label="answer")
+    unsure = gr.Radio(offered, value=usual, label="When it is not sure", info=leaves, elem_id="unsure")
     heat = Heatmap(answer_view.empty_heatmap(), elem_id="why", label="explanation")
     level = gr.Number(start, minimum=0.0, maximum=1.0, label="threshold", visible=False)
     spoken = gr.State(None)
@@ -64,7 +67,7 @@ def build(place: Place, verbs: Any, who: Who) -> AskTab:
     answer = _answering(place, verbs)
     model: Any = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal"}
     model |= {"api_visibility": "private"}
-    asking: Any = {"fn": answer, "inputs": [question, level, *who], "outputs": [card, spoken], **model}
+    asking: Any = {"fn": answer, "inputs": [question, level, unsure, *who], "outputs": [card, spoken], **model}
     gr.on([button.click, question.submit], js=_WITH_THRESHOLD, **asking)
     picked = examples.pick(None, js=_PICKED, outputs=question, api_visibility="private")
     picked.then(js=_WITH_THRESHOLD, **asking)
@@ -77,11 +80,12 @@ def build(place: Place, verbs: Any, who: Who) -> AskTab:
 
 
 def _answering(place: Place, verbs: Any) -> Callable[..., Iterator[Shown]]:
-    def answer(question: str, threshold: float | None, *who: str) -> Iterator[Shown]:
+    def answer(question: str, threshold: float | None, unsure: str, *who: str) -> Iterator[Shown]:
         question, text = question or "", ""
+        chosen = {"when_unsure": "retrieve" if unsure == "web" else unsure, "web": unsure == "web"}
         yield answer_view.working_card(question, threshold), None
         try:
-            for event in place.shelf.run(verbs.ask, *who, question, threshold=threshold):
+            for event in place.shelf.run(verbs.ask, *who, question, threshold=threshold, **chosen):
                 if isinstance(event, Partial):
                     text = event.text
                     yield answer_view.working_card(question, threshold, text), None
@@ -90,7 +94,7 @@ def _answering(place: Place, verbs: Any) -> Callable[..., Iterator[Shown]]:
                 elif isinstance(event, Done):
                     reply: Reply = event.record
                     n_seen = place.exposure(reply.question.text)
-                    yield answer_view.reply_card(reply, n_seen), reply.first.seconds
+                    yield reply_view.reply_card(reply, n_seen, unsure), reply.first.seconds
         except UaitError as err:
             yield answer_view.error_card(question, threshold, str(err)), None
         except Exception as err:

@@ -12,8 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from uait.method.spans import source_of
-from uait.records import Answer, Explanation, Passage, Progress, Reply, SarScore, TokenExplanation
+from uait.records import Explanation, Progress, SarScore, TokenExplanation
 from uait.records.errors import DataError
 
 Payload = dict[str, Any]
@@ -34,7 +33,6 @@ EXAMPLE_KINDS = {
     "outside": "Outside its world",
 }
 NO_WORDS = "(no words)"  # an answer that is empty
-_SOURCES = {"bundle": "encyclopaedia"}
 _FALLBACK_EXAMPLES: dict[str, list[Payload]] = {
     "known": [{"text": "What is the capital of France?", "seen": None}],
     "half": [{"text": "What is the capital of Burkina Faso?", "seen": None}],
@@ -111,54 +109,9 @@ def error_card(question: str, threshold: float | None, message: str) -> Payload:
     return {"state": "error", "threshold": threshold, "question": question, "message": message}
 
 
-def reply_card(reply: Reply, n_seen: int | None = None) -> Payload:
-    """The card of a finished reply: first answer, confidence, and what looking it up brought.
-
-    The page decides from `confidence` and `threshold`, as the gate does, whenever its slider moves. `final` is None
-    when nothing was found or the passages don't say, so that a failed search never looks like a correction.
-    """
-    found = reply.retrieved.passages if reply.retrieved else ()
-    return {
-        "state": "done",
-        "threshold": reply.decision.threshold,
-        "question": reply.question.text,
-        "first": _answer(reply.first),
-        "confidence": reply.decision.confidence,
-        "looked_up": reply.retrieved is not None,
-        "final": {**_answer(reply.final), "cite": source_of(reply.final.text, found)} if reply.is_read else None,
-        "is_same": _plain(reply.final.text) == _plain(reply.first.text),
-        "sources": [_source(i, passage) for i, passage in enumerate(found, start=1)],
-        "notes": list(reply.retrieved.notes) if reply.retrieved else [],
-        "seen": familiarity_text(n_seen),
-        "seconds": reply.seconds,
-    }
-
-
 def progress_note(progress: Progress) -> str:
     """What the pipeline is doing now, as a short line."""
     return progress.note or f"{progress.stage.capitalize()} …"
-
-
-def _answer(answer: Answer) -> Payload:
-    return {
-        "text": answer.text or NO_WORDS,
-        "spoken": answer.spoken,
-        "expected": answer.expected,
-        "seconds": answer.seconds,
-        "said": answer.sample.text,
-        "prompt": answer.prompt,
-        "model": answer.model_id,
-    }
-
-
-def _source(number: int, passage: Passage) -> Payload:
-    return {
-        "number": number,
-        "title": passage.title,
-        "text": passage.text,
-        "url": safe_url(passage.url),
-        "source": _SOURCES.get(passage.source, passage.source),
-    }
 
 
 # -- the heatmap ---------------------------------------------------------------------------------
@@ -229,9 +182,9 @@ def _agreement(texts: list[str]) -> str:
     n_samples = len(texts)
     if n_samples == 1:
         return "One sample only: nothing to compare it with."
-    n_distinct = len({_plain(t) for t in texts})
-    most_common, count = Counter(_plain(t) for t in texts).most_common(1)[0]
-    spelled = next(t for t in texts if _plain(t) == most_common)
+    n_distinct = len({plain(t) for t in texts})
+    most_common, count = Counter(plain(t) for t in texts).most_common(1)[0]
+    spelled = next(t for t in texts if plain(t) == most_common)
     if n_distinct == 1:
         return f"The samples agree: all {n_samples} say “{spelled}”."
     if count > n_samples / 2:
@@ -250,7 +203,8 @@ def _costs(n_samples: int, sampled: float, spoken: float | None) -> list[Payload
     return [{**cost, "text": f"{seconds(cost['seconds'])} {cost['what']}"} for cost in costs]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The text as answers are told apart: without capitals, points and double spaces."""
     return " ".join(text.casefold().strip(" .").split())
 
 

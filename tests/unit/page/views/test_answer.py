@@ -2,12 +2,15 @@
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from uait.method.gate import decide
 from uait.page.views import answer as answer_view
+from uait.page.views.reply import recourses, reply_card
 from uait.records import (
     Action,
     Answer,
@@ -22,11 +25,13 @@ from uait.records import (
     Retrieved,
     Sample,
     SarScore,
+    StrongerAnswer,
     TokenExplanation,
     Unscored,
 )
 from uait.records.errors import DataError
-from uait.settings import ASSETS
+from uait.retrieval.stronger import EndpointModel
+from uait.settings import ASSETS, Endpoint, RetrievalSettings, Settings
 
 HOSTILE = "<script>window.pwned=1</script> ${alert(1)} {{value}} <|user|> `x` C:\\new \u202eabc"
 
@@ -128,14 +133,14 @@ def test_a_progress_event_without_a_note_is_named_by_its_stage() -> None:
 
 def test_a_sure_reply_has_no_final_answer_and_no_sources() -> None:
     first = _answer("Paris", 0.931)
-    card = answer_view.reply_card(_reply(first, first, None), 3)
-    assert (card["confidence"], card["looked_up"], card["final"], card["sources"]) == (0.931, False, None, [])
+    card = reply_card(_reply(first, first, None), 3)
+    assert (card["confidence"], card["is_done"], card["final"], card["sources"]) == (0.931, False, None, [])
     assert card["seen"] == "seen 3 times in training"
 
 
 def test_a_reply_that_was_looked_up_numbers_its_sources() -> None:
     retrieved = Retrieved("Where?", (PASSAGE, PASSAGE), ("The web search failed.",))
-    card = answer_view.reply_card(_reply(_answer("Koror", 0.41), _answer("Ngerulmud", 0.96), retrieved))
+    card = reply_card(_reply(_answer("Koror", 0.41), _answer("Ngerulmud", 0.96), retrieved))
     assert card["final"]["text"] == "Ngerulmud"
     assert [source["number"] for source in card["sources"]] == [1, 2]
     assert card["notes"] == ["The web search failed."]
@@ -144,20 +149,64 @@ def test_a_reply_that_was_looked_up_numbers_its_sources() -> None:
 
 def test_the_same_answer_after_reading_is_no_correction() -> None:
     retrieved = Retrieved("Where?", (PASSAGE,))
-    card = answer_view.reply_card(_reply(_answer("ngerulmud", 0.41), _answer("Ngerulmud.", 0.96), retrieved))
+    card = reply_card(_reply(_answer("ngerulmud", 0.41), _answer("Ngerulmud.", 0.96), retrieved))
     assert card["is_same"]
 
 
 def test_a_search_that_found_nothing_brings_no_final_answer() -> None:
     first = _answer("Koror", 0.41)
-    card = answer_view.reply_card(_reply(first, first, Retrieved("Where?", (), ("Nothing found.",))))
-    assert card["looked_up"]
+    card = reply_card(_reply(first, first, Retrieved("Where?", (), ("Nothing found.",))))
+    assert card["is_done"]
     assert card["final"] is None
+
+
+def _second(confidence: float | None, stronger: StrongerAnswer | None = None) -> Reply:
+    """What was read is 0.6 sure at least, or it is not let through."""
+    first, second = _answer("Koror", 0.41), decide(confidence, 0.6, Action.ABSTAIN)
+    if stronger is not None:
+        decision = decide(0.41, 0.7, Action.ESCALATE)
+        return Reply(Question("1", "Where?"), first, decision, None, first, 0.9, None, stronger, second)
+    read = _answer("Ngerulmud" if confidence else "", None)
+    return replace(_reply(first, read, Retrieved("Where?", (PASSAGE,))), second=second)
+
+
+def test_the_second_answer_has_a_number_of_its_own() -> None:
+    assert _words(reply_card(_second(0.871))["final"]["sure"]) == "87.1 % sure, after reading"
+
+
+@pytest.mark.parametrize(
+    ("confidence", "why"), [(0.3, "the second answer is only 30 % sure"), (None, "the passages don’t say")]
+)
+def test_what_is_not_sure_after_reading_is_left_open(confidence: float | None, why: str) -> None:
+    card = reply_card(_second(confidence))
+    assert (card["final"], _words(card["failed"]), card["stays"]) == (None, why, False)
+
+
+def test_a_stronger_answer_names_who_gave_it_and_what_it_cost() -> None:
+    card = reply_card(_second(0.8, StrongerAnswer("Ngerulmud", "big-1", 1030, 2, 50e-6, 0.4)), None, "escalate")
+    assert (card["final"]["text"], card["final"]["by"], card["unsure"]["button"]) == ("Ngerulmud", "big-1", "Ask it")
+    assert _words(card["final"]["cost"]) == "1,030 tokens read, 2 tokens written, 0.4 s, cost 0.000050"
+    assert card["is_done"] and "prompt" not in card["final"]
+
+
+def test_a_kind_of_question_that_was_never_measured_is_marked() -> None:
+    strange = replace(_second(0.8), decision=decide(0.99, 0.7, is_familiar=False))
+    assert not reply_card(strange)["is_familiar"]
+
+
+def test_the_page_offers_what_there_is_and_says_what_leaves_this_machine() -> None:
+    endpoint = EndpointModel(Endpoint("https://api.example.com/v1/chat/completions", "big-1", "secret"))
+    offered, first, leaves = recourses(Settings(), endpoint)
+    assert [value for _, value in offered] == ["retrieve", "web", "escalate", "abstain"] and first == "retrieve"
+    assert "big-1 gets it at api.example.com." in leaves and "secret" not in leaves
+    alone, _, leaves = recourses(Settings(retrieval=RetrievalSettings(engines="none")), None)
+    assert [value for _, value in alone] == ["web", "abstain"] and "big-1" not in leaves
+    endpoint.close()
 
 
 def test_a_missing_number_stays_missing() -> None:
     first = _answer("Koror", None)
-    card = answer_view.reply_card(_reply(first, first, Retrieved("Where?", ())))
+    card = reply_card(_reply(first, first, Retrieved("Where?", ())))
     assert card["confidence"] is None
     assert card["first"]["spoken"] is None
 
@@ -226,7 +275,7 @@ def test_hostile_text_stays_text_and_everything_is_json() -> None:
     passage = Passage("d", HOSTILE, HOSTILE, 1.0, "web", "javascript:alert(1)")
     reply = _reply(_answer(HOSTILE, 0.2), _answer(HOSTILE, 0.9), Retrieved(HOSTILE, (passage,), (HOSTILE,)))
     heat = answer_view.heatmap(_explanation((_token(HOSTILE, 1.0),), (HOSTILE,), SCORE), HOSTILE, 0.3)
-    card = json.loads(json.dumps(answer_view.reply_card(reply), allow_nan=False))
+    card = json.loads(json.dumps(reply_card(reply), allow_nan=False))
     assert card["first"]["text"] == HOSTILE
     assert card["sources"][0] == {"number": 1, "title": HOSTILE, "text": HOSTILE, "url": None, "source": "web"}
     assert json.loads(json.dumps(heat, allow_nan=False))["samples"][0]["text"] == HOSTILE
