@@ -101,11 +101,13 @@ def _first_ids(lm: LanguageModel, word: str) -> set[int]:
 def _asked(lm: LanguageModel, *, reads: bool) -> LanguageModel:
     """Who answers. What `reads` is the base: tuning showed it no passage, and untuned it copies more faithfully.
 
-    An untuned model with shots is asked behind them, and answers in a line.
+    The base answers for an adapter that hears itself, too, which is then its voice. An untuned model with shots is
+    asked behind them, and answers in a line.
     """
-    asked = lm.without_adapter() if reads else lm
+    asked = lm.without_adapter() if reads or lm.hears else lm
     in_lines = bool(lm.prompts.shots) and asked.lora is None
-    return replace(asked, answers_in_lines=True) if in_lines else asked
+    voice = lm if lm.hears and not reads else None
+    return replace(asked, answers_in_lines=in_lines, voice=voice) if in_lines or voice else asked
 
 
 def _prompt(lm: LanguageModel, text: str, passages: Sequence[Passage]) -> str:
@@ -154,8 +156,9 @@ class _Replies:
         self.choose = Reader(lm, texts, passages) if all(passages) else None
         self.rows = prefill(self.lm, chats, max_new_tokens)
         self.n_slots = self.rows.mask.shape[1]
-        self.numbers = list(lm.number_ids.values())  # N ids
-        self.values = torch.tensor([float(re.sub(r"\D", "", token)) for token in lm.number_ids], device=lm.device)
+        number_ids = {} if lm.voice else lm.number_ids  # a voice has its own place for the number
+        self.numbers = list(number_ids.values())  # N ids
+        self.values = torch.tensor([float(re.sub(r"\D", "", token)) for token in number_ids], device=lm.device)
         self.tokens: list[list[int]] = []  # per step, B
         self.logprobs: list[list[float]] = []
         self.p_number: list[torch.Tensor] = []  # per step, (B, N)
@@ -173,8 +176,8 @@ class _Replies:
             to_sample(self.lm, [step[row] for step in self.tokens], [step[row] for step in self.logprobs])
             for row in range(len(self.chats))
         ]
-        if self.lm.hears is not None:
-            spoken, expected = self._heard(self.lm.hears, samples)
+        if self.lm.voice is not None and self.lm.voice.hears is not None:
+            spoken, expected = self._heard(self.lm.voice, self.lm.voice.hears, samples)
         else:
             spoken = [_spoken(sample) for sample in samples]
             found = [self._place(sample) if spoken[row] is not None else None for row, sample in enumerate(samples)]
@@ -200,23 +203,21 @@ class _Replies:
         return text if self.choose is None or self.choose.holds(row, text) else ""
 
     @torch.inference_mode()
-    def _heard(self, hears: Hearing, samples: Sequence[Sample]) -> tuple[list[float | None], dict[int, float]]:
-        """The numbers said and expected behind each answer that ended, once it has heard its own probability."""
+    def _heard(
+        self, voice: LanguageModel, hears: Hearing, samples: Sequence[Sample]
+    ) -> tuple[list[float | None], dict[int, float]]:
+        """The numbers said and expected behind each answer that ended, once its probability has been heard."""
         spoken: list[float | None] = [None] * len(samples)
         lengths = [len(sample.token_ids) for sample in samples]
-        ended = [
-            row
-            for row, n in enumerate(lengths)
-            if 0 < n < len(self.tokens) and self.tokens[n][row] == hears.end_id and samples[row].text.strip()
-        ]
+        ended = [row for row, sample in enumerate(samples) if sample.flaw is None]
         if not ended:
             return spoken, {}
         p = [exp(sum(step[row] for step in self.logprobs[: lengths[row] + 1])) for row in ended]
         self._rewind(ended, [self.n_slots + lengths[row] for row in ended])
-        advance(self.lm, self.rows, torch.tensor([hears.opening(hears.decile(x)) for x in p], device=self.lm.device))
+        advance(voice, self.rows, torch.tensor([hears.opening(hears.decile(x)) for x in p], device=self.lm.device))
         tens = hears.digits(self.rows.logits).argmax(-1)
         expected = dict(zip(ended, expected_number(hears, self.rows.logits), strict=True))
-        advance(self.lm, self.rows, torch.tensor(hears.digit_ids, device=self.lm.device)[tens])
+        advance(voice, self.rows, torch.tensor(hears.digit_ids, device=self.lm.device)[tens])
         for row, number in zip(ended, spoken_number(tens, hears.digits(self.rows.logits)), strict=True):
             spoken[row] = None if expected[row] is None else number
         return spoken, {row: mean for row, mean in expected.items() if mean is not None}

@@ -2,7 +2,8 @@
 
 How probable an answer was is known only in the last layer, one step too late for the layers that write the number. So
 the decile of the probability measured in this very pass is appended as a token, and the number is read behind it.
-Costs the few tokens that state it, no second pass. Axes: B rows, T tokens.
+Costs the few tokens that state it, no second pass. The adapter wakes only after the answer (as an activated LoRA does,
+arXiv 2504.12397): it reads what the base has in its cache, and can change no answer. Axes: B rows, T tokens.
 """
 
 from bisect import bisect_right
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-OPENS, CLOSES = " [", "]; "  # around the decile; the first ends the answer, and its probability belongs to the answer's
+OPENS, CLOSES = " [", "]; "  # around the decile
 MIN_MASS = 0.5  # with less, the place where the number stands says more about other words than about numbers
 _MIDDLES = tuple(0.1 * tens + 0.045 for tens in range(10))
 
@@ -24,7 +25,7 @@ class Hearing:
     """What an adapter hears: `edges` (9,) part the deciles of probability, ascending; the rest are tokens."""
 
     edges: tuple[float, ...]
-    end_id: int
+    open_id: int
     close_ids: tuple[int, ...]
     digit_ids: tuple[int, ...]
 
@@ -35,16 +36,16 @@ class Hearing:
         def ids(text: str) -> tuple[int, ...]:
             return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
 
-        (end,), digits = ids(OPENS), [ids(str(digit)) for digit in range(10)]
-        return cls(tuple(edges), end, ids(CLOSES), tuple(digit for (digit,) in digits))
+        (opens,), digits = ids(OPENS), [ids(str(digit)) for digit in range(10)]
+        return cls(tuple(edges), opens, ids(CLOSES), tuple(digit for (digit,) in digits))
 
     def decile(self, probability: float) -> int:
         """0 for the least probable tenth of answers, 9 for the most probable."""
         return bisect_right(self.edges, probability)
 
     def opening(self, decile: int) -> list[int]:
-        """The tokens behind an answer: its end, its decile, and what opens the number."""
-        return [self.end_id, self.digit_ids[decile], *self.close_ids]
+        """The tokens behind an answer: its decile in brackets, and what opens the number."""
+        return [self.open_id, self.digit_ids[decile], *self.close_ids]
 
     def digits(self, logits: Tensor) -> Tensor:
         """The logits (B, 10) of the ten digits among all (B, V)."""

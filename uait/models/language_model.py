@@ -34,7 +34,8 @@ class LanguageModel:
     prompts: PromptSettings
     lora: Lora | None = None
     answers_in_lines: bool = False  # behind few shots: the end of the line closes an answer, too
-    hears: Hearing | None = None  # of an adapter that hears itself
+    hears: Hearing | None = None  # of an adapter that hears itself: asleep while the base answers
+    voice: "LanguageModel | None" = None  # who says how sure it is, once an answer of this view has ended
 
     @property
     def model(self) -> Any:
@@ -46,7 +47,7 @@ class LanguageModel:
         """The tokens that close an answer: the generation config's and the tokenizer's, ascending."""
         configured = getattr(getattr(self.model, "generation_config", None), "eos_token_id", None)
         ids = configured if isinstance(configured, list) else [configured]
-        ids = [*ids, self.tokenizer.eos_token_id, None if self.hears is None else self.hears.end_id]
+        ids = [*ids, self.tokenizer.eos_token_id]
         ids += line_ids(self.tokenizer) if self.answers_in_lines else ()
         return tuple(sorted({i for i in ids if i is not None}))
 
@@ -83,7 +84,7 @@ class LanguageModel:
 
     def without_adapter(self) -> "LanguageModel":
         """The base model."""
-        return replace(self, lora=None, adapter_id=None, hears=None)
+        return replace(self, lora=None, adapter_id=None, hears=None, voice=None)
 
     def with_adapter(self, folder: Path | str) -> "LanguageModel":
         """The base model with the adapter in that folder; only the adapter's own weights are read.

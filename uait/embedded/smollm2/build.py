@@ -5,7 +5,7 @@ the questions it has not asked, or tunes again from its start. What the product 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,11 @@ from safetensors.torch import load_file, save_file
 
 from uait.data.catalogue import preset
 from uait.data.files import read_json, write_json
-from uait.embedded.smollm2 import measure
 from uait.embedded.smollm2.questions import build_questions
 from uait.embedded.smollm2.sampling import FewShotSampler, stop_ids
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import TeacherRow, ask_teacher, read_teacher
-from uait.embedded.smollm2.tuning import FIRST_LAYER, Lesson, Stage, Tuner, thought_of
+from uait.embedded.smollm2.tuning import FIRST_LAYER, Lesson, Stage, Tuner
 from uait.method.calibration import apply, fit_calibration
 from uait.models.adapters import WEIGHTS
 from uait.models.hearing import Hearing, decile_edges
@@ -33,12 +32,8 @@ from uait.settings import ASSETS
 SMOLLM2 = ASSETS / "smollm2"
 RANK = 16
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-# Questions to tune on: sampled five times, and only answered.
-N_SAMPLED, N_ANSWERED = 1696, 1536
-# Of these: answered by the student itself before it is told, and told right from wrong.
-N_OWN, N_TOLD = 480, 1600
-FIRST = Stage(truth=False)
-SECOND = Stage(truth=True, epochs=1.5, learning_rate=7e-4)
+# Questions to tune on: sampled five times, and told right from wrong.
+N_SAMPLED, N_TOLD = 3000, 6000
 
 
 @dataclass
@@ -62,23 +57,17 @@ class Workshop:
             known = read_teacher(path, self.stops)
         return {question.id: known[question.id] for question in questions}
 
-    def taught(self) -> tuple[dict[str, TeacherRow], list[Question]]:
-        """The rows of the questions to tune on, by id, and of these the questions whose answer can be learned."""
-        tune = self.questions["tune"]
-        answered = self.teacher("tune-answers", tune[N_SAMPLED : N_SAMPLED + N_ANSWERED], samples=False)
-        rows = {**self.teacher("tune", tune[:N_SAMPLED]), **answered}
-        return rows, [question for question in tune if question.id in rows and rows[question.id].teaches]
-
-    def student(self, folder: Path | None, edges: Sequence[float], seed: int = 0) -> Student:
-        """A student with the adapter in that folder, to ask or to tune further; with a new one without a folder."""
+    def new_student(self, edges: Sequence[float], seed: int) -> Student:
+        """A student with an adapter that changes nothing yet."""
         torch.manual_seed(seed)
-        if folder is None:
-            layers = list(range(FIRST_LAYER, self.lm.model.config.num_hidden_layers))
-            config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules=list(LAYERS), layers_to_transform=layers)
-            lm = self.lm.with_new_adapter(config)
-        else:
-            lm = self.lm.with_adapter(folder)
-        return Student(lm, Hearing.of(lm.tokenizer, edges))
+        layers = list(range(FIRST_LAYER, self.lm.model.config.num_hidden_layers))
+        config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules=list(LAYERS), layers_to_transform=layers)
+        return Student(self.lm.with_new_adapter(config), Hearing.of(self.lm.tokenizer, edges))
+
+    def student(self, folder: Path) -> Student:
+        """The student that was tuned into `folder`."""
+        edges = read_json(folder / "edges.json")
+        return Student(self.lm.with_adapter(folder), Hearing.of(self.lm.tokenizer, edges))
 
 
 def report(text: str) -> None:
@@ -93,80 +82,46 @@ def open_workshop(runs: Path) -> Workshop:
     return Workshop(lm, runs, questions, stop_ids(lm.tokenizer))
 
 
-def first_stage(shop: Workshop, seed: int = 0) -> tuple[Path, list[float]]:
-    """The adapter that answers as the few-shot base and says the teacher's confidences, and its own decile edges."""
-    folder = shop.runs / f"first-{seed}"
-    if not (folder / "edges.json").exists():
-        rows, asked = shop.taught()
-        scored = [row for row in rows.values() if row.sar is not None and row.teaches]
-        sar = [row.sar for row in scored if row.sar is not None]
-        curve = fit_calibration(sar, [row.is_right for row in scored], "platt")
-        student = shop.student(None, decile_edges([row.probability for row in scored]), seed)
+def self_trained(shop: Workshop, seed: int = 0) -> Path:
+    """The adapter that says what the teacher thinks, as in the paper: no reference answer but for the calibration."""
+    asked = shop.questions["tune"][:N_SAMPLED]
+    rows = [row for row in shop.teacher("tune", asked).values() if row.sar is not None and row.teaches]
+    sar = [row.sar for row in rows if row.sar is not None]
+    curve = fit_calibration(sar, [row.is_right for row in rows], "platt")
+    targets = [apply(curve, confidence) for confidence in sar]
+    return _tuned(shop, f"self-trained-{seed}", rows, targets, Stage(truth=False, seed=seed))
 
-        def lesson(question: Question) -> Lesson:
-            row = rows[question.id]
-            thought = thought_of(student, shop.stops, row.top_ids, row.top_logprobs)
-            ids = tuple(student.question_ids(question.text))
-            if row.sar is None:
-                return Lesson(ids, row.ids, thought)
-            return Lesson(ids, row.ids, thought, student.hears.decile(row.probability), apply(curve, row.sar))
 
-        run(student, [lesson(question) for question in asked], FIRST, f"first stage, seed {seed}")
+def told(shop: Workshop, seed: int = 0, *, shuffled: bool = False) -> Path:
+    """The adapter that is told which of the base's answers are right; `shuffled` tells it at random (a control)."""
+    asked = shop.questions["tune"][:N_TOLD]
+    rows = [row for row in shop.teacher("tune-answers", asked, samples=False).values() if row.teaches]
+    targets = [float(row.is_right) for row in rows]
+    if shuffled:
+        targets = [targets[i] for i in np.random.default_rng(seed).permutation(len(targets))]
+    name = f"{'shuffled' if shuffled else 'told'}-{seed}"
+    return _tuned(shop, name, rows, targets, Stage(truth=True, seed=seed))
+
+
+def _tuned(
+    shop: Workshop, name: str, rows: Sequence[TeacherRow], targets: Sequence[float], stage: Stage
+) -> Path:  # fmt: skip
+    """The folder of the adapter of that name; tunes it where it is not there, a line of progress every twenty steps."""
+    folder = shop.runs / name
+    if not (folder / WEIGHTS).exists():
+        texts = {question.id: question.text for question in shop.questions["tune"]}
+        edges = decile_edges([row.probability for row in rows])
+        student = shop.new_student(edges, stage.seed)
+        lessons = [Lesson(texts[row.id], row, target) for row, target in zip(rows, targets, strict=True)]
+        recent: list[float] = []
+        for step in Tuner(student).tune(lessons, stage):
+            recent = [*recent, step["loss"]][-20:]
+            if step["step"] % 20 == 0 or step["step"] == step["total"]:
+                report(f"{name}: step {step['step']} of {step['total']}, loss {sum(recent) / len(recent):.3f}")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "edges.json", edges)
         save_adapter(student.lm, folder)
-        own = measure.ask_student(student, asked[:N_OWN], shop.runs / f"own-{seed}.jsonl")
-        write_json(folder / "edges.json", decile_edges([row.probability for row in own]))
-    return folder, read_json(folder / "edges.json")
-
-
-def second_stage(shop: Workshop, seed: int = 0, *, shuffled: bool = False) -> tuple[Path, list[float]]:
-    """The adapter that was told which of its answers are right; `shuffled` tells it at random (a control)."""
-    folder, edges = first_stage(shop, seed)
-    rows, asked = shop.taught()
-    out = shop.runs / f"{'shuffled' if shuffled else 'second'}-{seed}"
-    if not (out / WEIGHTS).exists():
-        student = shop.student(folder, edges, seed)
-        lessons = told(shop, student, asked[:N_TOLD], rows, seed)
-        if shuffled:
-            order = np.random.default_rng(seed).permutation(len(lessons))
-            lessons = [replace(lesson, target=lessons[i].target) for lesson, i in zip(lessons, order, strict=True)]
-        run(student, lessons, SECOND, f"second stage, seed {seed}")
-        save_adapter(student.lm, out)
-    return out, edges
-
-
-def told(
-    shop: Workshop, student: Student, questions: Sequence[Question], rows: dict[str, TeacherRow], seed: int
-) -> list[Lesson]:
-    """Each question with the student's own answer where it was asked, else the base's, and whether that is right.
-
-    The base's probabilities have deciles of their own: a tenth of its answers hears each.
-    """
-    own = measure.read_student(shop.runs / f"own-{seed}.jsonl")
-    of_base = Hearing.of(shop.lm.tokenizer, decile_edges([row.probability for row in rows.values()]))
-    lessons = []
-    for question in questions:
-        row, mine = rows[question.id], own.get(question.id)
-        thought = thought_of(student, shop.stops, row.top_ids, row.top_logprobs)
-        ids = tuple(student.question_ids(question.text))
-        if mine is None:
-            lessons.append(Lesson(ids, row.ids, thought, of_base.decile(row.probability), float(row.is_right)))
-        elif mine.ids and mine.expected is not None:
-            kept = thought if mine.ids == row.ids else None
-            heard = student.hears.decile(mine.probability)
-            lessons.append(Lesson(ids, mine.ids, kept, heard, float(mine.is_right)))
-    return lessons
-
-
-def run(student: Student, lessons: Sequence[Lesson], stage: Stage, name: str) -> None:
-    """Tunes the student, with a line of progress every twenty steps."""
-    recent: list[dict[str, float]] = []
-    for row in Tuner(student).tune(lessons, stage):
-        recent = [*recent, row][-20:]
-        if row["step"] % 20 == 0 or row["step"] == row["total"]:
-            means = {key: sum(r[key] for r in recent) / len(recent) for key in ("keep", "number")}
-            report(
-                f"{name}: step {row['step']} of {row['total']}, " + ", ".join(f"{k} {v:.3f}" for k, v in means.items())
-            )
+    return folder
 
 
 def save_adapter(lm: LanguageModel, folder: Path) -> None:

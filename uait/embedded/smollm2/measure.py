@@ -15,14 +15,13 @@ import numpy as np
 from uait import __version__
 from uait.data.files import append_jsonl, read_rows
 from uait.embedded.smollm2.student import Student
-from uait.embedded.smollm2.teacher import RULE, TeacherRow
-from uait.method.correctness import is_correct
+from uait.embedded.smollm2.teacher import TeacherRow
 from uait.method.metrics import auroc, best_threshold, method_result, threshold_sweep
 from uait.records import EvalReport, MethodResult, Provenance, Question
 from uait.settings import EvaluateSettings, Settings, to_dict
 
 SPOKEN, EXPECTED = "UaIT spoken", "UaIT expected"
-OWN_P, BASE_P, STACK, SAR = "its answer probability", "answer probability", "stack", "SAR"
+P, STACK, SAR = "answer probability", "stack", "SAR"
 SWEEP = tuple(round(0.05 * i, 2) for i in range(1, 20))
 N_BOOTSTRAP = 1000
 BATCH = 32
@@ -30,7 +29,10 @@ BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class StudentRow:
-    """One question as the student answers it, `ids` its answer's tokens; see `Heard` for the rest."""
+    """One question as the base answers it, `ids` its answer's tokens, and how sure the student is of that.
+
+    `spoken` and `expected`: the number, and its mean, in [0, 1]; None without an answer that ended.
+    """
 
     id: str
     answer: str
@@ -43,24 +45,26 @@ class StudentRow:
 
 
 def ask_student(
-    student: Student, questions: Sequence[Question], path: Path, decile: int | None = None
+    student: Student,
+    questions: Sequence[Question],
+    teacher: Sequence[TeacherRow],
+    path: Path,
+    decile: int | None = None,
 ) -> list[StudentRow]:
     """The student's rows of these questions, in order; asks only what the file at `path` does not hold yet."""
     known = read_student(path) if path.exists() else {}
-    todo = [question for question in questions if question.id not in known]
-    prefix = student.prefix() if todo else None
+    todo = [pair for pair in zip(questions, teacher, strict=True) if pair[0].id not in known]
     for start in range(0, len(todo), BATCH):
         batch = todo[start : start + BATCH]
-        assert prefix is not None
-        for question, heard in zip(batch, student.ask([q.text for q in batch], prefix, decile), strict=True):
-            right = bool(is_correct(heard.answer, question.references, RULE))
-            expected = None if heard.expected is None else round(heard.expected, 6)
-            row = StudentRow(
-                question.id, heard.answer, heard.ids, right, round(heard.probability, 6), heard.decile, heard.spoken,
-                expected,
-            )  # fmt: skip
-            append_jsonl(path, row)
-            known[row.id] = row
+        numbers = student.ask([question.text for question, _ in batch], [row for _, row in batch], decile)
+        for (_, row), (spoken, mean) in zip(batch, numbers, strict=True):
+            heard = student.hears.decile(row.probability) if decile is None else decile
+            expected = None if mean is None else round(mean, 6)
+            made = StudentRow(
+                row.id, row.answer, row.ids, row.is_right, round(row.probability, 6), heard, spoken, expected
+            )
+            append_jsonl(path, made)
+            known[made.id] = made
     return [known[question.id] for question in questions]
 
 
@@ -109,36 +113,32 @@ class Split:
 
 
 def results(split: Split, stack: Stack, settings: EvaluateSettings) -> Iterator[MethodResult]:
-    """One result per method. The teacher's and P(True) are about the few-shot base's answers, UaIT's about its own."""
+    """One result per method; all but the verbalized one are about the same answers, the few-shot base's."""
     base, own = [row.is_right for row in split.teacher], [row.is_right for row in split.student]
     yield method_result(SAR, split.name, [row.sar for row in split.teacher], base, settings)
-    yield method_result(BASE_P, split.name, [row.probability for row in split.teacher], base, settings)
+    yield method_result(P, split.name, [row.probability for row in split.teacher], base, settings)
     for method, pairs in split.baselines.items():
         yield method_result(method, split.name, [c for _, c in pairs], [right for right, _ in pairs], settings)
     yield method_result(SPOKEN, split.name, [row.spoken for row in split.student], own, settings)
     yield method_result(EXPECTED, split.name, [row.expected for row in split.student], own, settings)
-    yield method_result(OWN_P, split.name, [row.probability for row in split.student], own, settings)
     yield method_result(STACK, split.name, [stack.confidence(row) for row in split.student], own, settings)
 
 
 def differences(split: Split) -> dict[str, Any]:
-    """The spoken number's AUROC minus others', with paired 95 % bootstrap intervals over the same questions.
-
-    Against SAR each is judged on its own model's answers; against the student's answer probability on the same ones.
-    """
-    spoken = np.array([row.spoken or 0.0 for row in split.student])
-    expected = np.array([row.expected or 0.0 for row in split.student])
-    own = np.array([row.is_right for row in split.student])
-    p = np.array([row.probability for row in split.student])
-    sar = np.array([row.sar or 0.0 for row in split.teacher])
-    base = np.array([row.is_right for row in split.teacher])
-    return {
-        "n": len(own),
-        "spoken - SAR": difference((spoken, own), (sar, base)),
-        "spoken - its answer probability": difference((spoken, own), (p, own)),
-        "expected - SAR": difference((expected, own), (sar, base)),
-        "expected - its answer probability": difference((expected, own), (p, own)),
-        "accuracy - base": _mean_difference(own, base),
+    """The AUROC of what is spoken, and expected, minus others', with paired 95 % bootstrap intervals."""
+    right = np.array([row.is_right for row in split.student])
+    numbers = {
+        "spoken": np.array([row.spoken or 0.0 for row in split.student]),
+        "expected": np.array([row.expected or 0.0 for row in split.student]),
+    }
+    others = {
+        SAR: np.array([row.sar or 0.0 for row in split.teacher]),
+        P: np.array([row.probability for row in split.student]),
+    }
+    return {"n": len(right)} | {
+        f"{name} - {other}": difference((number, right), (beside, right))
+        for name, number in numbers.items()
+        for other, beside in others.items()
     }
 
 
@@ -158,12 +158,6 @@ def difference(one: Ranking, other: Ranking) -> list[float] | None:
         if pair[0] is not None and pair[1] is not None:
             drawn.append(pair[0] - pair[1])
     return [round(float(x), 4) for x in (first - second, *np.percentile(drawn, [2.5, 97.5]))]
-
-
-def _mean_difference(one: np.ndarray, other: np.ndarray) -> list[float]:
-    rng, gap = np.random.default_rng(0), one.astype(float) - other
-    drawn = [gap[rng.integers(len(gap), size=len(gap))].mean() for _ in range(N_BOOTSTRAP)]
-    return [round(float(x), 4) for x in (gap.mean(), *np.percentile(drawn, [2.5, 97.5]))]
 
 
 def threshold_of(rows: Sequence[StudentRow]) -> float:
@@ -199,11 +193,11 @@ def _rows(split: Split) -> Iterator[dict[str, Any]]:
             "question": question.text,
             "base": {
                 "answer": base.answer, "right": base.is_right,
-                "confidences": {SAR: base.sar, BASE_P: base.probability},
+                "confidences": {SAR: base.sar, P: base.probability},
             },
             "uait": {
                 "answer": own.answer, "right": own.is_right,
-                "confidences": {SPOKEN: own.spoken, EXPECTED: own.expected, OWN_P: own.probability},
+                "confidences": {SPOKEN: own.spoken, EXPECTED: own.expected},
             },
         }  # fmt: skip
 

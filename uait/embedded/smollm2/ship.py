@@ -16,7 +16,7 @@ from uait.data.files import append_jsonl, data_hash, read_rows, write_json
 from uait.data.json import to_json
 from uait.data.named import read_set
 from uait.embedded.smollm2 import measure
-from uait.embedded.smollm2.build import SMOLLM2, Workshop, first_stage, open_workshop, report, second_stage
+from uait.embedded.smollm2.build import SMOLLM2, Workshop, open_workshop, report, self_trained, told
 from uait.embedded.smollm2.sampling import FewShotSampler
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import RULE, SAMPLING
@@ -40,8 +40,8 @@ Pairs = Sequence[tuple[bool, float | None]]
 def ship(runs: Path, seed: int = 0) -> None:
     """Tunes; puts the adapter, with the threshold that dev chose, into assets/smollm2; measures it once on the rest."""
     shop = open_workshop(runs)
-    folder, edges = second_stage(shop, seed)
-    student = shop.student(folder, edges)
+    folder = told(shop, seed)
+    student = shop.student(folder)
     settings = replace(preset("smollm2"), sampling=SAMPLING)
     dev = [_answered(shop, student, name, shop.questions[name][:N_DEV], seed, name) for name in (DEV, DEV_RELATION)]
     rows = [row for split in dev for row in split.student]
@@ -51,10 +51,10 @@ def ship(runs: Path, seed: int = 0) -> None:
     put(folder, Adapter(
         path=str(SMOLLM2 / "adapter"), base_model_id="smollm2",
         data_hash=data_hash([q.text for q in shop.questions["tune"]]), settings=to_dict(settings),
-        metrics={"n_dev": len(rows), "dev": found}, threshold=threshold, decile_edges=tuple(edges),
+        metrics={"n_dev": len(rows), "dev": found}, threshold=threshold, decile_edges=student.hears.edges,
     ))  # fmt: skip
     splits = [_answered(shop, student, name, questions, seed) for name, questions in held_out(shop).items()]
-    first = shop.student(*first_stage(shop, seed))
+    first = shop.student(self_trained(shop, seed))
     splits = [
         replace(split, baselines={**_untuned(shop, split, runs), SELF_TRAINED: _self_trained(first, split, runs, seed)})
         for split in splits
@@ -70,7 +70,7 @@ def ship(runs: Path, seed: int = 0) -> None:
         "stack": to_json(stack),
         "pooled": {POOLED: measure.differences(pooled)},
         "controls": {split.name: controls(shop, student, split, seed) for split in splits},
-        "cost": cost(shop, student, list(splits[0].questions)[:40]),
+        "cost": cost(shop, student, splits[0]),
     }
     tell(splits, stack, settings.evaluate)
     made = measure.report(splits, stack, settings, (IN_DOMAIN, OUT_OF_RELATION), extras)
@@ -108,7 +108,7 @@ def _answered(
     """The teacher's and the student's rows of one split; what their files hold is not asked again."""
     teacher = list(shop.teacher(file or f"held-out-{_slug(name)}", questions).values())
     report(f"{name}: asking the student {len(questions)} questions")
-    own = measure.ask_student(student, questions, shop.runs / f"{_slug(name)}-student-{seed}.jsonl")
+    own = measure.ask_student(student, questions, teacher, shop.runs / f"{_slug(name)}-student-{seed}.jsonl")
     return measure.Split(name, questions, teacher, own, {})
 
 
@@ -140,18 +140,23 @@ def _untuned(shop: Workshop, split: measure.Split, runs: Path) -> dict[str, Pair
 
 
 def _self_trained(first: Student, split: measure.Split, runs: Path, seed: int) -> Pairs:
-    """What the student said after the first stage, before it was told right from wrong: the paper's premise."""
-    rows = measure.ask_student(first, split.questions, runs / f"{_slug(split.name)}-first-{seed}.jsonl")
+    """What a student says that was never told right from wrong: the paper's premise."""
+    rows = measure.ask_student(
+        first, split.questions, split.teacher, runs / f"{_slug(split.name)}-self-trained-{seed}.jsonl"
+    )
     return [(row.is_right, row.spoken) for row in rows]
 
 
 def controls(shop: Workshop, student: Student, split: measure.Split, seed: int) -> dict[str, Any]:
     """What the number is worth when the student hears another decile than its own."""
     n = 2 * N_ASKED_AGAIN
-    questions, slug = list(split.questions)[:n], _slug(split.name)
-    fixed = measure.ask_student(student, questions, shop.runs / f"{slug}-fixed-{seed}.jsonl", decile=5)
-    low = measure.ask_student(student, questions[:100], shop.runs / f"{slug}-low-{seed}.jsonl", decile=0)
-    high = measure.ask_student(student, questions[:100], shop.runs / f"{slug}-high-{seed}.jsonl", decile=9)
+    questions, teacher = list(split.questions)[:n], list(split.teacher)[:n]
+    fixed, low, high = (
+        measure.ask_student(
+            student, questions, teacher, shop.runs / f"{_slug(split.name)}-heard-{decile}-{seed}.jsonl", decile
+        )
+        for decile in (5, 0, 9)
+    )
     return {
         "n": len(fixed),
         "auroc expected, decile fixed at 5": measure.auroc_of(fixed),
@@ -160,16 +165,17 @@ def controls(shop: Workshop, student: Student, split: measure.Split, seed: int) 
     }
 
 
-def cost(shop: Workshop, student: Student, questions: list[Question]) -> dict[str, float]:
+def cost(shop: Workshop, student: Student, split: measure.Split) -> dict[str, float]:
     """CPU seconds a question, asked one by one: a spoken answer, and SAR's samples with their similarities."""
     similarity, sampler = load_similarity("bi-encoder"), FewShotSampler(shop.lm)
-    prefix = student.prefix()
+    pairs = list(zip(split.questions, split.teacher, strict=True))[:N_ASKED_AGAIN]
     start = process_time()
-    for question in questions:
-        student.ask([question.text], prefix)
+    for question, row in pairs:
+        list(sampler.sample([question], SAMPLING, greedy_only=True))
+        student.ask([question.text], [row])
     spoken = process_time() - start
     start = process_time()
-    for question in questions:
+    for question, _ in pairs:
         score_relevance([samples for samples, *_ in sampler.sample([question], SAMPLING) if samples], similarity)
-    sar, n = process_time() - start, len(questions)
+    sar, n = process_time() - start, len(pairs)
     return {"n": n, "seconds spoken": spoken / n, "seconds SAR": sar / n, "times cheaper": sar / spoken}

@@ -1,52 +1,46 @@
-"""Tunes the student: the layers below `FIRST_LAYER` stay as they are, LoRA teaches the ones above.
+"""Tunes the student on answers of the base: only what follows an answer is adapted, from `FIRST_LAYER` on.
 
-Two losses. On the answer's tokens KL(few-shot base || student), so that the zero-shot student answers as the base does
-behind its shots (context distillation, Snell et al. 2022, arXiv 2209.15189). On the number, behind the decile that
-the student hears: towards the teacher's confidence, or towards whether the answer was right. Axes: B rows, T tokens.
+So the base's keys and values of question and answer, and the lower layers' output, never change: each is computed
+once, and a step reads four tokens an example. The number is learned towards the teacher's confidence (the paper's
+premise), or towards whether the answer was right (EliCal, arXiv 2510.17509). Axes: B rows, T tokens.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, cross_entropy
+from torch.nn.utils.rnn import pad_sequence
 
-from uait.embedded.smollm2.shared_prefix import Prefix, padded
+from uait.embedded.smollm2.shared_prefix import Past, Prefix
 from uait.embedded.smollm2.student import Student
+from uait.embedded.smollm2.teacher import TeacherRow
 from uait.models.hearing import mean_number
 
 FIRST_LAYER = 15
 ONES_WEIGHT = 0.3  # of the second digit's loss: what it says is a tenth of the first's
+READ_TOGETHER = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """One question with an answer to it, and what is learned of the two.
+    """A question, the base's answer, and the number to say of it: a confidence, or 1 and 0 for right and wrong."""
 
-    `thought`: per step of the answer, its end included, the base's likeliest tokens and their probabilities; None
-    where the answer is not the base's. `decile` and `target` (a confidence, or 1 and 0 for right and wrong): None where
-    only the answer is learned.
-    """
-
-    question_ids: tuple[int, ...]
-    answer_ids: tuple[int, ...]
-    thought: tuple[Tensor, Tensor] | None = None
-    decile: int | None = None
-    target: float | None = None
+    question: str
+    row: TeacherRow
+    target: float
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One pass of tuning. `truth`: the targets are right and wrong, not confidences."""
+    """How to tune. `truth`: the targets are right and wrong, not confidences."""
 
     truth: bool
-    epochs: float = 1.0
-    batch_size: int = 16
+    epochs: float = 2.0
+    batch_size: int = 32
     learning_rate: float = 1e-3
-    keep_weight: float = 1.0
     spread_weight: float = 1.0
     warmup: float = 0.06
     seed: int = 0
@@ -54,10 +48,13 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Below:
-    """One lesson's hidden states after the frozen layers: of its tokens (T, hidden), and of every digit after them."""
+    """What stays as it is of one example, above `FIRST_LAYER`: keys and values (G, T, D), in 16 bits, of its question
+    and answer, and the hidden states of what opens the number (T, hidden) and of every digit after it (10, hidden).
+    """
 
-    tokens: Tensor
-    digits: Tensor | None
+    layers: tuple[tuple[Tensor, Tensor], ...]
+    opening: Tensor
+    digits: Tensor
 
 
 class Tuner:
@@ -67,19 +64,17 @@ class Tuner:
         self.student, self.llama = student, student.llama
         self.n_layers = len(self.llama.body.layers)
         self.digits = torch.tensor(student.hears.digit_ids)
-        with torch.no_grad(), student.lm.alone():
-            embedded = self.llama.embed(torch.tensor([student.prefix_ids]))
-            self.below_prefix, layers = self.llama.prefix_layers(embedded, 0, FIRST_LAYER)
-        self.low = Prefix(layers, len(student.prefix_ids))
+        self.low = Prefix(student.prefix.layers[:FIRST_LAYER], student.prefix.length)
+        self.high = Prefix(student.prefix.layers[FIRST_LAYER:], student.prefix.length)
 
     def tune(self, lessons: Sequence[Lesson], stage: Stage) -> Iterator[dict[str, float]]:
-        """Yields every step's number and losses, and how many steps there will be."""
+        """Yields every step's number and loss, and how many steps there will be."""
         weights = list(self.student.lm.adapter_weights().values())
         optimiser = torch.optim.AdamW(weights, lr=stage.learning_rate, weight_decay=0.0)
         n_steps = max(1, round(stage.epochs * math.ceil(len(lessons) / stage.batch_size)))
         warm = max(1, round(stage.warmup * n_steps))
         draws = torch.Generator().manual_seed(stage.seed)
-        known: dict[int, Below] = {}  # a second epoch reads the frozen layers' output here
+        known: dict[int, Below] = {}
         order: list[int] = []
         for step in range(n_steps):
             if not order:
@@ -89,101 +84,88 @@ class Tuner:
             for group in optimiser.param_groups:
                 group["lr"] = stage.learning_rate * rate
             new = [i for i in batch if i not in known]
+            known.update(zip(new, self.below([lessons[i] for i in new]), strict=True))
             with self.student.lm.alone():
-                known.update(zip(new, self.below([lessons[i] for i in new]), strict=True))
-                keep, number = self.losses([lessons[i] for i in batch], [known[i] for i in batch], stage)
+                loss = self.loss([lessons[i] for i in batch], [known[i] for i in batch], stage)
                 optimiser.zero_grad()
-                (stage.keep_weight * keep + number).backward()
+                loss.backward()
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimiser.step()
-            if stage.epochs <= 1:
-                known.clear()
-            yield {"step": step + 1, "total": n_steps, "keep": keep.item(), "number": number.item()}
+            yield {"step": step + 1, "total": n_steps, "loss": loss.item()}
 
     @torch.no_grad()
     def below(self, lessons: Sequence[Lesson]) -> list[Below]:
-        """What the frozen layers make of each lesson."""
-        if not lessons:
-            return []
-        tokens, mask, positions = self._tokens(lessons)
-        hidden, past = self.llama.read(self.llama.embed(tokens), positions, mask, self.low, None, 0, FIRST_LAYER)
-        numbered = torch.tensor([i for i, lesson in enumerate(lessons) if lesson.target is not None]).long()
-        digits: dict[int, Tensor] = {}
-        if len(numbered):
-            rows = numbered.repeat_interleave(10)
-            places = (self.low.length + mask.sum(-1))[rows][:, None]
-            embedded = self.llama.embed(self.digits.repeat(len(numbered))[:, None])
-            ones = torch.ones(len(rows), 1, dtype=torch.long)
-            after, _ = self.llama.read(embedded, places, ones, self.low, past.select(rows), 0, FIRST_LAYER)
-            digits = dict(zip(numbered.tolist(), after.view(len(numbered), 10, -1), strict=True))
-        lengths = mask.sum(-1).tolist()
-        return [Below(hidden[i, :n].clone(), digits.get(i)) for i, n in enumerate(lengths)]
+        """What the base and the frozen layers make of each example."""
+        return [
+            below
+            for start in range(0, len(lessons), READ_TOGETHER)
+            for below in self._below(lessons[start : start + READ_TOGETHER])
+        ]
 
-    def losses(self, lessons: Sequence[Lesson], below: Sequence[Below], stage: Stage) -> tuple[Tensor, Tensor]:
-        """The answers' KL per token, and the numbers' loss per number; both scalars."""
-        _, layers = self.llama.prefix_layers(self.below_prefix, FIRST_LAYER, self.n_layers)
-        high = Prefix(layers, self.low.length)
-        _, mask, positions = self._tokens(lessons)
-        hidden = torch.nn.utils.rnn.pad_sequence([b.tokens for b in below], batch_first=True)
-        hidden, past = self.llama.read(hidden, positions, mask, high, None, FIRST_LAYER, self.n_layers)
-        keep = self._answers_loss(lessons, hidden)
-        at = torch.tensor([i for i, lesson in enumerate(lessons) if lesson.target is not None]).long()
-        if not len(at):
-            return keep, keep.new_zeros(())
-        ends = mask.sum(-1)[at] - 1
-        target = torch.tensor([lesson.target for lesson in lessons if lesson.target is not None])
-        tens = self._digit_logits(hidden[at, ends])
+    def _below(self, lessons: Sequence[Lesson]) -> list[Below]:
+        hears, n = self.student.hears, len(lessons)
+        past = self.student.read([lesson.question for lesson in lessons], [lesson.row.ids for lesson in lessons])
+        opening = torch.tensor([hears.opening(hears.decile(lesson.row.probability)) for lesson in lessons])
+        positions = self._after(past.mask, opening.shape[1])
+        low = Past(past.layers[:FIRST_LAYER], past.mask)
+        every = torch.arange(n).repeat_interleave(10)
+        with self.student.base.alone():
+            opened, low = self._read(self.llama.embed(opening), positions, self.low, low, 0, FIRST_LAYER)
+            digits = self.llama.embed(self.digits.repeat(n)[:, None])
+            after = positions[every, -1:] + 1
+            digits, _ = self._read(digits, after, self.low, low.select(every), 0, FIRST_LAYER)
+        lengths = past.mask.sum(-1).tolist()
+        return [
+            Below(
+                tuple((k[i, :, :m].half(), v[i, :, :m].half()) for k, v in past.layers[FIRST_LAYER:]),
+                opened[i].clone(),
+                digits.view(n, 10, -1)[i].clone(),
+            )
+            for i, m in enumerate(lengths)
+        ]
+
+    def loss(self, lessons: Sequence[Lesson], below: Sequence[Below], stage: Stage) -> Tensor:
+        """The loss per number, a scalar."""
+        past = _joined([b.layers for b in below])
+        opened = torch.stack([b.opening for b in below])
+        positions = self._after(past.mask, opened.shape[1])
+        hidden, past = self._read(opened, positions, self.high, past, FIRST_LAYER, self.n_layers)
+        tens = self._digit_logits(hidden[:, -1])
+        target = torch.tensor([lesson.target for lesson in lessons])
         if stage.truth:
             number, wanted = truth_loss(tens, target, stage.spread_weight)
         else:
             number, wanted = teacher_loss(tens, target)
         first = tens.argmax(-1) if stage.truth else wanted // 10
         # one token more: the first digit, and behind it the second
-        each = [b.digits[int(digit)] for b, digit in zip((below[i] for i in at.tolist()), first, strict=True)]  # type: ignore[index]
-        places = positions[at, ends][:, None] + 1
-        after, _ = self.llama.read(
-            torch.stack(each)[:, None],
-            places,
-            torch.ones_like(places),
-            high,
-            past.select(at),
-            FIRST_LAYER,
-            self.n_layers,
-        )
+        each = torch.stack([b.digits[int(digit)] for b, digit in zip(below, first, strict=True)])[:, None]
+        after, _ = self._read(each, positions[:, -1:] + 1, self.high, past, FIRST_LAYER, self.n_layers)
         second = (wanted - 10 * first).clamp(0, 9)
-        return keep, number + ONES_WEIGHT * cross_entropy(self._digit_logits(after[:, -1]), second)
+        return number + ONES_WEIGHT * cross_entropy(self._digit_logits(after[:, -1]), second)
+
+    def _read(
+        self, hidden: Tensor, positions: Tensor, prefix: Prefix, past: Past, first: int, last: int
+    ) -> tuple[Tensor, Past]:
+        return self.llama.read(hidden, positions, torch.ones_like(positions), prefix, past, first, last)
+
+    def _after(self, mask: Tensor, n_new: int) -> Tensor:
+        """The positions (B, n_new) behind the tokens of `mask`."""
+        return self.low.length + mask.sum(-1, keepdim=True) + torch.arange(n_new)
 
     def _digit_logits(self, hidden: Tensor) -> Tensor:
         return self.llama.body.norm(hidden) @ self.llama.causal.lm_head.weight[self.digits].T
 
-    def _tokens(self, lessons: Sequence[Lesson]) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens, mask and positions (B, T): question, answer and, where a number is learned, what opens it."""
-        rows = []
-        for lesson in lessons:
-            heard = [] if lesson.decile is None else self.student.hears.opening(lesson.decile)
-            rows.append([*lesson.question_ids, *lesson.answer_ids, *heard])
-        tokens, mask = padded(rows, 0)
-        return tokens, mask, self.low.length + (mask.cumsum(-1) - 1).clamp(min=0)
 
-    def _answers_loss(self, lessons: Sequence[Lesson], hidden: Tensor) -> Tensor:
-        """KL(base || student) per step of the answers that are the base's, over its likeliest tokens and all others."""
-        places, ids, ps = [], [], []
-        for i, lesson in enumerate(lessons):
-            if lesson.thought is not None:
-                start = len(lesson.question_ids) - 1
-                places += [(i, start + t) for t in range(len(lesson.answer_ids) + 1)]
-                ids.append(lesson.thought[0])
-                ps.append(lesson.thought[1])
-        if not places:
-            return hidden.new_zeros(())
-        rows, columns = torch.tensor(places).T
-        logprobs = self.llama.logits(hidden[rows, columns]).log_softmax(-1)
-        base, wanted = torch.cat(ps), torch.cat(ids)
-        tuned = logprobs.gather(-1, wanted.clamp(min=0))
-        rest = (1 - base.sum(-1)).clamp(min=1e-6)
-        tuned_rest = torch.log1p(-(tuned.exp() * (wanted >= 0)).sum(-1).clamp(max=1 - 1e-6))
-        kl = (base * (base.clamp(min=1e-9).log() - tuned)).sum(-1) + rest * (rest.log() - tuned_rest)
-        return kl.mean()
+def _joined(rows: Sequence[tuple[tuple[Tensor, Tensor], ...]]) -> Past:
+    """The rows' keys and values as one batch (B, G, T, D), filled up on the right, and its mask."""
+
+    def padded(parts: Sequence[Tensor]) -> Tensor:
+        return pad_sequence([part.transpose(0, 1).float() for part in parts], batch_first=True).transpose(1, 2)
+
+    lengths = torch.tensor([layers[0][0].shape[1] for layers in rows])
+    mask = (torch.arange(int(lengths.max()))[None] < lengths[:, None]).long()
+    layers = [(padded([k for k, _ in layer]), padded([v for _, v in layer])) for layer in zip(*rows, strict=True)]
+    return Past(layers, mask)
 
 
 def teacher_loss(tens: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -204,21 +186,3 @@ def truth_loss(tens: Tensor, right: Tensor, spread_weight: float) -> tuple[Tenso
     spread = q @ (torch.arange(10) / 10 + 0.045).square() - expected.square()
     wanted = (100 * expected.detach()).round().long()
     return binary_cross_entropy(expected, right) + spread_weight * spread.mean(), wanted
-
-
-def thought_of(student: Student, stops: frozenset[int], top_ids: Any, top_logprobs: Any) -> tuple[Tensor, Tensor]:
-    """The base's distributions (T+1, 32) as the student can say them: every token that ends a line is its end token.
-
-    A place that is not used holds the token -1 with probability 0.
-    """
-    ids, p = torch.as_tensor(top_ids).long().clone(), torch.as_tensor(top_logprobs).float().exp()
-    is_stop = torch.tensor([[int(i) in stops for i in row] for row in ids.tolist()])
-    is_end = ids == student.hears.end_id
-    mass = (p * (is_stop | is_end)).sum(-1)
-    p = p.masked_fill(is_stop | is_end, 0.0)
-    ids[:, -1] = student.hears.end_id  # the least likely place makes room: one end token a row
-    p[:, -1] = mass
-    ids = ids.masked_fill(is_stop, student.hears.end_id)
-    twice = ids == student.hears.end_id
-    twice[:, -1] = False
-    return ids.masked_fill(twice, -1), p / p.sum(-1, keepdim=True).clamp(min=1.0)

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from peft import LoraConfig
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from uait.embedded.smollm2.student import MAX_NEW_TOKENS, Student
-from uait.embedded.smollm2.tuning import Below, Lesson, Stage, Tuner, teacher_loss, thought_of, truth_loss
+from uait.embedded.smollm2.shots import FEW_SHOT, few_shot_question
+from uait.embedded.smollm2.student import Student
+from uait.embedded.smollm2.teacher import TeacherRow
+from uait.embedded.smollm2.tuning import Lesson, Stage, Tuner, teacher_loss, truth_loss
 from uait.models import hearing
 from uait.models.adapters import Weights
 from uait.models.confidence import answer_batch
@@ -21,7 +24,8 @@ from uait.models.language_model import LanguageModel
 from uait.settings import AnswerSettings, PromptSettings
 
 N_LAYERS, VOCABULARY = 18, 128
-QUESTION = "Q: {question}"
+SHOTS = PromptSettings(shots="Question: Which?\nAnswer: that")
+LIMIT = AnswerSettings(max_new_tokens=12)
 
 
 class Letters:
@@ -57,71 +61,88 @@ def student() -> Iterator[Student]:
     }
     heads: dict[str, Any] = {"num_attention_heads": 2, "num_key_value_heads": 1}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=VOCABULARY, initializer_range=0.3, **shape, **heads)).eval()
-    lm = LanguageModel(Weights(model), Letters(), torch.device("cpu"), "tiny", None, PromptSettings(question=QUESTION))
+    lm = LanguageModel(Weights(model), Letters(), torch.device("cpu"), "tiny", None, PromptSettings())
     yield Student(lm, Hearing.of(lm.tokenizer, [0.1 * i for i in range(1, 10)]))
 
 
-def test_the_parted_prompt_is_the_whole_prompt(student: Student) -> None:
-    whole = student.lm.tokenizer("<Q: Who?>", add_special_tokens=False)["input_ids"]
-    assert [*student.prefix_ids, *student.question_ids("Who?")] == whole
+def answered(student: Student, text: str, ids: tuple[int, ...], probability: float = 0.5) -> TeacherRow:
+    """A row of the teacher's in which the base gave that answer."""
+    nothing = np.zeros((0, 0))
+    words = "".join(map(chr, ids))
+    logprobs = (math.log(probability) / len(ids),) * len(ids)
+    return TeacherRow(text, words, True, True, ids, logprobs, None, nothing, nothing, 1.0)
 
 
-@torch.inference_mode()
-def test_answers_in_a_batch_are_those_of_the_plain_model(student: Student) -> None:
-    texts = ["Who?", "Which one is it?", "Why"]
-    for text, heard in zip(texts, student.ask(texts, student.prefix()), strict=True):
-        ids = [*student.prefix_ids, *student.question_ids(text)]
-        logprob = 0.0
-        for token in [*heard.ids, student.hears.end_id][: len(heard.ids) + heard.is_finished]:
-            logprobs = student.llama.causal(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
-            assert int(logprobs.argmax()) == token
-            logprob += float(logprobs.max())
-            ids.append(token)
-        assert heard.probability == pytest.approx(math.exp(logprob), rel=1e-3)
-        assert heard.decile == student.hears.decile(heard.probability)
-
-
-def test_a_question_on_its_own_is_answered_as_in_the_shared_batch(
+def test_the_answer_is_the_bases_own_and_the_adapter_says_the_number(
     student: Student, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hearing, "MIN_MASS", 0.0)  # untuned it holds few digits there
     texts = [f"Who {letter}?" for letter in "abcdefghijkl"]
-    often = Counter(token for heard in student.ask(texts, student.prefix()) for token in heard.ids[1:])
-    student.hears = replace(student.hears, end_id=often.most_common(1)[0][0])  # untuned it ends nothing by itself
-    asked = student.ask(texts, student.prefix())
-    assert len({heard.is_finished for heard in asked}) == 2
-    lm = replace(student.lm, hears=student.hears)
-    answers = answer_batch(lm, texts, AnswerSettings(max_new_tokens=MAX_NEW_TOKENS + 1), batch_size=5)
-    for heard, answer in zip(asked, answers, strict=True):
-        assert answer.text.startswith(heard.answer)  # one that doesn't end goes on for a token more
-        assert answer.spoken == heard.spoken
-        assert answer.expected == pytest.approx(heard.expected, abs=1e-4)
+    base = replace(student.lm.without_adapter(), prompts=SHOTS)
+    often = Counter(answer.sample.token_ids[1] for answer in answer_batch(base, texts, LIMIT))
+    ends = often.most_common(1)[0][0]  # untuned it ends nothing by itself
+    base.model.generation_config.eos_token_id = ends
+    tuned = replace(adapted(student).lm, prompts=SHOTS, hears=student.hears)
+    alone, heard = answer_batch(base, texts, LIMIT), answer_batch(tuned, texts, LIMIT, batch_size=5)
+    assert [answer.text for answer in alone] == [answer.text for answer in heard]
+    assert {answer.expected is None for answer in heard} == {True, False}  # one that did not end has no number
+    for text, answer in zip(texts, heard, strict=True):
+        if answer.expected is None:
+            assert answer.spoken is None
+            continue
+        prompt = student.lm.tokenizer(answer.prompt, add_special_tokens=False)["input_ids"]
+        p = 0.0
+        with base.alone() as model, torch.inference_mode():
+            ids = [*prompt, *answer.sample.token_ids, ends]
+            logprobs = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+            p = math.exp(sum(float(logprobs[i - 1, ids[i]]) for i in range(len(prompt), len(ids))))
+        row = answered(student, text, answer.sample.token_ids, p)
+        spoken, expected = replaced(student, tuned, answer.prompt).ask([text], [row])[0]
+        assert answer.spoken == spoken
+        assert answer.expected == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_student_that_thinks_as_the_base_has_nothing_to_unlearn(student: Student) -> None:
-    question, answer = tuple(student.question_ids("Who?")), (65, 66)
-    with torch.no_grad():
-        ids = [*student.prefix_ids, *question, *answer]
-        logprobs = student.llama.causal(torch.tensor([ids])).logits[0, -3:].log_softmax(-1)
-    top = logprobs.topk(32, dim=-1)
-    same = thought_of(student, frozenset(), top.indices, top.values)
-    other = thought_of(student, frozenset(), top.indices.flip(0), top.values.flip(0))
-    tuner = Tuner(student)
-    kl = []
-    for thought in (same, other):
-        lesson = Lesson(question, answer, thought)
-        kl.append(tuner.losses([lesson], tuner.below([lesson]), Stage(truth=False))[0].item())
-    assert kl[0] == pytest.approx(0.0, abs=1e-2)  # one place of 32 makes room for the end token
-    assert kl[1] > 0.1
-
-
-def test_tuning_moves_the_number_towards_its_target(student: Student) -> None:
+def adapted(student: Student) -> Student:
+    """The student with an adapter that does something."""
     config = LoraConfig(r=4, target_modules=["q_proj", "up_proj", "down_proj"], layers_to_transform=[15, 16, 17])
-    student.lm = student.lm.with_new_adapter(config)
-    lessons = [Lesson(tuple(student.question_ids("Who?")), (65, 66), None, 9, 0.93)]
-    steps = list(Tuner(student).tune(lessons, Stage(truth=False, epochs=80, learning_rate=3e-2)))
-    assert steps[-1]["number"] < 0.5 < steps[0]["number"]
-    assert all(weight.grad is not None for weight in student.lm.adapter_weights().values())
+    lm = student.lm.with_new_adapter(config)
+    with torch.no_grad():
+        for weight in lm.adapter_weights().values():
+            weight.normal_(std=0.3)
+    return Student(lm, student.hears)
+
+
+def replaced(student: Student, lm: LanguageModel, prompt: str) -> Student:
+    """A student whose one question's prompt is this text, from its first letter on."""
+    other = Student(lm, student.hears)
+    ids = student.lm.tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    with torch.no_grad(), other.base.alone():
+        other.prefix = other.llama.prefix(ids[:1])
+    other._ids = lambda text: ids[1:]
+    return other
+
+
+def test_tuning_moves_the_number_towards_its_target_and_no_answer(student: Student) -> None:
+    config = LoraConfig(r=4, target_modules=["q_proj", "up_proj", "down_proj"], layers_to_transform=[15, 16, 17])
+    tuned = Student(student.lm.with_new_adapter(config), student.hears)
+    row = answered(student, "Who?", (65, 66), 0.95)
+    before = tuned.read(["Who?"], [row.ids])
+    steps = list(Tuner(tuned).tune([Lesson("Who?", row, 0.93)], Stage(truth=False, epochs=80, learning_rate=3e-2)))
+    assert steps[-1]["loss"] < 0.5 < steps[0]["loss"]
+    assert all(weight.grad is not None for weight in tuned.lm.adapter_weights().values())
+    after = tuned.read(["Who?"], [row.ids])
+    assert all(torch.equal(k, k2) for (k, _), (k2, _) in zip(before.layers, after.layers, strict=True))
+
+
+def test_a_loss_read_from_what_was_kept_is_the_loss_of_the_whole(student: Student) -> None:
+    tuned = adapted(student)
+    rows = [answered(student, "Who?", (65, 66), 0.95), answered(student, "Which one?", (67,), 0.15)]
+    lessons = [Lesson(row.id, row, 0.93) for row in rows]
+    tuner = Tuner(tuned)
+    with tuned.lm.alone(), torch.no_grad():
+        together = tuner.loss(lessons, tuner.below(lessons), Stage(truth=False))
+        each = [tuner.loss([lesson], tuner.below([lesson]), Stage(truth=False)) for lesson in lessons]
+    assert together.item() == pytest.approx(sum(one.item() for one in each) / 2, abs=5e-3)  # kept in 16 bits
 
 
 def test_the_number_is_worth_its_first_digit() -> None:
@@ -154,17 +175,11 @@ def test_deciles_part_the_probabilities_into_tenths(student: Student) -> None:
 
 
 def test_frozen_layers_are_read_once_for_every_digit(student: Student) -> None:
-    lesson = Lesson(tuple(student.question_ids("Who?")), (65,), None, 3, 1.0)
-    below: Below = Tuner(student).below([lesson])[0]
-    assert below.digits is not None and below.digits.shape == (10, 16)
-    ids = [
-        *student.prefix_ids,
-        *lesson.question_ids,
-        65,
-        student.hears.end_id,
-        *student.hears.opening(3)[1:],
-        student.hears.digit_ids[7],
-    ]
+    row = answered(student, "Who?", (65,), 0.35)
+    below = Tuner(student).below([Lesson("Who?", row, 1.0)])[0]
+    assert below.digits.shape == (10, 16)
+    ids = student.lm.tokenizer(FEW_SHOT + few_shot_question("Who?"), add_special_tokens=False)["input_ids"]
+    ids = [*ids, 65, *student.hears.opening(3), student.hears.digit_ids[7]]
     with torch.no_grad():
         states = student.llama.causal(torch.tensor([ids]), output_hidden_states=True).hidden_states[15][0]
     torch.testing.assert_close(below.digits[7], states[-1], atol=1e-4, rtol=1e-3)
