@@ -162,13 +162,16 @@ class _Replies:
         self.tokens: list[list[int]] = []  # per step, B
         self.logprobs: list[list[float]] = []
         self.p_number: list[torch.Tensor] = []  # per step, (B, N)
+        self.p_end: list[list[float]] = []  # per step, B: of all tokens that would close the answer there
 
     def steps(self) -> Iterator[list[int]]:
         """The tokens (B,) of each step, -1 in rows that had closed."""
         for tokens, logprobs in decode(self.lm, self.rows, self.max_new_tokens, self.choose, keep_closed=True):
             self.tokens.append(tokens.tolist())
             self.logprobs.append(logprobs.tolist())
-            self.p_number.append(self.rows.logits.softmax(-1)[:, self.numbers])
+            p = self.rows.logits.softmax(-1)
+            self.p_number.append(p[:, self.numbers])
+            self.p_end.append(p[:, list(self.lm.stop_ids)].sum(-1).tolist())
             yield self.tokens[-1]
 
     def answers(self, start: float) -> list[Answer]:
@@ -212,7 +215,7 @@ class _Replies:
         ended = [row for row, sample in enumerate(samples) if sample.flaw is None]
         if not ended:
             return spoken, {}
-        p = [exp(sum(step[row] for step in self.logprobs[: lengths[row] + 1])) for row in ended]
+        p = [exp(float(samples[row].logprobs.sum())) * self.p_end[lengths[row]][row] for row in ended]
         self._rewind(ended, [self.n_slots + lengths[row] for row in ended])
         advance(voice, self.rows, torch.tensor([hears.opening(hears.decile(x)) for x in p], device=self.lm.device))
         tens = hears.digits(self.rows.logits).argmax(-1)

@@ -61,7 +61,9 @@ class Workshop:
         """A student with an adapter that changes nothing yet."""
         torch.manual_seed(seed)
         layers = list(range(FIRST_LAYER, self.lm.model.config.num_hidden_layers))
-        config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules=list(LAYERS), layers_to_transform=layers)
+        config = LoraConfig(
+            task_type="CAUSAL_LM", r=RANK, lora_alpha=RANK, target_modules=list(LAYERS), layers_to_transform=layers
+        )
         return Student(self.lm.with_new_adapter(config), Hearing.of(self.lm.tokenizer, edges))
 
     def student(self, folder: Path) -> Student:

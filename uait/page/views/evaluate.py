@@ -22,7 +22,6 @@ ABOUT = {
     "verbalized": "untuned; asked to add how sure it is",
     "answer probability": "untuned; how probable its answer’s words were",
     "self-trained alone": "tuned; the number it said before it was told which of its answers were right",
-    "its answer probability": "tuned; how probable its answer was as a whole",
     "stack": "tuned; a regression on the average number, the answer’s probability and its length",
     "P(True)": "untuned; asked afterwards whether its answer is right",
     "SAR": "untuned; asked several times: how much the answers agree, words weighed by their meaning",

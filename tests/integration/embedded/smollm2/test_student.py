@@ -83,6 +83,7 @@ def test_the_answer_is_the_bases_own_and_the_adapter_says_the_number(
     ends = often.most_common(1)[0][0]  # untuned it ends nothing by itself
     base.model.generation_config.eos_token_id = ends
     tuned = replace(adapted(student).lm, prompts=SHOTS, hears=student.hears)
+    stops = list(replace(base, answers_in_lines=True).stop_ids)
     alone, heard = answer_batch(base, texts, LIMIT), answer_batch(tuned, texts, LIMIT, batch_size=5)
     assert [answer.text for answer in alone] == [answer.text for answer in heard]
     assert {answer.expected is None for answer in heard} == {True, False}  # one that did not end has no number
@@ -93,9 +94,10 @@ def test_the_answer_is_the_bases_own_and_the_adapter_says_the_number(
         prompt = student.lm.tokenizer(answer.prompt, add_special_tokens=False)["input_ids"]
         p = 0.0
         with base.alone() as model, torch.inference_mode():
-            ids = [*prompt, *answer.sample.token_ids, ends]
+            ids = [*prompt, *answer.sample.token_ids]
             logprobs = model(torch.tensor([ids])).logits[0].log_softmax(-1)
             p = math.exp(sum(float(logprobs[i - 1, ids[i]]) for i in range(len(prompt), len(ids))))
+            p *= float(logprobs[-1, stops].exp().sum())
         row = answered(student, text, answer.sample.token_ids, p)
         spoken, expected = replaced(student, tuned, answer.prompt).ask([text], [row])[0]
         assert answer.spoken == spoken
