@@ -84,7 +84,8 @@ class Weights:
                     config = LoraConfig.from_pretrained(str(folder))
                     config.base_model_name_or_path = None  # checked already
                     lora = self.add(config)
-                    set_peft_model_state_dict(self._peft, load_file(folder / WEIGHTS), adapter_name=lora.name)
+                    with self.asked_with(lora):  # peft looks at the active adapter, whichever it fills
+                        set_peft_model_state_dict(self._peft, load_file(folder / WEIGHTS), adapter_name=lora.name)
                     self._loaded[key] = lora
                 return lora
         except LOAD_ERRORS as err:
@@ -116,7 +117,8 @@ class Weights:
         from peft import get_peft_model_state_dict  # noqa: PLC0415 -- see `add`
 
         # "auto" would ask the hub for the base's configuration
-        state = get_peft_model_state_dict(self._peft, adapter_name=lora.name, save_embedding_layers=False)
+        with self.asked_with(lora):  # as in `load`
+            state = get_peft_model_state_dict(self._peft, adapter_name=lora.name, save_embedding_layers=False)
         folder.mkdir(parents=True, exist_ok=True)
         save_file({key: value.contiguous() for key, value in state.items()}, folder / WEIGHTS, {"format": "pt"})
         config = copy(self._peft.peft_config[lora.name])

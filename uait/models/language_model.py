@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from uait.models.adapters import Lora, Weights, decile_edges_of
+from uait.models.family import Family, rendered
 from uait.models.hearing import Hearing
 from uait.records.errors import ModelError
 from uait.settings import PromptSettings
@@ -51,10 +52,15 @@ class LanguageModel:
         ids += line_ids(self.tokenizer) if self.answers_in_lines else ()
         return tuple(sorted({i for i in ids if i is not None}))
 
+    @cached_property
+    def family(self) -> Family:
+        """How models of its kind are addressed."""
+        return Family.of(self.model.config, self.tokenizer)
+
     @property
     def max_tokens(self) -> int | None:
         """How many tokens prompt and answer may have together, or None when the model names no limit."""
-        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return self.family.max_tokens
 
     @cached_property
     def number_ids(self) -> dict[str, int]:
@@ -64,11 +70,9 @@ class LanguageModel:
     def chat(self, user_text: str) -> str:
         """The text as the model sees it: the chat template around one user turn, open for the answer.
 
-        A template that can let the model think aloud first is told not to.
+        A model that can think aloud first is kept from it.
         """
-        turn = [{"role": "user", "content": user_text}]
-        options = {"tokenize": False, "add_generation_prompt": True, "enable_thinking": False}
-        return str(self.tokenizer.apply_chat_template(turn, **options))
+        return rendered(self.tokenizer, user_text, self.family.template_options) + self.family.reply_prefix
 
     @torch.inference_mode()
     def forward(self, **inputs: Any) -> Any:

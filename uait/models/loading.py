@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from uait.data.catalogue import Description, describe, names
 from uait.models.adapters import LOAD_ERRORS, Weights, first_line
+from uait.models.family import check_architecture, rendered
 from uait.models.language_model import LanguageModel
 from uait.models.packaged import converted
 from uait.records.errors import ModelError
@@ -42,6 +43,7 @@ def load_model(settings: Settings) -> LanguageModel:
     device = choose_device(settings.model.device)
     description = describe(name)
     source, model_id = str(_folder(name, description) or name), description.name if description else name
+    check_architecture(_load_config(name, source), name)  # before gigabytes are fetched
     tokenizer = _load_tokenizer(name, source)
     with _lock:
         key = source, str(device), _state(Path(source))
@@ -90,6 +92,13 @@ def _folder(name: str, description: Description | None) -> Path | None:
     return None
 
 
+def _load_config(name: str, source: str) -> Any:
+    try:
+        return AutoConfig.from_pretrained(source, trust_remote_code=False)
+    except LOAD_ERRORS as err:
+        raise _unloadable("configuration of the model", name, source, err) from err
+
+
 def _load_tokenizer(name: str, source: str) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
@@ -98,7 +107,7 @@ def _load_tokenizer(name: str, source: str) -> Any:
     if not tokenizer.chat_template:
         raise ModelError(f"The model {name!r} has no chat template; choose a chat or instruct model.")
     try:
-        tokenizer.apply_chat_template([{"role": "user", "content": "Who?"}], tokenize=False, add_generation_prompt=True)
+        rendered(tokenizer, "Who?", {})
     except Exception as err:  # a template is a program of its own and may raise anything
         raise _unloadable("chat template of the model", name, source, err) from err
     if "strftime_now" in tokenizer.chat_template:
