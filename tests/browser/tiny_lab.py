@@ -44,6 +44,8 @@ class TinyEngines:
     settings: Settings
     threshold: float = 0.5
     lm: Any = None
+    familiarity: Any = None
+    spelling: Any = None
 
 
 def questions(n: int) -> list[Question]:
