@@ -94,7 +94,9 @@ def _live_row(
     private: Any = {"api_visibility": "private"}
     model: Any = {"concurrency_id": "evaluate", "concurrency_limit": 4, "show_progress": "hidden"}
     running = run.click(evaluate, [split, n, *who], [note, shown], **model, **private)
-    stop.click(lambda: "Stopped; nothing of it is kept.", None, note, cancels=[running], **private)
+    # said once it has stopped: its last step, still on the way, would be written over it
+    stopped = stop.click(None, cancels=[running], **private)
+    stopped.then(lambda: "Stopped; nothing of it is kept.", None, note, **private)
     again.click(lambda: (_IDLE, None), None, [note, shown], **private)
     shown.change(lambda live: live or recorded, shown, lab, show_progress="hidden", **private)
 
