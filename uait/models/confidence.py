@@ -156,13 +156,13 @@ class _Replies:
         self.choose = Reader(lm, texts, passages) if all(passages) else None
         self.rows = prefill(self.lm, chats, max_new_tokens)
         self.n_slots = self.rows.mask.shape[1]
-        number_ids = {} if lm.voice else lm.number_ids  # a voice has its own place for the number
-        self.numbers = list(number_ids.values())  # N ids
-        self.values = torch.tensor([float(re.sub(r"\D", "", token)) for token in number_ids], device=lm.device)
+        self.numbers = list(lm.number_ids.values())  # N ids
+        self.values = torch.tensor([float(re.sub(r"\D", "", token)) for token in lm.number_ids], device=lm.device)
+        self.stops = list(lm.stop_ids)
         self.tokens: list[list[int]] = []  # per step, B
         self.logprobs: list[list[float]] = []
-        self.p_number: list[torch.Tensor] = []  # per step, (B, N)
-        self.p_end: list[list[float]] = []  # per step, B: of all tokens that would close the answer there
+        self.p_number: list[torch.Tensor] = []  # per step, (B, N); not where a voice says the number
+        self.p_end: list[list[float]] = []  # per step, B: of all that would close the answer there; for a voice alone
 
     def steps(self) -> Iterator[list[int]]:
         """The tokens (B,) of each step, -1 in rows that had closed."""
@@ -170,8 +170,10 @@ class _Replies:
             self.tokens.append(tokens.tolist())
             self.logprobs.append(logprobs.tolist())
             p = self.rows.logits.softmax(-1)
-            self.p_number.append(p[:, self.numbers])
-            self.p_end.append(p[:, list(self.lm.stop_ids)].sum(-1).tolist())
+            if self.lm.voice is None:
+                self.p_number.append(p[:, self.numbers])
+            else:
+                self.p_end.append(p[:, self.stops].sum(-1).tolist())
             yield self.tokens[-1]
 
     def answers(self, start: float) -> list[Answer]:

@@ -65,7 +65,7 @@ class LanguageModel:
     @cached_property
     def number_ids(self) -> dict[str, int]:
         """The tokens that write a whole number from 0 to 100, alone or after a space: '93' or ' 93' -> id."""
-        return {token: i for token, i in self.tokenizer.get_vocab().items() if _NUMBER_TOKEN.fullmatch(token)}
+        return dict(_number_ids(self.tokenizer))
 
     def chat(self, user_text: str) -> str:
         """The text as the model sees it: the chat template around one user turn, open for the answer.
@@ -122,3 +122,8 @@ def line_ids(tokenizer: Any) -> tuple[int, ...]:
     """The tokens that hold the end of a line, as byte-level and SentencePiece vocabularies write it."""
     marks = ("\n", "\u010a", "<0x0A>")
     return tuple(i for token, i in tokenizer.get_vocab().items() if any(mark in token for mark in marks))
+
+
+@lru_cache(maxsize=8)
+def _number_ids(tokenizer: Any) -> tuple[tuple[str, int], ...]:
+    return tuple(item for item in tokenizer.get_vocab().items() if _NUMBER_TOKEN.fullmatch(item[0]))
