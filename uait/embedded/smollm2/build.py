@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from uait.data.catalogue import preset
 from uait.data.files import read_json, write_json
 from uait.embedded.smollm2.questions import build_questions
-from uait.embedded.smollm2.sampling import FewShotSampler, stop_ids
+from uait.embedded.smollm2.sampling import FewShotSampler
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import TeacherRow, ask_teacher, read_teacher
 from uait.embedded.smollm2.tuning import FIRST_LAYER, Lesson, Stage, Tuner
@@ -38,23 +38,22 @@ N_SAMPLED, N_TOLD = 3000, 6000
 
 @dataclass
 class Workshop:
-    """The base model with what all stages share: its folder of runs, the questions and the tokens that end a line."""
+    """The base model with what all stages share: its folder of runs and the questions."""
 
     lm: LanguageModel
     runs: Path
     questions: dict[str, list[Question]]
-    stops: frozenset[int]
 
     def teacher(self, name: str, questions: Sequence[Question], *, samples: bool = True) -> dict[str, TeacherRow]:
         """The teacher's rows of these questions, asked where the file `name` does not hold them."""
         path = self.runs / "teacher" / f"{name}.jsonl"
-        known = read_teacher(path, self.stops) if path.exists() else {}
+        known = read_teacher(path) if path.exists() else {}
         if any(question.id not in known for question in questions):
             path.parent.mkdir(parents=True, exist_ok=True)
             similarity = load_similarity("bi-encoder") if samples else None
             for n in ask_teacher(FewShotSampler(self.lm), similarity, questions, path):
                 report(f"{name}: {n} of {len(questions)} asked")
-            known = read_teacher(path, self.stops)
+            known = read_teacher(path)
         return {question.id: known[question.id] for question in questions}
 
     def new_student(self, edges: Sequence[float], seed: int) -> Student:
@@ -81,7 +80,7 @@ def open_workshop(runs: Path) -> Workshop:
     """The base model and the questions that we own."""
     lm = load_model(preset("smollm2").with_adapter("none"))
     questions = {split: [row.question for row in rows] for split, rows in build_questions().items()}
-    return Workshop(lm, runs, questions, stop_ids(lm.tokenizer))
+    return Workshop(lm, runs, questions)
 
 
 def self_trained(shop: Workshop, seed: int = 0) -> Path:
@@ -105,9 +104,7 @@ def told(shop: Workshop, seed: int = 0, *, shuffled: bool = False) -> Path:
     return _tuned(shop, name, rows, targets, Stage(truth=True, seed=seed))
 
 
-def _tuned(
-    shop: Workshop, name: str, rows: Sequence[TeacherRow], targets: Sequence[float], stage: Stage
-) -> Path:  # fmt: skip
+def _tuned(shop: Workshop, name: str, rows: Sequence[TeacherRow], targets: Sequence[float], stage: Stage) -> Path:
     """The folder of the adapter of that name; tunes it where it is not there, a line of progress every twenty steps."""
     folder = shop.runs / name
     if not (folder / WEIGHTS).exists():

@@ -1,4 +1,4 @@
-"""Few-shot sampling: questions -> SampleSet, with the base's token distributions on its own greedy answer.
+"""Few-shot sampling: questions -> SampleSet, with how probable the end of the greedy answer was.
 
 The shots are read once (`SharedPrefixLlama`). Samples that begin alike are one row until they part, so five samples of
 a sure answer cost one. Log-probabilities are those of temperature 1, read off the step that chose the token.
@@ -20,19 +20,7 @@ from uait.models.language_model import LanguageModel, line_ids
 from uait.records import Finish, Question, Sample, SampleSet
 from uait.settings import SamplingSettings
 
-N_TOP = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Distributions:
-    """What the few-shot base thinks at each token of its greedy answer, stop included (T+1 steps).
-
-    `ids` and `logprobs` (T+1, 64): its likeliest tokens; what is missing to 1 is the rest's.
-    """
-
-    question_id: str
-    ids: np.ndarray
-    logprobs: np.ndarray
+Asked = tuple[SampleSet | None, Sample, float]
 
 
 @dataclass
@@ -57,8 +45,11 @@ class FewShotSampler:
 
     def sample(
         self, questions: Sequence[Question], settings: SamplingSettings, *, greedy_only: bool = False
-    ) -> Iterator[tuple[SampleSet | None, Sample, Distributions]]:
-        """Per question its SampleSet (None with `greedy_only`), the greedy Sample, and its distributions; in order."""
+    ) -> Iterator[Asked]:
+        """Per question its SampleSet (None with `greedy_only`), the greedy Sample, and how probable its end was.
+
+        In order. The end is all tokens that end an answer together; of one that did not end, where its last token is.
+        """
         n_samples = 0 if greedy_only else settings.n_samples
         for start in range(0, len(questions), settings.batch_size):
             with self.lm.alone():
@@ -66,9 +57,7 @@ class FewShotSampler:
             yield from rows
 
     @torch.inference_mode()
-    def _batch(
-        self, questions: Sequence[Question], settings: SamplingSettings, n_samples: int
-    ) -> list[tuple[SampleSet | None, Sample, Distributions]]:
+    def _batch(self, questions: Sequence[Question], settings: SamplingSettings, n_samples: int) -> list[Asked]:
         n_each = n_samples + 1
         texts = [few_shot_question(question.text) for question in questions]
         tokens, mask = padded(self.tokenizer(texts, add_special_tokens=False)["input_ids"], 0)
@@ -79,14 +68,13 @@ class FewShotSampler:
         uniforms = _uniforms(texts, settings, n_samples)
         branches = [_Branch(i, list(range(n_each))) for i in range(len(texts))]
         ended: list[tuple[_Branch, Finish]] = []
-        tops: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in texts]
+        p_end, stops = [0.0] * len(texts), sorted(self.stop_ids)
         lengths = self.prefix.length + mask.sum(-1)
         for step in range(settings.max_new_tokens):
             logprobs = logits.float().log_softmax(-1)
-            top = logprobs.topk(N_TOP, dim=-1)
             for row, branch in enumerate(branches):
                 if 0 in branch.members:
-                    tops[branch.question].append((top.indices[row].numpy(), top.values[row].numpy()))
+                    p_end[branch.question] = min(float(logprobs[row, stops].exp().sum()), 1.0)
             grown, parents = self._choose(branches, logits, logprobs, uniforms[:, :, step], settings.temperature)
             still = [i for i, branch in enumerate(grown) if branch.ids[-1] not in self.stop_ids]
             ended += [(b, Finish.STOP) for b in grown if b.ids[-1] in self.stop_ids]
@@ -95,7 +83,7 @@ class FewShotSampler:
                 break
             logits, past = self._advance(branches, torch.tensor([parents[i] for i in still]), past, lengths + step)
         ended += [(branch, Finish.LENGTH) for branch in branches]
-        return self._collect(questions, texts, ended, tops, n_each)
+        return self._collect(questions, texts, ended, p_end, n_each)
 
     def _choose(
         self, branches: list[_Branch], logits: Tensor, logprobs: Tensor, uniforms: np.ndarray, temperature: float
@@ -133,9 +121,9 @@ class FewShotSampler:
         questions: Sequence[Question],
         texts: Sequence[str],
         ended: Sequence[tuple[_Branch, Finish]],
-        tops: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]],
+        p_end: Sequence[float],
         n_each: int,
-    ) -> list[tuple[SampleSet | None, Sample, Distributions]]:
+    ) -> list[Asked]:
         made: dict[tuple[int, int], Sample] = {}
         for branch, finish in ended:
             n = len(branch.ids) - (finish is Finish.STOP)
@@ -143,12 +131,11 @@ class FewShotSampler:
             logprobs = np.round(np.array(branch.logprobs[:n]), 6)
             sample = Sample("".join(pieces), tuple(branch.ids[:n]), pieces, logprobs, finish)
             made.update({(branch.question, member): sample for member in branch.members})
-        rows: list[tuple[SampleSet | None, Sample, Distributions]] = []
+        rows: list[Asked] = []
         for i, question in enumerate(questions):
-            ids, logprobs = (np.stack(part) for part in zip(*tops[i], strict=True))
             samples = tuple(made[i, k] for k in range(1, n_each))
             full = SampleSet(question, made[i, 0], samples, FEW_SHOT + texts[i]) if samples else None
-            rows.append((full, made[i, 0], Distributions(question.id, ids, np.round(logprobs, 4))))
+            rows.append((full, made[i, 0], p_end[i]))
         return rows
 
 

@@ -56,15 +56,10 @@ class SharedPrefixLlama:
 
     def prefix(self, ids: Sequence[int]) -> Prefix:
         """The shared prefix's keys and values."""
-        _, layers = self.prefix_layers(self.embed(torch.tensor([list(ids)])), 0, len(self.body.layers))
-        return Prefix(layers, len(ids))
-
-    def prefix_layers(self, hidden: Tensor, first: int, last: int) -> tuple[Tensor, list[KeysValues]]:
-        """Hidden states (1, P, hidden) after the layers first..last-1, and those layers' keys and values."""
-        positions = torch.arange(hidden.shape[1])[None]
-        mask = torch.ones_like(positions)
-        out, past = self.read(hidden, positions, mask, None, None, first, last)
-        return out, [(k[0], v[0]) for k, v in past.layers]
+        hidden = self.embed(torch.tensor([list(ids)]))
+        positions = torch.arange(len(ids))[None]
+        _, past = self.read(hidden, positions, torch.ones_like(positions), None)
+        return Prefix([(k[0], v[0]) for k, v in past.layers], len(ids))
 
     def read(
         self,

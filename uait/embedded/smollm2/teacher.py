@@ -1,10 +1,9 @@
 """What the teacher says of SmolLM2's few-shot answers: questions -> one row each, appended to a file, resumable.
 
-A row holds the greedy answer, its tokens, what the base thought at each of them, its probability, SAR over K samples
-and whether it is right. Labels for tuning and the baselines of the evaluation are read off these rows.
+A row holds the greedy answer, its tokens, its probability, SAR over K samples and whether it is right. Labels for
+tuning and the baselines of the evaluation are read off these rows.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from uait.data.files import append_jsonl, read_rows
-from uait.embedded.smollm2.sampling import Distributions, FewShotSampler
+from uait.embedded.smollm2.sampling import FewShotSampler
 from uait.method.correctness import is_correct
 from uait.method.sar import sar_score
 from uait.models.similarity import Similarity, score_relevance
@@ -23,15 +22,14 @@ from uait.settings import SamplingSettings
 SAMPLING = SamplingSettings(n_samples=5, temperature=0.7, max_new_tokens=16, batch_size=32, seed=10)
 T = 0.001  # SAR's sentence temperature, as in the paper
 RULE = "contained"
-N_TOP = 32  # of the base's distribution at each token; what is missing to 1 is all others' together
 
 
 @dataclass(frozen=True, slots=True)
 class TeacherRow:
     """One question as the few-shot base answers it.
 
-    `ids` (T,) and `logprobs` (T,) of the greedy answer; `top_ids` and `top_logprobs` (T+1, 32), the step after the
-    answer included; `p_end` the probability that it ends there; `sar` SAR's confidence, None without a score.
+    `ids` (T,) and `logprobs` (T,) of the greedy answer; `p_end` the probability that it ends there; `sar` SAR's
+    confidence, None without a score.
     """
 
     id: str
@@ -41,8 +39,6 @@ class TeacherRow:
     ids: tuple[int, ...]
     logprobs: tuple[float, ...]
     sar: float | None
-    top_ids: np.ndarray
-    top_logprobs: np.ndarray
     p_end: float
 
     @property
@@ -75,24 +71,21 @@ def ask_teacher(
                 score = sar_score(samples, relevance, T)
                 if isinstance(score, SarScore):
                     scores[score.question_id] = score.confidence
-        for question, (_, greedy, thought) in zip(batch, asked, strict=True):
-            append_jsonl(path, _row(question, greedy, scores.get(question.id), thought))
+        for question, (_, greedy, p_end) in zip(batch, asked, strict=True):
+            append_jsonl(path, _row(question, greedy, scores.get(question.id), p_end))
         yield len(known) + start + len(batch)
 
 
-def read_teacher(path: Path, stops: frozenset[int]) -> dict[str, TeacherRow]:
-    """The rows of a file that `ask_teacher` wrote, by question id. `stops`: the tokens that end an answer."""
+def read_teacher(path: Path) -> dict[str, TeacherRow]:
+    """The rows of a file that `ask_teacher` wrote, by question id."""
     rows = {}
     for _, row in read_rows(path, is_log=True):
-        row.pop("probability", None)
         tuples = {name: tuple(row[name]) for name in ("ids", "logprobs")}
-        arrays = {"top_ids": np.array(row["top_ids"]), "top_logprobs": np.array(row["top_logprobs"])}
-        ends = [math.exp(p) for i, p in zip(row["top_ids"][-1], row["top_logprobs"][-1], strict=True) if i in stops]
-        rows[row["id"]] = TeacherRow(**{**row, **tuples, **arrays, "p_end": min(sum(ends), 1.0)})
+        rows[row["id"]] = TeacherRow(**{**row, **tuples})
     return rows
 
 
-def _row(question: Question, greedy: Sample, sar: float | None, thought: Distributions) -> dict[str, Any]:
+def _row(question: Question, greedy: Sample, sar: float | None, p_end: float) -> dict[str, Any]:
     return {
         "id": question.id,
         "answer": greedy.text.strip(),
@@ -101,6 +94,5 @@ def _row(question: Question, greedy: Sample, sar: float | None, thought: Distrib
         "ids": list(greedy.token_ids),
         "logprobs": np.round(greedy.logprobs, 5).tolist(),
         "sar": sar,
-        "top_ids": thought.ids[:, :N_TOP].tolist(),
-        "top_logprobs": np.round(thought.logprobs[:, :N_TOP].astype(float), 3).tolist(),
+        "p_end": round(p_end, 6),
     }

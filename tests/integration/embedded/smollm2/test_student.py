@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from peft import LoraConfig
@@ -67,10 +66,9 @@ def student() -> Iterator[Student]:
 
 def answered(student: Student, text: str, ids: tuple[int, ...], probability: float = 0.5) -> TeacherRow:
     """A row of the teacher's in which the base gave that answer."""
-    nothing = np.zeros((0, 0))
     words = "".join(map(chr, ids))
     logprobs = (math.log(probability) / len(ids),) * len(ids)
-    return TeacherRow(text, words, True, True, ids, logprobs, None, nothing, nothing, 1.0)
+    return TeacherRow(text, words, True, True, ids, logprobs, None, 1.0)
 
 
 def test_the_answer_is_the_bases_own_and_the_adapter_says_the_number(
