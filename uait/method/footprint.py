@@ -14,11 +14,8 @@ from uait.settings import Settings
 
 RUNTIME = 10**9  # bytes: Python, the libraries, on a GPU its context
 LETTERS_A_TOKEN, QUESTION_TOKENS, TEMPLATE_TOKENS = 4, 20, 12
-ANSWER_TOKENS, LONGEST_ANSWER, NUMBER_TOKENS = (
-    6,
-    16,
-    8,
-)  # mean; of a batch, which runs until its longest ends; "; 93.1%"
+ANSWER_TOKENS, NUMBER_TOKENS = 6, 8  # the mean; "; 93.1%"
+LONGEST_ANSWER = 16  # of a batch, which runs until its longest ends
 PASSAGE_TOKENS = 100
 OPERATIONS_A_LAYER = 30  # calls of the library, each of which takes the machine's `launch` at least
 # Activations kept per token, layer and value of h: 34 bytes at 2 bytes (Korthikanti et al. 2022), and LoRA's own copies
@@ -29,9 +26,8 @@ EVALUATION_BATCH, N_QUESTIONS_MORE = 32, 4  # beside sampling: verbalized, P(Tru
 N_LOOKS, N_PROBES, MOST_WATCHED, LOOK_BATCH = 12, 8, 64, 16  # questions asked while tuning
 DISTINCT = 1 / 3  # of the texts to compare: samples repeat each other
 BYTES_A_LOGGED_TOKEN = 80  # of samples.jsonl and labels.jsonl
-ENCODERS = {
-    "bi-encoder": (22_713_216, 10_646_784, 0)
-}  # parameters, those that multiply, bytes to fetch: the package has it
+# parameters, those that multiply, bytes to fetch: the package has the embedded one
+ENCODERS = {"bi-encoder": (22_713_216, 10_646_784, 0)}
 CROSS_ENCODER = (355_360_769, 303_000_000, 1_421_000_000)  # cross-encoder/stsb-roberta-large
 
 Memory = Callable[[int], float]  # of a stage, by how much is done together

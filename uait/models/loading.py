@@ -43,7 +43,7 @@ def load_model(settings: Settings) -> LanguageModel:
     device = choose_device(settings.model.device)
     description = describe(name)
     source, model_id = str(_folder(name, description) or name), description.name if description else name
-    check_architecture(_load_config(name, source), name)  # before gigabytes are fetched
+    check_architecture(load_config(name, source), name)  # before gigabytes are fetched
     tokenizer = _load_tokenizer(name, source)
     with _lock:
         key = source, str(device), _state(Path(source))
@@ -92,7 +92,8 @@ def _folder(name: str, description: Description | None) -> Path | None:
     return None
 
 
-def _load_config(name: str, source: str) -> Any:
+def load_config(name: str, source: str) -> Any:
+    """The configuration of the model `name` in the folder or under the hub id `source`. Raises ModelError."""
     try:
         return AutoConfig.from_pretrained(source, trust_remote_code=False)
     except LOAD_ERRORS as err:

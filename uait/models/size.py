@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 
 from uait.data.catalogue import describe
 from uait.models.adapters import LOAD_ERRORS, Weights, first_line
 from uait.models.language_model import LanguageModel
+from uait.models.loading import load_config
 from uait.models.packaged import converted, packaged_file
 from uait.records.errors import ModelError
 from uait.settings import Settings
@@ -33,8 +34,8 @@ def empty_model(settings: Settings) -> LanguageModel:
     else:
         source = str(description.folder if description is not None else Path(name).expanduser())
         source = source if Path(source).is_dir() else name
+    config = load_config(name, source)
     try:
-        config = AutoConfig.from_pretrained(source)
         with _META:
             model = AutoModelForCausalLM.from_config(config)
     except LOAD_ERRORS as err:

@@ -66,7 +66,7 @@ def look(
     """Looks at the run called `name`, one of `names` or of `offered`, which have no folder.
 
     `marks`: what changes in its folder when there is more to show. A job of another verb than `verb` counts as none.
-    """  # fmt: skip
+    """
     folder, seen = find_run(root, name), seen or {}
     status = jobs.status(folder) if folder else None
     if verb and status and status.verb != verb:

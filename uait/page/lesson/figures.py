@@ -10,7 +10,7 @@ from typing import Any
 from uait.method.answers import MethodAnswer
 from uait.method.correctness import is_correct, normalise_answer
 from uait.page.lesson.record import CORRECTNESS, Lesson, LessonExample, geometric_mean, sample_scores
-from uait.page.views.answer import MAX_SHADE, Payload, visible_token
+from uait.page.views.answer import MAX_SHADE, NO_WORDS, Payload, visible_token
 from uait.records import Explanation, Label, Reply, Sample, SarScore, TokenExplanation
 from uait.settings import DistilSettings
 
@@ -28,7 +28,7 @@ def claim(
     """One answer with the number that came with it."""
     return {
         "question": question,
-        "answer": answer or "(no words)",
+        "answer": answer or NO_WORDS,
         "confidence": confidence,
         "right": right,
         "truth": references[0] if references else None,
@@ -44,7 +44,7 @@ def claimed(example: LessonExample) -> Payload:
 
 def attempts(question: str, samples: Sequence[Sample], confidence: float | None = None) -> Payload:
     """Sampled answers with their probabilities, and how many different ones there are."""
-    texts = [sample.text.strip() or "(no words)" for sample in samples]
+    texts = [sample.text.strip() or NO_WORDS for sample in samples]
     n_distinct = len({normalise_answer(text) for text in texts})
     counted = "one answer only" if n_distinct == 1 else "{n} different answers"
     return {
@@ -82,7 +82,7 @@ def matrix(example: LessonExample) -> Payload:
 
 def texts(example: LessonExample) -> list[str]:
     """The sampled answers."""
-    return [sample.text.strip() or "(no words)" for sample in example.samples.samples]
+    return [sample.text.strip() or NO_WORDS for sample in example.samples.samples]
 
 
 def total(example: LessonExample) -> Payload:
@@ -164,13 +164,13 @@ def decision(reply: Reply, references: Sequence[str] | None) -> Payload:
     return {
         "kind": "decision",
         "question": reply.question.text,
-        "first": reply.first.text or "(no words)",
+        "first": reply.first.text or NO_WORDS,
         "first_right": is_correct(reply.first.text, references or (), CORRECTNESS),
         "confidence": reply.decision.confidence,
         "threshold": reply.decision.threshold,
         "looked_up": reply.retrieved is not None,
         "passages": [{"title": passage.title, "text": passage.text} for passage in passages],
-        "final": (reply.final.text or "(no words)") if passages else None,
+        "final": (reply.final.text or NO_WORDS) if passages else None,
         "final_right": is_correct(reply.final.text, references or (), CORRECTNESS) if passages else None,
         "truth": references[0] if references else None,
     }

@@ -13,7 +13,7 @@ from uait.page.lesson.figures import (
     say,
 )
 from uait.page.lesson.record import Lesson
-from uait.page.views.answer import Payload, percent
+from uait.page.views.answer import NO_WORDS, Payload, percent
 from uait.records import Action
 
 # -- 6: which examples to keep -------------------------------------------------------------------
@@ -115,10 +115,10 @@ def decide(lesson: Lesson) -> Payload:
         "says": [
             say(
                 "Asked once, the tuned model answers {answer} and says {w}.",
-                answer=reply.first.text or "(no words)", w=percent(reply.decision.confidence),
+                answer=reply.first.text or NO_WORDS, w=percent(reply.decision.confidence),
             ),
             say(said, w=percent(reply.decision.confidence), n=percent(reply.decision.threshold)),
-            say(after, final=reply.final.text or "(no words)"),
+            say(after, final=reply.final.text or NO_WORDS),
         ],
         "figure": decision(reply, lesson.example.question.references),
         "caption": say("From top to bottom: first answer, its number and the threshold, what was read, second answer."),

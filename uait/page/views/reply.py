@@ -4,7 +4,7 @@ Knows nothing of Gradio, nor of how the data is drawn.
 """
 
 from uait.method.spans import source_of
-from uait.page.views.answer import Payload, familiarity_text, fixed, percent, plain, safe_url, seconds
+from uait.page.views.answer import NO_WORDS, Payload, familiarity_text, fixed, percent, plain, safe_url, seconds
 from uait.records import Action, Answer, Passage, Reply, StrongerAnswer
 from uait.retrieval.stronger import StrongerModel
 from uait.settings import Settings
@@ -101,7 +101,7 @@ def recourses(settings: Settings, stronger: StrongerModel | None) -> tuple[list[
 
 def _answer(answer: Answer) -> Payload:
     return {
-        "text": answer.text or "(no words)",
+        "text": answer.text or NO_WORDS,
         "spoken": answer.spoken,
         "expected": answer.expected,
         "seconds": answer.seconds,
