@@ -13,6 +13,15 @@ _DOING = {
 }
 
 
+def recourse(name: str) -> Action:
+    """What is done with an unsure answer, by its name. Raises DataError on any other: to answer anyway is none."""
+    if name not in _DOING:
+        raise DataError(
+            f"{str(name)[:60]!r} is nothing to do with an unsure answer; choose one of {', '.join(_DOING)}."
+        )
+    return Action(name)
+
+
 def decide(
     confidence: float | None,
     threshold: float,

@@ -109,7 +109,7 @@ class EndpointModel:
             data = json.loads(content)
             text = data["choices"][0]["message"]["content"]
             answer = _first_line(text)
-        except (ValueError, LookupError, TypeError) as err:
+        except (ValueError, LookupError, TypeError, RecursionError) as err:
             raise RetrievalError(
                 f"{self._who} sent no chat completion; check that UAIT_STRONGER_URL is an OpenAI-compatible address."
             ) from err

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 
-from uait.method.gate import decide, decide_again
+from uait.method.gate import decide, decide_again, recourse
 from uait.method.prompts import sanitise
 from uait.method.sar import sar_score
 from uait.method.second_look import reading_confidence
@@ -47,16 +47,16 @@ def ask(
     Below `threshold`, or where the question is of a kind that was never measured, `when_unsure` says what comes next:
     "retrieve" and answer again from what was read, "escalate" to a stronger model, or "abstain". `web`: whether the web
     is searched too. Each is as the engines' settings have it where it is None. With `explained` the reply holds the
-    teacher's view too. Raises DataError when the question is empty or too long.
+    teacher's view too. Raises DataError when the question is empty or too long, or `when_unsure` is none of these.
     """
-    start = perf_counter()
+    start, doing = perf_counter(), recourse(when_unsure or engines.settings.answer.when_unsure)
     question = Question("ask", sanitise(text))
     plain = plain_question(question.text, engines.spelling)
     first = yield from _answered(engines, plain, ())
     decision = decide(
         first.spoken,
         engines.threshold if threshold is None else threshold,
-        Action(when_unsure or engines.settings.answer.when_unsure),
+        doing,
         is_familiar=engines.familiarity.of([plain])[0] if engines.familiarity else None,
     )
     retrieved, final, second = None, first, None

@@ -150,6 +150,12 @@ def test_abstaining_asks_nobody(engines: Engines, encyclopaedia: FakeRetriever) 
     assert (reply.decision.action, reply.outcome, encyclopaedia.queries) == (Action.ABSTAIN, None, [])
 
 
+def test_a_word_that_names_nothing_to_do_is_refused_before_the_model_is_asked(engines: Engines) -> None:
+    for word in ("answer", "no such thing"):
+        with pytest.raises(DataError, match="choose one of retrieve, escalate, abstain"):
+            next(ask(engines, PERU, when_unsure=word))
+
+
 def test_the_web_is_searched_only_by_choice_and_after_the_encyclopaedia(engines: Engines) -> None:
     silent, web = FakeRetriever("encyclopaedia"), FakeRetriever("web", [LIMA])
     with_web = replace(engines, retrievers=(silent,), web=web)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from uait.method.gate import decide, decide_again
+from uait.method.gate import decide, decide_again, recourse
 from uait.records import Action
 from uait.records.errors import DataError
 
@@ -51,6 +51,13 @@ def test_an_unsure_answer_leads_to_what_was_chosen(when_unsure: Action, reason: 
     decision = decide(0.497, 0.7, when_unsure)
     assert (decision.action, decision.reason) == (when_unsure, reason)
     assert decide(0.7, 0.7, when_unsure).action is Action.ANSWER
+
+
+@pytest.mark.parametrize("name", ["answer", "web", "", "Retrieve"])
+def test_an_unsure_answer_is_never_given_because_a_word_asks_for_it(name: str) -> None:
+    assert [recourse(word) for word in ("retrieve", "abstain")] == [Action.RETRIEVE, Action.ABSTAIN]
+    with pytest.raises(DataError, match=f"'{name}' is nothing .* choose one of retrieve, escalate, abstain"):
+        recourse(name)
 
 
 def test_a_kind_of_question_that_was_never_measured_is_not_answered_however_sure() -> None:

@@ -135,6 +135,7 @@ def test_a_busy_or_failing_endpoint_is_asked_again_after_a_pause(fake: FakeEndpo
         ([(404, {}, b"<html>none</html>")], 1, "check UAIT_STRONGER_URL and UAIT_STRONGER_MODEL"),
         ([(302, {"Location": "http://127.0.0.1:9/"}, b"")], 1, "did not take the request (302)"),
         ([(200, {}, b"<!doctype html><h1>Welcome</h1>")], 1, "sent no chat completion"),
+        ([(200, {}, b"[" * 200_000)], 1, "sent no chat completion"),
         ([(200, {}, b'{"choices": []}')], 1, "sent no chat completion"),
         ([(200, {}, b"[1, 2]")], 1, "sent no chat completion"),
         ([(200, {}, completion(None))], 1, "sent no chat completion"),

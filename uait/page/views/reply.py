@@ -96,6 +96,7 @@ def recourses(settings: Settings, stronger: StrongerModel | None) -> tuple[list[
     if stronger and stronger.place:
         leaves += f" {stronger.name} gets it at {stronger.place}."
     first = "web" if chosen == "retrieve" and "web" in engines else chosen
+    first = first if first in dict(offered).values() else "abstain"
     return offered, first, f"{leaves} Else nothing leaves this machine."
 
 

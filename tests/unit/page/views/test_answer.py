@@ -199,8 +199,8 @@ def test_the_page_offers_what_there_is_and_says_what_leaves_this_machine() -> No
     offered, first, leaves = recourses(Settings(), endpoint)
     assert [value for _, value in offered] == ["retrieve", "web", "escalate", "abstain"] and first == "retrieve"
     assert "big-1 gets it at api.example.com." in leaves and "secret" not in leaves
-    alone, _, leaves = recourses(Settings(retrieval=RetrievalSettings(engines="none")), None)
-    assert [value for _, value in alone] == ["web", "abstain"] and "big-1" not in leaves
+    alone, first, leaves = recourses(Settings(retrieval=RetrievalSettings(engines="none")), None)
+    assert [value for _, value in alone] == ["web", "abstain"] and first == "abstain" and "big-1" not in leaves
     endpoint.close()
 
 
