@@ -5,7 +5,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from uait.data.files import append_jsonl, write_json
+from uait.data.files import append_jsonl, data_hash, read_json, write_json
+from uait.data.json import to_json
 from uait.data.questions import read_questions
 from uait.models.confidence import answer_batch, verbalized_batch
 from uait.models.loading import LanguageModel, load_model
@@ -44,14 +45,21 @@ def tune(
                 finished = event
             else:
                 yield event
-    held_out = read_questions(folder.file(HELD_OUT)) if folder.file(HELD_OUT).exists() else []
-    if held_out:
-        yield Progress("measure", 0, 1, f"asking {len(held_out)} held-out questions before and after")
-        write_json(folder.file(BEFORE_AFTER), list(before_after(settings, base, out, held_out)))
-        yield Progress("measure", 1, 1)
     if finished is None:
         raise AssertionError("tuning ended without an adapter")
+    held_out = read_questions(folder.file(HELD_OUT)) if folder.file(HELD_OUT).exists() else []
+    of = data_hash([finished.record.data_hash, finished.record.settings, held_out])
+    if held_out and not _is_measured(folder.file(BEFORE_AFTER), of):
+        yield Progress("measure", 0, 1, f"asking {len(held_out)} held-out questions before and after")
+        results = before_after(settings, base, out, held_out)
+        write_json(folder.file(BEFORE_AFTER), [{**to_json(result), "of": of} for result in results])
+        yield Progress("measure", 1, 1)
     yield finished
+
+
+def _is_measured(path: Path, of: str) -> bool:
+    """Whether the results in the file are of this adapter and these questions; `of` is their hash."""
+    return path.exists() and all(row.get("of") == of for row in read_json(path))
 
 
 def _look(settings: Settings, lm: LanguageModel, distilled: DistilledSet) -> dict[str, Any]:
