@@ -1,18 +1,21 @@
 """Every family of chat models goes the whole way, on tiny models; what can't is refused before any work is done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 from transformers import AutoConfig
 
 from tests.fakes import FakeRetriever, FakeSimilarity
+from tests.integration.models.test_confidence import plain_expected
 from tests.tiny_families import ANSWERS, FAMILIES, LESSONS, REFUSED, save
 from uait.method.answers import SPOKEN
+from uait.models import confidence, hearing
+from uait.models.confidence import _Replies
 from uait.models.decoding import generate
 from uait.models.language_model import LanguageModel
 from uait.models.loading import load_model
@@ -117,6 +120,57 @@ def test_what_is_measured_of_a_token_is_what_one_plain_pass_gives(engines: Engin
             assert sample.logprobs == pytest.approx(expected.numpy(), abs=1e-4)
             lengths.add(len(before) + len(ids))
     assert lm.family.window is None or max(lengths) > lm.family.window
+
+
+class Forced:
+    """A chooser that makes each row reply the same words, whatever the model holds of them."""
+
+    def __init__(self, ids: list[list[int]]) -> None:
+        self._ids = ids
+
+    def __call__(self, logits: torch.Tensor, index: torch.Tensor, step: int) -> torch.Tensor:
+        return torch.tensor([self._ids[row][min(step, len(self._ids[row]) - 1)] for row in index.tolist()])
+
+    def holds(self, row: int, text: str) -> bool:
+        return True
+
+
+CITIES = [f"{'Of all the cities, ' * n}what is the capital of Peru?" for n in (4, 2)]
+
+
+def _replies(lm: LanguageModel, said: Sequence[str]) -> _Replies:
+    """Rows of one batch that reply this, each behind a prompt that is longer than the tiny models' windows."""
+    replies = _Replies(lm, [lm.chat(text) for text in CITIES], 40, CITIES, [()] * len(CITIES))
+    replies.choose = cast(Any, Forced([[*_ids(lm, text), lm.stop_ids[0]] for text in said]))
+    for _ in replies.steps():
+        pass
+    assert lm.family.window is None or int(replies.rows.mask.sum(-1).min()) > lm.family.window + 8
+    return replies
+
+
+def test_the_expected_number_is_right_behind_a_prompt_longer_than_the_window(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confidence, "MIN_MASS", 0.0)
+    lm = engines.lm
+    for found in _replies(lm, ("Lima; 47%", "Rome, as I was told; 83%")).answers(0.0):
+        place = next(i for i, piece in enumerate(found.sample.token_texts) if piece.strip() in ("4", "8"))
+        assert found.expected == pytest.approx(
+            plain_expected(lm, found.prompt, found.sample.token_ids[:place]), abs=1e-4
+        )
+
+
+def test_what_an_adapter_hears_is_right_behind_a_prompt_longer_than_the_window(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hearing, "MIN_MASS", 0.0)
+    lm = engines.lm
+    digits = tuple(_ids(lm, str(digit))[-1] for digit in range(10))
+    hears = hearing.Hearing((0.0,) * 9, _ids(lm, "[")[-1], (_ids(lm, "]")[-1],), digits)
+    for found in _replies(replace(lm, voice=replace(lm, hears=hears)), ("Lima", "Rome, as I was told")).answers(0.0):
+        ids = [*_ids(lm, found.prompt), *found.sample.token_ids, *hears.opening(9)]
+        logits = lm.forward(input_ids=torch.tensor([ids])).logits[:, -1].float()
+        assert found.expected == pytest.approx(hearing.expected_number(hears, logits)[0], abs=1e-4)
 
 
 def _ids(lm: LanguageModel, text: str) -> list[int]:

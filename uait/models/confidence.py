@@ -19,7 +19,7 @@ from uait.method.prompts import (
     reading_prompt,
     verbalized_prompt,
 )
-from uait.models.decoding import TextPieces, advance, decode, prefill, to_sample
+from uait.models.decoding import TextPieces, advance, decode, prefill, read, to_sample
 from uait.models.hearing import MIN_MASS, Hearing, expected_number, spoken_number
 from uait.models.language_model import LanguageModel
 from uait.models.reading import Reader
@@ -228,7 +228,16 @@ class _Replies:
         return spoken, {row: mean for row, mean in expected.items() if mean is not None}
 
     def _rewind(self, rows: Sequence[int], n_slots: Sequence[int]) -> None:
-        """Keeps these rows of the batch, and hides what was generated from their slot `n_slots` on: it stays cached."""
+        """Keeps these rows of the batch, without what was generated from their slot `n_slots` on.
+
+        It is hidden and stays cached. A nearsighted layer has let go of tokens for it: there the rest is read again.
+        """
+        if self.lm.family.window is not None:
+            prompts = self.lm.tokenizer([self.chats[row] for row in rows], add_special_tokens=False)["input_ids"]
+            kept = [range(n - self.n_slots) for n in n_slots]
+            replies = [[self.tokens[i][row] for i in steps] for row, steps in zip(rows, kept, strict=True)]
+            self.rows = read(self.lm, [prompt + reply for prompt, reply in zip(prompts, replies, strict=True)])
+            return
         self.rows.select(torch.tensor(rows, device=self.lm.device))
         slots = torch.arange(self.rows.mask.shape[1], device=self.lm.device)
         self.rows.mask = self.rows.mask * (slots < torch.tensor(n_slots, device=self.lm.device)[:, None])
@@ -274,8 +283,8 @@ class _Replies:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The probabilities (B, D, 10) of each second digit after each of the `leads` (D,), and those digits (10,)."""
         bare = {digit: i for digit in range(10) if (i := self.lm.number_ids.get(str(digit))) is not None}
-        rows = [row for row in batch for _ in range(len(leads))]
-        self._rewind(rows, [self.n_slots + places[row] for row in rows])
+        self._rewind(batch, [self.n_slots + places[row] for row in batch])
+        self.rows.select(torch.arange(len(batch), device=leads.device).repeat_interleave(len(leads)))
         advance(self.lm, self.rows, torch.tensor(self.numbers, device=leads.device)[leads].repeat(len(batch)))
         p = self.rows.logits.softmax(-1)[:, list(bare.values())]
         return p.unflatten(0, (len(batch), len(leads))), torch.tensor(list(bare), device=leads.device)

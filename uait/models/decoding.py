@@ -51,6 +51,12 @@ def prefill(lm: LanguageModel, chats: Sequence[str], max_new_tokens: int = 0) ->
             f"A prompt has {length:,} tokens and its answer may have {max_new_tokens:,}; this model reads "
             f"{lm.max_tokens:,} together. Ask a shorter question, use fewer passages, or allow a shorter answer."
         )
+    return read(lm, ids)
+
+
+def read(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> Rows:
+    """One row for each of these token sequences, read in one forward pass, padded on the left."""
+    length = max(map(len, ids))
     tokens = torch.full((len(ids), length), lm.tokenizer.pad_token_id)
     mask = torch.zeros_like(tokens)
     for row, prompt in enumerate(ids):

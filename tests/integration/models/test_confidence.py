@@ -43,7 +43,7 @@ def _next_p(lm: LanguageModel, ids: list[int]) -> torch.Tensor:
         return lm.model(input_ids=torch.tensor([ids])).logits[0, -1].softmax(-1).double()
 
 
-def _plain_expected(lm: LanguageModel, chat: str, before: tuple[int, ...]) -> float:
+def plain_expected(lm: LanguageModel, chat: str, before: tuple[int, ...]) -> float:
     """The mean of the whole part, one forward pass per leading digit, without cache, padding or batches."""
     ids = [*lm.tokenizer(chat, add_special_tokens=False)["input_ids"], *before]
     p = _next_p(lm, ids)
@@ -85,7 +85,7 @@ def test_the_expected_confidence_is_the_mean_over_the_number_tokens(
     with _softer(lm, 2.5):
         found = _answer(lm, question)
         place = next(i for i, piece in enumerate(found.sample.token_texts) if piece.strip().isdigit())
-        expected = _plain_expected(lm, found.prompt, found.sample.token_ids[:place])
+        expected = plain_expected(lm, found.prompt, found.sample.token_ids[:place])
     assert found.expected == pytest.approx(expected, abs=1e-4)
     assert found.expected != pytest.approx(found.spoken, abs=1e-3)
 
@@ -96,7 +96,7 @@ def test_ten_means_ten_where_a_hundred_is_a_token_of_its_own(whole_number_lm: La
     place = next(i for i, piece in enumerate(fire.sample.token_texts) if piece.strip() == "10")
     assert fire.expected == pytest.approx(1.0, abs=0.02)  # "10" and "0": no other way to write it
     lm.number_ids["100"] = lm.tokenizer.get_vocab()["z"]  # stands for such a token
-    expected = _plain_expected(lm, fire.prompt, fire.sample.token_ids[:place])
+    expected = plain_expected(lm, fire.prompt, fire.sample.token_ids[:place])
     assert _answer(lm, "Is fire hot?").expected == pytest.approx(expected, abs=1e-4)
     assert expected < 0.2
 
