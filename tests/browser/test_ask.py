@@ -88,6 +88,22 @@ def test_the_threshold_can_be_dragged_on_the_bar(tab: Page, app_url: str) -> Non
     _decision(tab).to_contain_text("41.2 % is at least")
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_is_done_when_it_is_not_sure_is_a_row_of_pills(tab: Page, app_url: str, theme: str) -> None:
+    _open(tab, app_url, theme)
+    group = tab.locator("#unsure")
+    looks = "e => { const s = getComputedStyle(e); return [s.backgroundColor, s.borderTopColor, s.borderRadius]; }"
+    behind = tab.locator(".form:has(> #unsure)").evaluate(looks)[0]
+    assert behind == "rgba(0, 0, 0, 0)"  # no band of Gradio's
+    chosen, other = (group.locator(f"label{which}").first.evaluate(looks) for which in (".selected", ":not(.selected)"))
+    button = tab.get_by_role("button", name="Ask", exact=True).evaluate(looks)
+    assert chosen[0] == button[0] != other[0] and chosen[2] == other[2] == "999px"
+    assert other[1] != tab.locator("body").evaluate(looks)[0]  # its edge is seen
+    web = group.get_by_role("radio", name="Search the web too")
+    web.press("Space")
+    expect(web).to_be_checked()
+
+
 def test_raising_the_threshold_offers_to_look_it_up(tab: Page, app_url: str) -> None:
     _open(tab, app_url)
     _ask(tab, FRANCE)
