@@ -9,7 +9,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from uait.data.catalogue import WATCHED_SHARE
+from uait.data.files import write_jsonl
 from uait.method.distillation import distil
+from uait.records import Reason, Unscored
+from uait.runs.files import LEFT_OUT
 from uait.runs.folder import RunFolder
 from uait.settings import DistilSettings
 from uait.stages.distil import read_distilled
@@ -103,9 +106,9 @@ def test_thresholds_that_keep_nothing_say_which_way_to_move(tab: Page, labels: t
 
 
 def test_an_own_file_is_mapped_previewed_and_refused_by_row_and_column(tab: Page, url: str, tmp_path: Path) -> None:
-    good, bad = tmp_path / "quiz.csv", tmp_path / "twice.csv"
+    good, bad = tmp_path / "quiz.csv", tmp_path / "blank.csv"
     good.write_text("Question,Answer\nWhat is the capital of Peru?,Lima\n")
-    bad.write_text("id,question\n7,A?\n7,B?\n")
+    bad.write_text("id,question\n7,A?\n,B?\n")
     _open(tab, url)
     tab.get_by_label("My own file").check()
     chooser = tab.locator('#label-file input[type="file"]')
@@ -116,9 +119,22 @@ def test_an_own_file_is_mapped_previewed_and_refused_by_row_and_column(tab: Page
     expect(tab.get_by_role("gridcell", name="Lima").first).to_be_visible()
     tab.get_by_label("Remove").or_(tab.get_by_label("Clear")).first.click()
     chooser.set_input_files(bad)
-    expect(tab.get_by_text("twice.csv holds 2 rows.")).to_be_visible()
+    expect(tab.get_by_text("blank.csv holds 2 rows.")).to_be_visible()
     tab.get_by_role("button", name="Start", exact=True).click()
-    expect(tab.get_by_text("twice.csv, row 3, column 'id': '7' came before")).to_be_visible()
+    expect(tab.get_by_text("blank.csv, row 3, column 'id': nothing stands here")).to_be_visible()
+
+
+def test_questions_that_could_not_be_asked_are_counted_and_named(
+    tab: Page, labels: tuple, url: str, root: Path
+) -> None:
+    (folder,) = root.iterdir()
+    left_out = [Unscored("q7", Reason.TOO_LONG), Unscored("q9", Reason.TOO_LONG), Unscored("q1", Reason.REPEATED)]
+    write_jsonl(folder / LEFT_OUT, left_out)
+    _open(tab, url)
+    expect(tab.locator("#labels")).to_contain_text("Left out, longer than the model reads (2): q7, q9.")
+    expect(tab.locator("#labels")).to_contain_text("Left out, its id came before (1): q1.")
+    tab.get_by_role("button", name="中文", exact=True).press("Enter")
+    expect(tab.locator("#labels")).to_contain_text("超出模型能读的长度")
 
 
 def test_a_file_that_cannot_be_used_gets_a_sentence_and_the_next_one_works(tab: Page, url: str, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from uait.data.catalogue import describe
 from uait.data.files import read_json
 from uait.data.json import to_json
 from uait.data.named import name_of, read_questions_of
-from uait.data.plain import reply_data
+from uait.data.plain import left_out_data, left_out_lines, reply_data
 from uait.method.prompts import sanitise
 from uait.records import Adapter, DistilledSet, Done, EvalReport, Event, Label, Partial, Progress, Question, Reply
 from uait.records.errors import DataError, UaitError
@@ -148,24 +148,26 @@ def _sample(options: Namespace, settings: Settings) -> Outcome:
     folder = RunFolder(options.run)
     _say_loading()
     from uait.stages.engines import load_untuned
-    from uait.stages.label import sample
+    from uait.stages.label import read_left_out, sample
 
     n_questions: int = _followed(sample(load_untuned(settings), questions, folder))
+    left_out = left_out_data(read_left_out(folder))
     path, n_samples = str(folder.file(SAMPLES)), settings.sampling.n_samples
     seconds = time.perf_counter() - start
-    data = {"file": path, "n_questions": n_questions, "n_samples": n_samples, "seconds": seconds}
-    return Outcome(data, [f"{n_questions} questions, {n_samples} samples each: {path} ({seconds:.0f} s)"])
+    data = {"file": path, "n_questions": n_questions, "n_samples": n_samples, "seconds": seconds, "left_out": left_out}
+    line = f"{n_questions} questions, {n_samples} samples each: {path} ({seconds:.0f} s)"
+    return Outcome(data, [*left_out_lines(left_out), line])
 
 
 def _label(options: Namespace, settings: Settings) -> Outcome:
     questions, folder = read_questions_of(options.questions, to_teach=True), RunFolder(options.run)
     _say_loading()
     from uait.stages.engines import load_untuned
-    from uait.stages.label import label
+    from uait.stages.label import label, read_left_out
 
     labels: tuple[Label, ...] = _followed(label(load_untuned(settings), questions, folder))
     path = str(folder.file(LABELS if settings.label.calibrate == "none" else CALIBRATED))
-    counts = label_data(labels)
+    counts = label_data(labels, read_left_out(folder))
     return Outcome({"file": path, **counts}, [*label_lines(counts), path])
 
 

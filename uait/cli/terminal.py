@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from uait.data.json import to_json
+from uait.data.plain import left_out_data, left_out_lines
 from uait.records import Action, DistilledSet, Explanation, Label, Reply, StrongerAnswer, Unscored
 
 _BAR_WIDTH = 40
@@ -105,8 +106,11 @@ def _explanation_lines(explanation: Explanation) -> list[str]:
     return ["", *table([head, *rows]), "", *tail]
 
 
-def label_data(labels: Sequence[Label]) -> dict[str, Any]:
-    """Counts of right, wrong and unjudged answers, accuracy, mean confidence of each side, unscored ones by reason."""
+def label_data(labels: Sequence[Label], left_out: Sequence[Unscored] = ()) -> dict[str, Any]:
+    """Counts of right, wrong and unjudged answers, accuracy, mean confidence of each side, unscored ones by reason.
+
+    `left_out` holds the ids of the questions that could not be asked, by reason.
+    """
     sides = {name: [x for x in labels if x.is_correct is side] for name, side in (("right", True), ("wrong", False))}
     n_right, n_wrong = len(sides["right"]), len(sides["wrong"])
     return {
@@ -117,6 +121,7 @@ def label_data(labels: Sequence[Label]) -> dict[str, Any]:
         "accuracy": n_right / (n_right + n_wrong) if n_right + n_wrong else None,
         "mean_confidence": {name: _mean_confidence(side) for name, side in sides.items()},
         "unscored": dict(Counter(str(label.unscored) for label in labels if label.unscored is not None).most_common()),
+        "left_out": left_out_data(left_out),
     }
 
 
@@ -132,7 +137,8 @@ def label_lines(data: dict[str, Any]) -> list[str]:
     rows += [(side, str(data[side]), percent(means[side])) for side in ("right", "wrong")]
     rows += [("unjudged", str(data["unjudged"]), "")] if data["unjudged"] else []
     rows += [(f"unscored: {reason}", str(n), "") for reason, n in data["unscored"].items()]
-    return [*table(rows), f"accuracy {percent(data['accuracy'])} of {data['right'] + data['wrong']} judged answers"]
+    accuracy = f"accuracy {percent(data['accuracy'])} of {data['right'] + data['wrong']} judged answers"
+    return [*table(rows), *map(printable, left_out_lines(data["left_out"])), accuracy]
 
 
 def distilled_data(distilled: DistilledSet) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Replies and explanations as plain data for machines: what `--json` prints and the endpoints give."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from uait.data.json import to_json
 from uait.records import Answer, Decision, Explanation, Reply, StrongerAnswer, Unscored
+
+_N_NAMED = 10  # ids in a sentence
 
 
 def reply_data(reply: Reply) -> dict[str, Any]:
@@ -56,3 +59,19 @@ def explanation_data(explanation: Explanation) -> dict[str, Any]:
         "unscored": None if is_scored else str(score.reason),
         "explain_seconds": explanation.seconds,
     }
+
+
+def left_out_data(left_out: Iterable[Unscored]) -> dict[str, list[str]]:
+    """The ids of the questions that can't be asked, by the reason why."""
+    by_reason: dict[str, list[str]] = {}
+    for one in left_out:
+        by_reason.setdefault(str(one.reason), []).append(one.question_id)
+    return by_reason
+
+
+def left_out_lines(by_reason: Mapping[str, Sequence[str]]) -> list[str]:
+    """A sentence per reason of `left_out_data`, with the number of questions and the first of their ids."""
+    return [
+        f"Left out, {reason} ({len(ids)}): {', '.join(ids[:_N_NAMED])}{', ...' if len(ids) > _N_NAMED else '.'}"
+        for reason, ids in by_reason.items()
+    ]

@@ -17,23 +17,17 @@ _QUESTION_COLUMNS = ("id", "text", "references", "group")
 def read_questions(path: Path | str) -> list[Question]:
     """The questions of a .jsonl file (one {"id", "text", "references"} per line), or a .csv or .parquet file of them.
 
-    `references` may be left out; in CSV several are parted by `|`. Raises DataError naming file, row and column.
+    `references` may be left out; in CSV several are parted by `|`. An id may come twice: whoever asks the questions
+    leaves its second one out and says so. Raises DataError naming file, row and column.
     """
     path = Path(path)
     readers = {".jsonl": read_rows, ".csv": _csv_rows, ".parquet": parquet_rows}
     if path.suffix.lower() not in readers:
         raise DataError(f"{path} is neither .jsonl, .csv nor .parquet; give questions as one of the three.")
-    questions: dict[str, Question] = {}
-    for row, data in readers[path.suffix.lower()](path):
-        question = _question(data, f"{path}, row {row}")
-        if question.id in questions:
-            raise DataError(
-                f"{path}, row {row}, column 'id': {question.id!r} came before; give each question its own id."
-            )
-        questions[question.id] = question
+    questions = [_question(data, f"{path}, row {row}") for row, data in readers[path.suffix.lower()](path)]
     if not questions:
         raise DataError(f"{path} holds no question; write at least one row.")
-    return list(questions.values())
+    return questions
 
 
 def _question(data: Mapping[str, Any], where: str) -> Question:

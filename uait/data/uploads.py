@@ -64,20 +64,19 @@ def read_table(path: Path | str) -> Table:
 def questions_of(table: Table, text: str | None, references: str | None, id: str | None) -> list[Question]:
     """The table's questions; rows are numbered where no column holds ids, and answers may be missing altogether.
 
-    Several accepted answers of one row are parted by `|`, or a list. Raises DataError naming row and column.
+    Several accepted answers of one row are parted by `|`, or a list. An id may come twice, as in `read_questions`.
+    Raises DataError naming row and column.
     """
     if text is None:
         raise DataError(f"{table.name}: choose the column that holds the questions ({', '.join(table.columns)}).")
-    questions: dict[str, Question] = {}
+    questions: list[Question] = []
     for number, row in table.rows:
         where = f"{table.name}, row {number}, column"
         name = f"row-{number}" if id is None else _word(row.get(id), f"{where} {id!r}")
-        if name in questions:
-            raise DataError(f"{where} {id!r}: {name!r} came before; give each question its own id.")
         question = _word(row.get(text), f"{where} {text!r}")
         accepted = () if references is None else _references(row.get(references), f"{where} {references!r}")
-        questions[name] = Question(name, question, accepted)
-    return list(questions.values())
+        questions.append(Question(name, question, accepted))
+    return questions
 
 
 def _word(value: Any, where: str) -> str:

@@ -1,6 +1,6 @@
 """Stage 4: question (and passages) -> Answer with the confidence the model states, and its expected value.
 
-Also the two baselines that ask the untuned model about its confidence. Decides nothing: the gate does.
+Also the baseline that asks the untuned model for a confidence in words. Decides nothing: the gate does.
 """
 
 import re
@@ -13,20 +13,17 @@ import torch
 
 from uait.method.prompts import (
     few_shot_prompt,
-    p_true_prompt,
     parse_reply,
     question_prompt,
     reading_prompt,
     verbalized_prompt,
 )
-from uait.models.decoding import TextPieces, advance, decode, prefill, read, to_sample
+from uait.models.decoding import TextPieces, advance, decode, fits, prefill, read, to_sample
 from uait.models.hearing import MIN_MASS, Hearing, expected_number, spoken_number
 from uait.models.language_model import LanguageModel
 from uait.models.reading import Reader
 from uait.records import Answer, Done, Finish, Partial, Passage, Sample
 from uait.settings import AnswerSettings
-
-_MIN_YES_NO_MASS = 0.05
 
 
 def answer(
@@ -61,6 +58,12 @@ def answer_batch(
     return _in_batches((alone, reader), prompts, texts, read, settings.max_new_tokens, batch_size)
 
 
+def can_read(lm: LanguageModel, text: str, passages: Sequence[Passage], settings: AnswerSettings) -> bool:
+    """Whether the question with these passages and its answer are within what the model reads."""
+    reader = _asked(lm, reads=bool(passages))
+    return fits(reader, _prompt(reader, text, passages), settings.max_new_tokens)
+
+
 def verbalized_batch(
     lm: LanguageModel, texts: Sequence[str], settings: AnswerSettings, batch_size: int = 16
 ) -> list[Answer]:
@@ -68,34 +71,6 @@ def verbalized_batch(
     chats = [lm.chat(verbalized_prompt(lm.prompts, text)) for text in texts]
     base = lm.without_adapter()
     return _in_batches((base, base), chats, texts, [()] * len(chats), settings.max_new_tokens, batch_size)
-
-
-@torch.inference_mode()
-def p_true_batch(
-    lm: LanguageModel, texts: Sequence[str], answers: Sequence[str], batch_size: int = 16
-) -> list[float | None]:
-    """The untuned model's P(yes) / (P(yes) + P(no)) for each answer (Kadavath et al. 2022).
-
-    Read off the first token of the reply; None where yes and no together have a probability below 0.05.
-    """
-    chats = [lm.chat(p_true_prompt(lm.prompts, *pair)) for pair in zip(texts, answers, strict=True)]
-    yes, no = _first_ids(lm, "yes"), _first_ids(lm, "no")
-    found: list[float | None] = []
-    for start in range(0, len(chats), batch_size):
-        p = prefill(lm.without_adapter(), chats[start : start + batch_size]).logits.softmax(-1)
-        for p_yes, p_no in zip(_mass(p, yes - no), _mass(p, no - yes), strict=True):
-            found.append(p_yes / (p_yes + p_no) if p_yes + p_no >= _MIN_YES_NO_MASS else None)
-    return found
-
-
-def _mass(p: torch.Tensor, ids: set[int]) -> list[float]:
-    return p[:, sorted(ids)].sum(-1).tolist()
-
-
-def _first_ids(lm: LanguageModel, word: str) -> set[int]:
-    """The tokens that can begin `word`, in any case, with or without a leading space."""
-    variants = [space + cased for space in ("", " ") for cased in (word, word.capitalize(), word.upper())]
-    return {ids[0] for ids in lm.tokenizer(variants, add_special_tokens=False)["input_ids"]}
 
 
 def _asked(lm: LanguageModel, *, reads: bool) -> LanguageModel:

@@ -86,6 +86,13 @@ def advance(lm: LanguageModel, rows: Rows, tokens: torch.Tensor) -> None:
     rows.cache, rows.logits = output.past_key_values, output.logits[:, -1].float()
 
 
+def fits(lm: LanguageModel, chat: str, max_new_tokens: int) -> bool:
+    """Whether a prompt and its answer together are within what the model reads."""
+    if lm.max_tokens is None or len(chat.encode("utf-8", "surrogatepass")) < lm.max_tokens - max_new_tokens:
+        return True  # a token holds a byte or more
+    return len(lm.tokenizer(chat, add_special_tokens=False)["input_ids"]) + max_new_tokens <= lm.max_tokens
+
+
 @torch.inference_mode()
 def decode(
     lm: LanguageModel, rows: Rows, max_new_tokens: int, choose: Choose | None = None, *, keep_closed: bool = False
@@ -226,20 +233,22 @@ def token_texts(tokenizer: Any, ids: Sequence[int]) -> tuple[str, ...]:
     return pieces.close()
 
 
+def sampling_prompt(lm: LanguageModel, text: str, style: PromptSettings) -> str:
+    """What is sampled from: the question behind the style's shots, or without any in the chat template."""
+    return few_shot_prompt(style, text) if style.shots else lm.chat(question_prompt(style, text))
+
+
 def sample_answers(
     lm: LanguageModel, questions: Sequence[Question], settings: SamplingSettings, *, style: PromptSettings
 ) -> Iterator[SampleSet]:
     """The base model's greedy and sampled answers to each question, in order, a batch at a time.
 
-    Behind the style's shots an answer is a line; without any the question is asked in the chat template.
+    Behind the style's shots an answer is a line.
     """
     base = replace(lm.without_adapter(), answers_in_lines=bool(style.shots))
     for start in range(0, len(questions), settings.batch_size):
         batch = questions[start : start + settings.batch_size]
-        if style.shots:
-            chats = [few_shot_prompt(style, question.text) for question in batch]
-        else:
-            chats = [lm.chat(question_prompt(style, question.text)) for question in batch]
+        chats = [sampling_prompt(lm, question.text, style) for question in batch]
         answers = generate(
             base,
             chats,

@@ -95,6 +95,8 @@ class Reason(Text):
     NOT_FINITE = "a probability is not a finite number"
     NO_NUMBER = "the model stated no confidence"
     NO_REFERENCE = "no reference answer to compare with"
+    TOO_LONG = "longer than the model reads"
+    REPEATED = "its id came before"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 QUESTIONS, HELD_OUT = "questions.jsonl", "held_out.jsonl"  # what is labelled; what is only ever measured with
 SAMPLES, LABELS = "samples.jsonl", "labels.jsonl"
+LEFT_OUT = "left_out.jsonl"  # questions that can't be asked, each with the reason
 CALIBRATED, CALIBRATION, FITTED_ON = "calibrated.jsonl", "calibration.json", "held_out.json"
 DISTILLED = "distilled.json"
 ADAPTER, PROBES, BEFORE_AFTER = "adapter", "probes.jsonl", "before_after.json"

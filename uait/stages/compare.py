@@ -7,8 +7,9 @@ from uait.method.answers import MethodAnswer, p_true_answer, teacher_answer, uai
 from uait.method.prompts import p_true_prompt, sanitise
 from uait.method.sar import sar_score
 from uait.method.surface import plain_question
-from uait.models.confidence import answer_batch, p_true_batch, verbalized_batch
+from uait.models.confidence import answer_batch, verbalized_batch
 from uait.models.decoding import sample_answers
+from uait.models.p_true import p_true_batch
 from uait.models.similarity import score_relevance
 from uait.records import Answer, Question
 from uait.stages.engines import Engines

@@ -13,19 +13,22 @@ from uait import __version__
 from uait.data.catalogue import describe
 from uait.data.files import append_jsonl, data_hash, read_json, read_jsonl, read_rows, write_json
 from uait.data.json import from_json, to_json
+from uait.data.plain import left_out_data
 from uait.method import baselines
 from uait.method.answers import EXPECTED, SPOKEN
 from uait.method.correctness import is_correct
 from uait.method.metrics import method_result
 from uait.method.sar import sar_score
-from uait.models.confidence import answer_batch, p_true_batch, verbalized_batch
+from uait.models.confidence import answer_batch, can_read, verbalized_batch
+from uait.models.p_true import p_true_batch
 from uait.models.similarity import score_relevance
-from uait.records import Answer, Done, EvalReport, Event, MethodResult, Progress, Question, SampleSet, Unscored
+from uait.records import Answer, Done, EvalReport, Event, MethodResult, Passage, Progress, Question, SampleSet, Unscored
 from uait.records.errors import DataError
 from uait.retrieval.search import retrieve
 from uait.runs.files import REPORT, SAMPLES
 from uait.runs.folder import RunFolder
 from uait.settings import Settings, to_dict
+from uait.stages.askable import askable
 from uait.stages.engines import Engines, adapter_card
 from uait.stages.label import sample
 from uait.stages.report import P_TRUE, SAR, VERBALIZED, Row, build_report
@@ -38,11 +41,12 @@ def evaluate(engines: Engines, splits: dict[str, list[Question]], folder: RunFol
 
     Each question is sampled, and then asked: the progress counts both. Resumes: no question is sampled or asked twice
     by the same model, adapter and settings. A split whose questions have no references counts only towards how much
-    falls below the threshold.
+    falls below the threshold. Questions that can't be asked are left out, and named in the report.
     """
     rows: list[Row] = []
-    total, before = 2 * sum(map(len, splits.values())), 0
-    for split, questions in splits.items():
+    parted = {split: askable(engines, questions, is_measured=True) for split, questions in splits.items()}
+    total, before = 2 * sum(len(kept) for kept, _ in parted.values()), 0
+    for split, (questions, _) in parted.items():
         sampled = RunFolder(folder.file(split))
         for event in sample(engines, questions, sampled):
             if isinstance(event, Progress):
@@ -61,7 +65,8 @@ def evaluate(engines: Engines, splits: dict[str, list[Question]], folder: RunFol
         before += len(questions)
         rows.extend(asked[question.id] for question in questions)
     yield Progress("evaluate", total, total, "summing up")
-    report = build_report(engines, rows)
+    left_out = {split: left_out_data(dropped) for split, (_, dropped) in parted.items() if dropped}
+    report = build_report(engines, rows, left_out)
     write_json(folder.file(REPORT), to_json(report))
     yield Done(report)
 
@@ -98,7 +103,7 @@ def _rows(engines: Engines, split: str, batch: Sequence[SampleSet]) -> list[Row]
     verbalized = verbalized_batch(engines.lm, texts, settings.answer, BATCH)
     p_true = p_true_batch(engines.lm, texts, greedy, BATCH)
     first = answer_batch(engines.lm, texts, settings.answer, batch_size=BATCH)
-    found = [retrieve(text, engines.retrievers, settings.retrieval.n_passages).passages for text in texts]
+    found = [_passages(engines, text) for text in texts]
     read = [i for i, passages in enumerate(found) if passages]
     second = list(first)
     for i, reply in zip(
@@ -141,6 +146,14 @@ def _rows(engines: Engines, split: str, batch: Sequence[SampleSet]) -> list[Row]
             }
         )
     return rows
+
+
+def _passages(engines: Engines, text: str) -> tuple[Passage, ...]:
+    """What there is to read about the question: the first passages, as many as the model reads at once."""
+    found = retrieve(text, engines.retrievers, engines.settings.retrieval.n_passages).passages
+    while found and not can_read(engines.lm, text, found, engines.settings.answer):
+        found = found[:-1]
+    return found
 
 
 def answers_result(

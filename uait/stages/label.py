@@ -1,7 +1,7 @@
 """Ask every question several times, and label it with the confidence that the samples come to.
 
 In: engines, questions, a run folder. Out: progress, last Done. Killed and started again, it goes on where its files
-end: nothing is sampled or labelled twice.
+end: nothing is sampled or labelled twice. What can't be asked is in left_out.jsonl, with the reason.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,16 +9,18 @@ from pathlib import Path
 
 from uait.data.files import append_jsonl, read_jsonl, write_json, write_jsonl
 from uait.data.json import to_json
+from uait.data.plain import left_out_data, left_out_lines
 from uait.method.calibration import calibrate_labels
 from uait.method.correctness import label_question
 from uait.method.sar import sar_score
 from uait.models.decoding import sample_answers
 from uait.models.similarity import score_relevance
-from uait.records import Done, Event, Label, Progress, Question, SampleSet
+from uait.records import Done, Event, Label, Progress, Question, SampleSet, Unscored
 from uait.records.errors import DataError
-from uait.runs.files import CALIBRATED, CALIBRATION, FITTED_ON, LABELS, SAMPLES
+from uait.runs.files import CALIBRATED, CALIBRATION, FITTED_ON, LABELS, LEFT_OUT, SAMPLES
 from uait.runs.folder import RunFolder
 from uait.settings import Settings
+from uait.stages.askable import askable
 from uait.stages.engines import Engines
 
 
@@ -33,13 +35,14 @@ def sample(engines: Engines, questions: Sequence[Question], folder: RunFolder) -
 
 def _sample(engines: Engines, questions: Sequence[Question], folder: RunFolder) -> Iterator[Event]:
     folder.save_settings(engines.settings, ("prompts", "model", "sampling"))
+    questions, note = _asked(engines, questions, folder)
     path = folder.file(SAMPLES)
     saved = [s.question for s in read_jsonl(path, SampleSet)] if path.exists() else []
     check_same_questions(saved, questions, path)
     done = {question.id for question in saved}
     todo = [question for question in questions if question.id not in done]
     n_before = len(questions) - len(todo)
-    yield Progress("sample", n_before, len(questions))
+    yield Progress("sample", n_before, len(questions), note)
     sets = sample_answers(engines.lm, todo, engines.settings.sampling, style=engines.settings.prompts)
     for n, samples in enumerate(sets, start=1):
         append_jsonl(path, samples)
@@ -60,12 +63,13 @@ def label(engines: Engines, questions: Sequence[Question], folder: RunFolder) ->
 def _label(engines: Engines, questions: Sequence[Question], folder: RunFolder) -> Iterator[Event]:
     settings = engines.settings
     folder.save_settings(settings, ("prompts", "model", "sampling", "label"))
+    questions, note = _asked(engines, questions, folder)
     path = folder.file(LABELS)
     labels = {x.question.id: x for x in read_jsonl(path, Label)} if path.exists() else {}
     check_same_questions((x.question for x in labels.values()), questions, path)
     todo = [question for question in questions if question.id not in labels]
     n_done = len(questions) - len(todo)
-    yield Progress("label", n_done, len(questions))
+    yield Progress("label", n_done, len(questions), note)
     for batch in _sampled(engines, todo, folder):
         for samples, relevance in zip(batch, score_relevance(batch, engines.similarity), strict=True):
             score = sar_score(samples, relevance, settings.label.t)
@@ -76,6 +80,18 @@ def _label(engines: Engines, questions: Sequence[Question], folder: RunFolder) -
             yield Progress("label", n_done, len(questions), _note(made))
     finished = tuple(labels[question.id] for question in questions)
     yield Done(_calibrated(finished, settings, folder))
+
+
+def read_left_out(folder: RunFolder) -> list[Unscored]:
+    """The questions that could not be asked in this run, each with the reason; none before it has begun."""
+    return read_jsonl(folder.file(LEFT_OUT), Unscored) if folder.file(LEFT_OUT).exists() else []
+
+
+def _asked(engines: Engines, questions: Sequence[Question], folder: RunFolder) -> tuple[list[Question], str]:
+    """The questions that can be asked, and a note on the others, which are written into the folder."""
+    kept, left_out = askable(engines, questions)
+    write_jsonl(folder.file(LEFT_OUT), left_out)
+    return kept, " ".join(left_out_lines(left_out_data(left_out)))
 
 
 def check_same_questions(saved: Iterable[Question], asked: Sequence[Question], path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from uait import __version__
+from uait.data.plain import left_out_lines
 from uait.method.answers import EXPECTED, SPOKEN, title_of
 from uait.method.metrics import budget_curve, method_result, oracle_confidence, share_of_oracle_gain, threshold_sweep
 from uait.records import EvalReport, MethodResult, Provenance
@@ -27,8 +28,11 @@ RESULTS_START, RESULTS_END = "<!-- results -->", "<!-- /results -->"
 Row = dict[str, Any]
 
 
-def build_report(engines: Engines, rows: Sequence[Row]) -> EvalReport:
-    """The report of these rows: metrics per method and split, threshold sweep, budget curve, what reading brought."""
+def build_report(engines: Engines, rows: Sequence[Row], left_out: Row | None = None) -> EvalReport:
+    """The report of these rows: metrics per method and split, threshold sweep, budget curve, what reading brought.
+
+    `left_out`: per split, the ids of the questions that could not be asked, by reason.
+    """
     if not rows:
         raise DataError("There is nothing to evaluate: no split holds a question.")
     splits = [s for s in dict.fromkeys(row["split"] for row in rows) if any(_judged(rows, s))]
@@ -40,7 +44,12 @@ def build_report(engines: Engines, rows: Sequence[Row]) -> EvalReport:
         results=tuple(results),
         threshold_sweep=sweep,
         budget_curve=budget,
-        extras={"threshold": engines.threshold, "reading": _reading(rows), "below_threshold": _below(engines, rows)},
+        extras={
+            "threshold": engines.threshold,
+            "reading": _reading(rows),
+            "below_threshold": _below(engines, rows),
+            **({"left_out": left_out} if left_out else {}),
+        },
         rows=tuple(rows),
         provenance=Provenance(
             engines.lm.model_id, engines.lm.adapter_id, to_dict(settings), settings.sampling.seed, __version__,
@@ -116,7 +125,10 @@ def markdown_table(report: EvalReport) -> str:
         cells = [cell for s in splits for cell in _cells(by_key[method, s])]
         lines.append(f"| {title_of(method)} | " + " | ".join(cells) + " |")
     counts = ", ".join(f"{s}: n = {next(r.n for r in report.results if r.split == s)}" for s in splits)
-    return "\n".join([*lines, "", f"AUROC with 95 % bootstrap intervals; {counts}."])
+    lines += ["", f"AUROC with 95 % bootstrap intervals; {counts}."]
+    for split, by_reason in report.extras.get("left_out", {}).items():
+        lines += [f"{split}: {line}" for line in left_out_lines(by_reason)]
+    return "\n".join(lines)
 
 
 def _cells(result: MethodResult) -> tuple[str, str, str]:

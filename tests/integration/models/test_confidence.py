@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from uait.models import confidence
-from uait.models.confidence import answer, answer_batch, p_true_batch, verbalized_batch
+from uait.models.confidence import answer, answer_batch, verbalized_batch
 from uait.models.language_model import LanguageModel
+from uait.models.p_true import p_true_batch
 from uait.records import Answer, Done, Finish, Partial, Passage
 from uait.records.errors import DataError
 from uait.settings import AnswerSettings

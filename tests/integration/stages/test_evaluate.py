@@ -17,6 +17,7 @@ from uait.models.confidence import answer_batch
 from uait.models.loading import LanguageModel
 from uait.records import Adapter, Done, EvalReport, Event, MethodResult, Passage, Progress, Question, SampleSet
 from uait.records.errors import DataError
+from uait.records.events import last_record
 from uait.runs.folder import RunFolder
 from uait.settings import AnswerSettings, EvaluateSettings, ModelSettings, SamplingSettings, Settings
 from uait.stages import evaluate as module
@@ -115,6 +116,27 @@ def test_there_is_a_row_per_question_and_a_result_per_method(report: EvalReport)
     methods = [result.method for result in report.results]
     assert set(methods) == ALL_METHODS and len(methods) == len(ALL_METHODS)
     assert {result.n for result in report.results} == {6}
+
+
+def test_what_cannot_be_asked_or_read_is_left_out_and_named_not_the_end(
+    engines: Engines, report: EvalReport, tmp_path: Path
+) -> None:
+    class Library:
+        name = "library"
+
+        def search(self, query: str, n: int) -> tuple[Passage, ...]:
+            return tuple(Passage(str(i), "", "Paris. " * 40, 1.0, self.name) for i in range(3))
+
+    questions = [Question("long", "Why? " * 200), *QUESTIONS, replace(QUESTIONS[2], id="france")]
+    reading = replace(engines, retrievers=(Library(),))
+    again = last_record(evaluate(reading, {IN_DOMAIN: questions}, RunFolder(tmp_path)))
+    assert again.extras["left_out"] == {
+        IN_DOMAIN: {"longer than the model reads": ["long"], "its id came before": ["france"]}
+    }
+    assert [row["id"] for row in again.rows] == [question.id for question in QUESTIONS]
+    assert {row["n_passages"] for row in again.rows} == {2}  # of three, which the model can't read at once
+    assert f"{IN_DOMAIN}: Left out, longer than the model reads (1): long." in markdown_table(again)
+    assert "left_out" not in report.extras
 
 
 def test_each_method_is_judged_on_the_answer_that_it_gives_itself(report: EvalReport) -> None:

@@ -12,16 +12,17 @@ from uait.data.files import read_json, read_jsonl
 from uait.data.json import from_json
 from uait.method.calibration import Calibration, apply
 from uait.models.language_model import LanguageModel
-from uait.records import Adapter, Event, Label, Progress, Question, Reason, SampleSet
+from uait.records import Adapter, Done, Event, Label, Progress, Question, Reason, SampleSet, Unscored
 from uait.records.errors import DataError
 from uait.records.events import last_record
 from uait.runs.folder import RunFolder
 from uait.settings import LabelSettings, Settings
 from uait.stages.ask import ask
+from uait.stages.askable import askable
 from uait.stages.distil import distil, read_distilled
 from uait.stages.engines import Engines
 from uait.stages.label import label as label_all
-from uait.stages.label import sample
+from uait.stages.label import read_left_out, sample
 from uait.stages.tune import tune
 
 FRANCE, FAUST = "What is the capital of France?", "Who wrote Faust?"
@@ -115,6 +116,34 @@ def test_a_folder_is_never_carried_on_with_other_settings(engines: Engines, tmp_
     with pytest.raises(DataError, match=r"made with sampling\.seed = 10, not 11"):
         list(label_all(other, _questions(4), folder))
     assert len(_labels(folder)) == 2
+
+
+@pytest.mark.parametrize("verb", [label_all, sample])
+def test_a_question_too_long_and_a_repeated_id_are_left_out_and_named_and_the_others_go_on(
+    engines: Engines, tmp_path: Path, sampled: list[str], verb: Callable[..., Iterator[Event]]
+) -> None:
+    folder = RunFolder(tmp_path)
+    too_long, twice = Question("long", "Why? " * 200), replace(_questions(2)[1], id="q00")
+    questions = [too_long, *_questions(2), twice, *_questions(6)[2:]]
+    expected = [Unscored("long", Reason.TOO_LONG), Unscored("q00", Reason.REPEATED)]
+    for wanted in (["q00", "q01", "q02", "q03", "q04", "q05"], []):  # started again it asks nothing, and ends as well
+        sampled.clear()
+        events = list(verb(engines, questions, folder))
+        assert sampled == wanted
+        assert read_left_out(folder) == expected
+        assert isinstance(events[-1], Done) and isinstance(events[0], Progress)
+        assert "longer than the model reads (1): long. Left out, its id came before (1): q00." in events[0].note
+        assert [(e.done, e.total) for e in events if isinstance(e, Progress)][-1] == (6, 6)
+    file = "labels.jsonl" if verb is label_all else "samples.jsonl"
+    asked = [json.loads(line)["question"] for line in folder.file(file).read_text().splitlines()]
+    assert {row["id"]: row["text"] for row in asked}["q00"] == FRANCE
+
+
+def test_a_question_that_just_fits_is_asked(engines: Engines) -> None:
+    assert engines.lm.max_tokens is not None
+    room = engines.lm.max_tokens - engines.settings.sampling.max_new_tokens - 2  # the template's two marks
+    kept, left_out = askable(engines, [Question("fits", "!" * room), Question("not", "!" * (room + 1))])
+    assert [question.id for question in kept] == ["fits"] and [one.question_id for one in left_out] == ["not"]
 
 
 def _calibrated(engines: Engines) -> Engines:

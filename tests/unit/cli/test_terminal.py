@@ -194,7 +194,18 @@ def test_label_counts_by_hand() -> None:
         "unjudged": 1,
         "accuracy": 0.5,
         "unscored": {"answer cut off at the token limit": 1},
+        "left_out": {},
     }
+
+
+def test_questions_that_could_not_be_asked_are_counted_and_the_first_ten_named() -> None:
+    left_out = [Unscored("twice", Reason.REPEATED), *(Unscored(f"q{i}", Reason.TOO_LONG) for i in range(11))]
+    data = terminal.label_data([label(True, 0.9)], left_out)
+    assert data["left_out"] == {str(Reason.REPEATED): ["twice"], str(Reason.TOO_LONG): [f"q{i}" for i in range(11)]}
+    assert terminal.label_lines(data)[-3:-1] == [
+        "Left out, its id came before (1): twice.",
+        "Left out, longer than the model reads (11): q0, q1, q2, q3, q4, q5, q6, q7, q8, q9, ...",
+    ]
 
 
 def test_label_lines_without_a_judged_answer_claim_no_accuracy() -> None:

@@ -37,12 +37,6 @@ def test_csv_references_are_parted_by_a_bar(tmp_path: Path) -> None:
         ("q.csv", "id,text\na,Who, then?\n", "row 2: 1 cells too many"),
         ("q.csv", "id,text\na\n", "row 2: column 'text' is missing"),
         ("q.csv", 'id,text\na,"Who?"x\n', "row 2: .*quotes of this row"),
-        ("q.csv", "id,text\na,Who?\na,Why?\n", r"row 3, column 'id': 'a' came before"),
-        (
-            "q.jsonl",
-            '{"id": "a", "text": "Who?"}\n{"id": "a", "text": "Why?"}\n',
-            "row 2, column 'id': 'a' came before",
-        ),
         ("q.jsonl", '{"id": 3, "text": "Who?"}', "row 1, column 'id': 3 is no text"),
         ("q.jsonl", '{"id": "a", "text": "Who?", "references": "x"}', "row 1, column 'references': 'x' is no list"),
         ("q.jsonl", '{"id": "a", "text": "Who?"}\n{"id": "b", "te', "row 2: this line is no JSON object"),
@@ -54,6 +48,12 @@ def test_a_mistake_in_a_questions_file_is_named(tmp_path: Path, name: str, conte
     path.write_text(content)
     with pytest.raises(DataError, match=named):
         read_questions(path)
+
+
+def test_a_repeated_id_is_read_for_whoever_asks_to_leave_out_and_name(tmp_path: Path) -> None:
+    path = tmp_path / "q.csv"
+    path.write_text("id,text\na,Who?\na,Why?\n")
+    assert read_questions(path) == [Question("a", "Who?"), Question("a", "Why?")]
 
 
 def test_a_questions_file_in_another_encoding_is_named(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from uait.embedded.smollm2.sampling import FewShotSampler
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import RULE, SAMPLING
 from uait.method.correctness import is_correct
-from uait.models.confidence import p_true_batch, verbalized_batch
+from uait.models.confidence import verbalized_batch
+from uait.models.p_true import p_true_batch
 from uait.models.similarity import load_similarity, score_relevance
 from uait.records import Adapter, Question
 from uait.settings import AnswerSettings, EvaluateSettings, to_dict

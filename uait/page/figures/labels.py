@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from uait.data.plain import left_out_data, left_out_lines
 from uait.page.figures.parts import Payload, figures, table, text
 from uait.page.figures.style import AMBER, BLUE, Cell, Figure, Table, faint, figure
 from uait.page.views.answer import NO_WORDS, percent
-from uait.records import Answer, Label
+from uait.records import Answer, Label, Unscored
 
 _ABOUT_HISTOGRAM = (
     "● above the line: right, ◆ below it: wrong. Good confidence has its right answers at the right end, and its wrong "
@@ -29,14 +30,18 @@ _VERDICTS = {None: ("unjudged", "– not known"), True: ("right", "● right"), 
 _FEWEST = 10  # labels, before it is worth a remark that all are right or all wrong
 
 
-def page(labels: Sequence[Label], recorded: str = "") -> Payload:
-    """The parts of the tab's list of labels, none before there is one; `recorded`: where those of others come from."""
+def page(labels: Sequence[Label], recorded: str = "", left_out: Sequence[Unscored] = ()) -> Payload:
+    """The parts of the tab's list of labels, none before there is one; `recorded`: where those of others come from.
+
+    `left_out`: the questions that could not be asked.
+    """
     heads = ("question", "answer", "SAR", "confidence", "checked")
     newest = tuple(_row(label) for label in labels[: -_N_ROWS - 1 : -1])
     parts = [
         *text("recorded", recorded),
         *text("summary", _summary(labels)),
         *text("warning", _warning(labels)),
+        *(part for line in left_out_lines(left_out_data(left_out)) for part in text("warning", line)),
         *figures((histogram(bins(labels, True), bins(labels, False)),)),
         table("Labelled questions", Table(heads, newest), "rows"),
         *text("caption", _ABOUT_ROWS),

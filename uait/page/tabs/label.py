@@ -36,6 +36,7 @@ from uait.runs.jobs import JobStatus
 from uait.settings import DistilSettings, Settings
 from uait.stages.distil import distil, set_apart
 from uait.stages.evaluate import drawn
+from uait.stages.label import read_left_out
 
 _INTRO = (
     "The model answers every question several times. Answers that agree make a high confidence, answers that differ "
@@ -172,7 +173,8 @@ def _drawn(
     apart = set_apart(labels, Settings(distil=choice), RunFolder(folder)) if folder else []
     facts = {question.fact for question in apart}
     teaching = [label for label in labels if label.question.fact not in facts]
-    return [labels_figures.page(labels), labels_view.distilling(teaching, choice)]
+    left_out = read_left_out(RunFolder(folder)) if folder else ()
+    return [labels_figures.page(labels, left_out=left_out), labels_view.distilling(teaching, choice)]
 
 
 def _copy(path: Path) -> str:
