@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from uait.cli.arguments import Parser, add_flags, starting_settings, with_flags
 from uait.cli.planning import plan_lines
+from uait.cli.progress import followed, say_loading
 from uait.cli.terminal import (
     before_after_lines,
     distilled_data,
@@ -28,6 +27,7 @@ from uait.cli.terminal import (
     label_lines,
     printable,
     reply_lines,
+    threshold_lines,
 )
 from uait.data.catalogue import describe
 from uait.data.files import read_json
@@ -35,7 +35,7 @@ from uait.data.json import to_json
 from uait.data.named import name_of, read_questions_of
 from uait.data.plain import left_out_data, left_out_lines, reply_data
 from uait.method.prompts import sanitise
-from uait.records import Adapter, DistilledSet, Done, EvalReport, Event, Label, Partial, Progress, Question, Reply
+from uait.records import Adapter, DistilledSet, Done, EvalReport, Event, Label, Partial, Question, Reply
 from uait.records.errors import DataError, UaitError
 from uait.runs.files import ADAPTER, BEFORE_AFTER, CALIBRATED, DISTILLED, LABELS, SAMPLES
 from uait.runs.folder import RunFolder
@@ -98,6 +98,7 @@ def _parser(settings: Settings) -> Parser:
     label = verb(_label, ("model", "sampling", "label"), "sample, score and label every question")
     distil = verb(_distil, ("distil",), "choose the labels that teach")
     tune = verb(_tune, ("model", "tune"), "tune a LoRA adapter on the chosen labels")
+    threshold = verb(_threshold, ("model",), "choose from which confidence on a run's adapter is trusted")
     evaluate = verb(
         _evaluate, ("model", "sampling", "label", "answer", "retrieval", "evaluate"), "measure every method"
     )
@@ -105,9 +106,12 @@ def _parser(settings: Settings) -> Parser:
     serve = verb(_serve, ("model", "answer", "retrieval", "sampling"), "open the page")
     for stage in (sample, label):
         stage.add_argument("questions", metavar="QUESTIONS", help=f"{_SOURCES} (without a split the one to teach with)")
-    for stage in (sample, label, distil, tune):
+    for stage in (sample, label, distil, tune, threshold):
         stage.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="the run; resumed if it was begun")
     tune.add_argument("--out", type=Path, metavar="FOLDER", help="the adapter's folder (default: adapter in the run)")
+    threshold.add_argument(
+        "--questions", nargs="+", metavar="QUESTIONS", help=f"each {_SOURCES} (default: what the run kept apart)"
+    )
     evaluate.add_argument("--run", type=Path, metavar="FOLDER", help="keep the results here, and measure its adapter")
     evaluate.add_argument(
         "--questions", nargs="+", metavar="QUESTIONS", help=f"each {_SOURCES} (default: the recorded ones)"
@@ -134,7 +138,7 @@ def _positive(text: str) -> int:
 
 def _ask(options: Namespace, settings: Settings) -> Outcome:
     question = sanitise(options.question)
-    _say_loading()
+    say_loading()
     from uait.stages.ask import ask
     from uait.stages.engines import load_engines
 
@@ -146,11 +150,11 @@ def _ask(options: Namespace, settings: Settings) -> Outcome:
 def _sample(options: Namespace, settings: Settings) -> Outcome:
     start, questions = time.perf_counter(), read_questions_of(options.questions, to_teach=True)
     folder = RunFolder(options.run)
-    _say_loading()
+    say_loading()
     from uait.stages.engines import load_untuned
     from uait.stages.label import read_left_out, sample
 
-    n_questions: int = _followed(sample(load_untuned(settings), questions, folder))
+    n_questions: int = followed(sample(load_untuned(settings), questions, folder))
     left_out = left_out_data(read_left_out(folder))
     path, n_samples = str(folder.file(SAMPLES)), settings.sampling.n_samples
     seconds = time.perf_counter() - start
@@ -161,11 +165,11 @@ def _sample(options: Namespace, settings: Settings) -> Outcome:
 
 def _label(options: Namespace, settings: Settings) -> Outcome:
     questions, folder = read_questions_of(options.questions, to_teach=True), RunFolder(options.run)
-    _say_loading()
+    say_loading()
     from uait.stages.engines import load_untuned
     from uait.stages.label import label, read_left_out
 
-    labels: tuple[Label, ...] = _followed(label(load_untuned(settings), questions, folder))
+    labels: tuple[Label, ...] = followed(label(load_untuned(settings), questions, folder))
     path = str(folder.file(LABELS if settings.label.calibrate == "none" else CALIBRATED))
     counts = label_data(labels, read_left_out(folder))
     return Outcome({"file": path, **counts}, [*label_lines(counts), path])
@@ -175,21 +179,32 @@ def _distil(options: Namespace, settings: Settings) -> Outcome:
     from uait.stages.distil import distil
 
     folder = RunFolder(options.run)
-    distilled: DistilledSet = _followed(distil(settings, folder))
+    distilled: DistilledSet = followed(distil(settings, folder))
     path = str(folder.file(DISTILLED))
     return Outcome({"file": path, **distilled_data(distilled)}, [*distilled_lines(distilled), path])
 
 
 def _tune(options: Namespace, settings: Settings) -> Outcome:
-    _say_loading()
+    say_loading()
     from uait.stages.tune import tune
 
     folder = RunFolder(options.run)
-    adapter: Adapter = _followed(tune(settings, folder, options.out))
+    adapter: Adapter = followed(tune(settings, folder, options.out))
     results = read_json(folder.file(BEFORE_AFTER)) if folder.file(BEFORE_AFTER).exists() else []
     lines = [f"{name}: {value}" for name, value in adapter.metrics.items()]
-    lines += before_after_lines(results)
+    lines += [*before_after_lines(results), *threshold_lines(adapter)]
     return Outcome({**to_json(adapter), "before_after": results}, [*lines, f"adapter: {adapter.path}"])
+
+
+def _threshold(options: Namespace, settings: Settings) -> Outcome:
+    given = _splits(options.questions or [])
+    questions = [question for split in given.values() for question in split] or None
+    say_loading()
+    from uait.stages.threshold import OWN, threshold
+
+    source = ", ".join(given) or OWN
+    adapter: Adapter = followed(threshold(settings, RunFolder(options.run), questions, source))
+    return Outcome(to_json(adapter), [*threshold_lines(adapter), f"adapter: {adapter.path}"])
 
 
 def _evaluate(options: Namespace, settings: Settings) -> Outcome:
@@ -197,7 +212,7 @@ def _evaluate(options: Namespace, settings: Settings) -> Outcome:
     splits = splits or (description.held_out if description else {})
     if not splits:
         raise DataError(f"{settings.model.model!r} comes with no questions; name some with --questions.")
-    _say_loading()
+    say_loading()
     from uait.stages.engines import load_engines
     from uait.stages.evaluate import evaluate
     from uait.stages.report import markdown_table
@@ -206,7 +221,7 @@ def _evaluate(options: Namespace, settings: Settings) -> Outcome:
         settings = settings.with_adapter(options.run / ADAPTER)
     with tempfile.TemporaryDirectory() as scratch:  # without a run everything is measured afresh, and nothing is kept
         folder = RunFolder(options.run or Path(scratch))
-        report: EvalReport = _followed(evaluate(load_engines(settings), splits, folder))
+        report: EvalReport = followed(evaluate(load_engines(settings), splits, folder))
     return Outcome(to_json(report), [markdown_table(report)])
 
 
@@ -221,7 +236,7 @@ def _splits(sources: Sequence[str]) -> dict[str, list[Question]]:
 
 
 def _plan(options: Namespace, settings: Settings) -> Outcome:
-    _say_loading()
+    say_loading()
     from uait.stages.plan import plan
 
     planned = plan(settings, options.n)
@@ -234,12 +249,6 @@ def _serve(options: Namespace, settings: Settings) -> Outcome:
     given = {"server_name": options.host, "server_port": options.port}
     app.serve(settings, **{name: value for name, value in given.items() if value is not None})
     return Outcome(None, ["The page is closed."])
-
-
-def _say_loading() -> None:
-    """A person who waits is told: the stages take some seconds to import."""
-    if sys.stderr.isatty():
-        print("loading ...", file=sys.stderr)
 
 
 def _streamed(events: Iterator[Event], is_live: bool) -> Any:
@@ -256,29 +265,3 @@ def _show_live(text: str, is_live: bool) -> None:
     if is_live:
         width = shutil.get_terminal_size().columns - 1
         print(f"\r\x1b[K{printable(text)[:width]}", end="", flush=True)
-
-
-def _followed(events: Iterator[Event]) -> Any:
-    """The last event's record; progress is a bar per stage on stderr, written rarely where nobody watches."""
-    bar: Any = None
-    try:
-        for event in events:
-            if isinstance(event, Done):
-                return event.record
-            if isinstance(event, Progress):
-                bar = _advanced(bar, event)
-    finally:
-        if bar is not None:
-            bar.close()
-    raise AssertionError("the events ended without a result")
-
-
-def _advanced(bar: Any, event: Progress) -> Any:
-    if bar is None or bar.desc != event.stage:
-        if bar is not None:
-            bar.close()
-        interval = 0.1 if sys.stderr.isatty() else 10.0
-        bar = tqdm(desc=event.stage, total=event.total, initial=event.done, mininterval=interval, file=sys.stderr)
-    bar.set_postfix_str(printable(event.note)[:60], refresh=False)
-    bar.update(event.done - bar.n)
-    return bar

@@ -11,7 +11,7 @@ from typing import Any
 
 from uait.data.json import to_json
 from uait.data.plain import left_out_data, left_out_lines
-from uait.records import Action, DistilledSet, Explanation, Label, Reply, StrongerAnswer, Unscored
+from uait.records import Action, Adapter, DistilledSet, Explanation, Label, Reply, StrongerAnswer, Unscored
 
 _BAR_WIDTH = 40
 _LABEL_WIDTH = 12
@@ -173,6 +173,20 @@ def before_after_lines(results: Sequence[dict[str, Any]]) -> list[str]:
         auroc, ece = ("none" if row[key] is None else f"{row[key]:.2f}" for key in ("auroc", "ece"))
         rows.append((f"{row['method']} (n = {row['n']})", auroc, ece, percent(row["accuracy"])))
     return table(rows)
+
+
+def threshold_lines(adapter: Adapter) -> list[str]:
+    """From which confidence on the adapter is trusted, and what that was chosen by, or why it was not chosen."""
+    chosen = adapter.chosen
+    if chosen is None:
+        return []
+    if chosen.value is None:
+        return [f"threshold   none was chosen, so the default stands: {printable(chosen.reason)}"]
+    auroc, ece = ("none" if value is None else f"{value:.2f}" for value in (chosen.auroc, chosen.ece))
+    return [
+        f"threshold   {percent(chosen.value)}, chosen by {chosen.n} answers ({printable(chosen.source)}), "
+        f"{chosen.n_right} of them right; there AUROC {auroc}, ECE {ece}"
+    ]
 
 
 def percent(share: float | None) -> str:

@@ -55,6 +55,12 @@ def distil(labels: Sequence[Label], settings: DistilSettings) -> DistilledSet:
     return _summed_up(train, dev, kept, dict(dropped))
 
 
+def kept_apart(questions: Sequence[Question], settings: DistilSettings) -> list[Question]:
+    """Those of the questions that `distil` keeps apart from the tuning, whether it keeps their labels or drops them."""
+    facts = _share_of_facts(questions, settings.dev_fraction, np.random.default_rng(settings.seed))
+    return [question for question in questions if question.fact in facts]
+
+
 def hold_out(questions: Sequence[Question], settings: DistilSettings) -> list[Question]:
     """The questions of a random share of the facts, to measure with: drawn before anything is known of their answers.
 

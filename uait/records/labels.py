@@ -68,10 +68,33 @@ class DistilledSet:
 
 
 @dataclass(frozen=True, slots=True)
+class ThresholdChoice:
+    """From which confidence on an adapter's answers are trusted, and what that was chosen by.
+
+    `value` is None exactly when `reason` says why. `n` answers with a number, `n_right` of them right, to the questions
+    that `source` names; on them, how well the number and the threshold do.
+    """
+
+    value: float | None
+    source: str
+    n: int
+    n_right: int
+    balanced_accuracy: float | None = None
+    auroc: float | None = None
+    ece: float | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        unit("threshold", self.value)
+        require((self.value is None) == bool(self.reason), "A threshold, or a reason for its absence: one of the two.")
+
+
+@dataclass(frozen=True, slots=True)
 class Adapter:
     """A tuned LoRA adapter on disk and the card saved beside it.
 
-    `decile_edges` (9,): for an adapter that hears the decile of its answer's probability; None for one that doesn't.
+    `chosen` says what `threshold` was chosen by, where that is known. `decile_edges` (9,): for an adapter that hears
+    the decile of its answer's probability; None for one that doesn't.
     """
 
     path: str
@@ -81,3 +104,4 @@ class Adapter:
     metrics: dict[str, Any]
     threshold: float | None = None
     decile_edges: tuple[float, ...] | None = None
+    chosen: ThresholdChoice | None = None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from uait.records.labels import Label, TrainingExample
+from uait.records.labels import Label, ThresholdChoice, TrainingExample
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +74,4 @@ class SmallRun:
     log: tuple[dict[str, Any], ...]
     looks: tuple[dict[str, Any], ...]
     results: tuple[dict[str, Any], ...]
+    chosen: ThresholdChoice | None = None

@@ -16,7 +16,9 @@ from uait.runs.folder import RunFolder
 from uait.settings import Settings
 from uait.stages.distil import calibrated_on, read_distilled
 from uait.stages.evaluate import answers_result
+from uait.stages.threshold import OWN, chosen, to_choose_by
 from uait.tuning import rounds
+from uait.tuning.card import read_card, save_threshold
 
 N_PROBES, N_WATCHED = 8, 64
 BATCH = 16
@@ -29,6 +31,7 @@ def tune(
 
     A few questions are asked again on the way (probes.jsonl), and those of held_out.jsonl before and after
     (before_after.json). A second round is calibrated on `calibrate_on`, by default what the labels were calibrated on.
+    The threshold is chosen by these too, or by default by what `to_choose_by` finds.
     """
     distilled, out = read_distilled(folder), out or folder.file(ADAPTER)
     folder.save_settings(settings, ("prompts", "model"))
@@ -38,23 +41,22 @@ def tune(
     def probe(tuning: LanguageModel, step: int) -> None:
         append_jsonl(folder.file(PROBES), {"step": step, **_look(settings, tuning, distilled)})
 
-    finished: Done | None = None
     with closing(rounds.tune(settings, base, distilled, out, fitted_on, probe)) as events:  # a stop is heard at once
         for event in events:
-            if isinstance(event, Done):
-                finished = event
-            else:
+            if not isinstance(event, Done):
                 yield event
-    if finished is None:
-        raise AssertionError("tuning ended without an adapter")
+    adapter = read_card(out)
+    if adapter.chosen is None:
+        asked = to_choose_by(folder) if calibrate_on is None else calibrate_on
+        adapter = save_threshold(out, (yield from chosen(settings, base.with_adapter(out), asked, OWN)))
     held_out = read_questions(folder.file(HELD_OUT)) if folder.file(HELD_OUT).exists() else []
-    of = data_hash([finished.record.data_hash, finished.record.settings, held_out])
+    of = data_hash([adapter.data_hash, adapter.settings, held_out])
     if held_out and not _is_measured(folder.file(BEFORE_AFTER), of):
         yield Progress("measure", 0, 1, f"asking {len(held_out)} held-out questions before and after")
         results = before_after(settings, base, out, held_out)
         write_json(folder.file(BEFORE_AFTER), [{**to_json(result), "of": of} for result in results])
         yield Progress("measure", 1, 1)
-    yield finished
+    yield Done(adapter)
 
 
 def _is_measured(path: Path, of: str) -> bool:

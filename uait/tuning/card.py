@@ -8,11 +8,11 @@ from uait import __version__
 from uait.data.files import data_hash, read_json, write_json
 from uait.data.json import from_json, to_json
 from uait.models.language_model import LanguageModel
-from uait.records import Adapter, DistilledSet
+from uait.records import Adapter, DistilledSet, ThresholdChoice
 from uait.records.errors import DataError, ModelError, TrainingError
 from uait.settings import Settings, TuneSettings, to_dict
 
-CARD, _RUN = "card.json", "run.json"
+CARD, README, _RUN = "card.json", "README.md", "run.json"
 
 
 def read_card(path: Path | str) -> Adapter:
@@ -33,15 +33,14 @@ def read_card(path: Path | str) -> Adapter:
     return adapter
 
 
-def save_threshold(adapter_path: Path | str, threshold: float, metrics: dict[str, Any]) -> Adapter:
-    """The adapter with this default threshold, and these metrics beside the old ones, on its card.
+def save_threshold(adapter_path: Path | str, choice: ThresholdChoice, metrics: dict[str, Any] | None = None) -> Adapter:
+    """The adapter with this choice as its threshold, and these metrics beside the old ones, on its card.
 
-    Raises DataError when the threshold is outside [0, 1]; the card then stays as it was.
+    A choice without a threshold leaves none: the default then stands, and the card says why.
     """
-    _check_threshold(threshold)
     adapter = read_card(adapter_path)
-    adapter = replace(adapter, threshold=float(threshold), metrics={**adapter.metrics, **metrics})
-    write_card(adapter)
+    adapter = replace(adapter, threshold=choice.value, chosen=choice, metrics={**adapter.metrics, **(metrics or {})})
+    write_card(adapter, with_readme=(Path(adapter_path) / README).is_file())
     return adapter
 
 
@@ -71,8 +70,7 @@ def publish(
     data = _identity(settings, tuned, distilled)["data_hash"]
     adapter = Adapter(str(out), tuned.model_id, data, to_dict(made_with), metrics)
     tuned.save_adapter(out)
-    (out / "README.md").write_text(_model_card(adapter), encoding="utf-8")
-    write_card(adapter)
+    write_card(adapter, with_readme=True)
 
 
 def _identity(settings: Settings, lm: LanguageModel, distilled: DistilledSet) -> dict[str, Any]:
@@ -97,8 +95,13 @@ def _compare(out: Path, identity: dict[str, Any]) -> None:
             )
 
 
-def write_card(adapter: Adapter) -> None:
-    """Writes the card into the adapter's folder, with the package's version; the path itself stays out of it."""
+def write_card(adapter: Adapter, *, with_readme: bool = False) -> None:
+    """Writes the card into the adapter's folder, with the package's version; the path itself stays out of it.
+
+    `with_readme` puts the same beside it in words, of an adapter that `publish` made.
+    """
+    if with_readme:
+        (Path(adapter.path) / README).write_text(_model_card(adapter), encoding="utf-8")
     card = {name: value for name, value in to_json(adapter).items() if name != "path"}
     write_json(Path(adapter.path) / CARD, {**card, "package_version": __version__})
 
@@ -106,6 +109,15 @@ def write_card(adapter: Adapter) -> None:
 def _check_threshold(threshold: float | None) -> None:
     if threshold is not None and not 0.0 <= threshold <= 1.0:
         raise DataError(f"The threshold is {threshold}; it must lie between 0 and 1.")
+
+
+def _trusted(adapter: Adapter) -> str:
+    chosen = adapter.chosen
+    if chosen is None:
+        return "No threshold was chosen." if adapter.threshold is None else f"Trusted from {adapter.threshold:.1%} on."
+    if chosen.value is None:
+        return f"No threshold was chosen: {chosen.reason}."
+    return f"Trusted from {chosen.value:.1%} on, chosen by {chosen.n} answers ({chosen.source})."
 
 
 def _model_card(adapter: Adapter) -> str:
@@ -133,6 +145,7 @@ is, as in `Paris; 93.1%`. The confidences it learnt come from how much the base 
 - Tuning: {metrics["n_steps"]} steps of {tune["batch_size"]} examples, peak learning rate {tune["learning_rate"]},
   seed {tune["seed"]}; loss in the last epoch {metrics["train_loss"]:.3f}{on_dev}.
 - {rounds} {answers}
+- {_trusted(adapter)}
 - Limits: it is sure or unsure as its base model is, about questions like those it was tuned on.
 
 `card.json` holds all settings and measurements.

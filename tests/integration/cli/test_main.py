@@ -19,7 +19,7 @@ from uait.records import Progress
 from uait.stages import label
 
 ROOT = Path(__file__).resolve().parents[3]
-VERBS = ("ask", "sample", "label", "distil", "tune", "evaluate", "plan", "serve")
+VERBS = ("ask", "sample", "label", "distil", "tune", "threshold", "evaluate", "plan", "serve")
 PASSAGE = {"doc_id": "peru", "title": "Peru", "text": "The capital of Peru is Lima."}
 
 
@@ -218,6 +218,15 @@ def test_the_whole_path_from_questions_to_a_measured_adapter(
         ("after", 1),
         ("expected", 1),
     ]
+    assert adapter["threshold"] is None and "too few to choose by" in adapter["chosen"]["reason"]
+    others = tmp_path / "others.jsonl"
+    judged = [{"id": f"o{i}", "text": LESSONS[0][0], "references": [("Paris", "Rome")[i % 2]]} for i in range(40)]
+    lines = [json.dumps(question) for question in judged]
+    others.write_text("\n".join(lines))
+    chosen = ok("threshold", *begun, "--questions", str(others))
+    assert (chosen["chosen"]["source"], chosen["chosen"]["n"]) == ("others", 40)
+    assert main(["threshold", *begun, "--questions", str(others)]) == 0
+    assert capsys.readouterr().out.startswith(f"threshold   {100 * chosen['threshold']:.1f} %, chosen by 40 answers")
     assert main(["evaluate", *begun, "--questions", questions, "--n-bootstrap", "10"]) == 0
     assert "| UaIT: stated number |" in capsys.readouterr().out
     report = json.loads(Path(run_folder, "evaluation.json").read_text())

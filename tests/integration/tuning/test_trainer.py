@@ -17,7 +17,7 @@ from uait.models.adapters import Weights
 from uait.models.confidence import answer_batch
 from uait.models.decoding import sample_answers
 from uait.models.language_model import LanguageModel
-from uait.records import Adapter, DistilledSet, Done, Progress, Question, TrainingExample
+from uait.records import Adapter, DistilledSet, Done, Progress, Question, ThresholdChoice, TrainingExample
 from uait.records.errors import DataError, ModelError, TrainingError
 from uait.settings import SamplingSettings, Settings, TuneSettings
 from uait.tuning import trainer as training
@@ -372,15 +372,17 @@ def test_a_disk_that_refuses_is_a_sentence(
         _train(SETTINGS, random_lm, TWELVE, tmp_path)
 
 
-def test_a_threshold_is_added_to_the_card(tuned: Path, tmp_path: Path) -> None:
+def test_a_threshold_is_added_to_the_card_with_what_it_was_chosen_by(tuned: Path, tmp_path: Path) -> None:
     card = json.loads((tuned / "card.json").read_text())
     (tmp_path / "card.json").write_text(json.dumps(card))
-    saved = save_threshold(tmp_path, 0.7, {"dev_auroc": 0.9})
+    (tmp_path / "README.md").touch()
+    choice = ThresholdChoice(0.7, "dev questions", 40, 21, 0.9)
+    saved = save_threshold(tmp_path, choice, {"outside": 0.9})
     assert saved == read_card(tmp_path)
-    assert saved.threshold == 0.7 and saved.metrics == {**card["metrics"], "dev_auroc": 0.9}
-    with pytest.raises(DataError, match=r"The threshold is 70; it must lie between 0 and 1"):
-        save_threshold(tmp_path, 70, {})
-    assert read_card(tmp_path) == saved
+    assert (saved.threshold, saved.chosen) == (0.7, choice) and saved.metrics == {**card["metrics"], "outside": 0.9}
+    assert "Trusted from 70.0% on, chosen by 40 answers (dev questions)" in (tmp_path / "README.md").read_text()
+    none = save_threshold(tmp_path, ThresholdChoice(None, "dev questions", 3, 2, reason="too few"))
+    assert none.threshold is None and "No threshold was chosen: too few." in (tmp_path / "README.md").read_text()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"base_model_id": 3}'])

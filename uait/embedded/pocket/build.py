@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,9 +23,9 @@ from uait.embedded.pocket.pretrain import pretrain
 from uait.embedded.pocket.recipe import Recipe
 from uait.embedded.pocket.world import Fact, build_world, passages
 from uait.method.correctness import is_correct
-from uait.method.metrics import auroc, best_threshold, ece
+from uait.method.threshold import choose_threshold
 from uait.models.confidence import answer_batch
-from uait.records import Done, Event, Label, Progress
+from uait.records import Adapter, Done, Event, Label, Progress
 from uait.runs.files import HELD_OUT
 from uait.runs.folder import RunFolder
 from uait.settings import ASSETS, DistilSettings, LabelSettings, Settings
@@ -95,7 +94,7 @@ def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
     yield from tune(untuned, folder, calibrate_on=sets.of_split(facts, "dev", SEED))
     shutil.rmtree(POCKET / "adapter", ignore_errors=True)
     shutil.copytree(folder.file("adapter"), POCKET / "adapter", ignore=shutil.ignore_patterns(FIRST))
-    choose_threshold(load_engines(chosen), facts)
+    choose_gate(load_engines(chosen), facts)
     quick = replace(untuned, tune=replace(untuned.tune, epochs=SWEEP_EPOCHS, rounds=1))
     dev = {
         "in-domain dev": sets.of_split(facts, "dev", SEED),
@@ -141,32 +140,20 @@ def write_world(facts: list[Fact]) -> None:
     write_json(POCKET / "examples.json", sets.examples(told, outside, SEED))
 
 
-def choose_threshold(engines: Engines, facts: list[Fact]) -> dict[str, Any]:
-    """The threshold that best parts right from wrong on the in-domain dev questions; written to the adapter's card.
+def choose_gate(engines: Engines, facts: list[Fact]) -> Adapter:
+    """The adapter with the threshold that best parts right from wrong on the in-domain dev questions, on its card.
 
     The metrics beside it also hold the share of the outside dev questions that fall below it.
     """
-    questions = sets.of_split(facts, "dev", SEED)
-    answers = answer_batch(engines.lm, [q.text for q in questions], engines.settings.answer, batch_size=64)
-    rule = engines.settings.label.correctness
-    pairs = [
-        (answer.spoken, bool(is_correct(answer.text, question.references, rule)))
-        for question, answer in zip(questions, answers, strict=True)
-        if answer.spoken is not None
-    ]
-    confidence, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    threshold = round(best_threshold(confidence, right), 3)
-    outside = answer_batch(engines.lm, [q.text for q in sets.outside("dev")], engines.settings.answer, batch_size=64)
-    below = [answer.spoken is None or answer.spoken < threshold for answer in outside]
-    metrics = {
-        "dev_outside_below": float(np.mean(below)),
-        "dev_auroc_spoken": auroc(confidence, right),
-        "dev_ece_spoken": ece(confidence, right, engines.settings.evaluate.n_bins),
-        "dev_accuracy": float(np.mean(right)),
-        "n_dev": len(questions),
-    }
-    save_threshold(POCKET / "adapter", threshold, metrics)
-    return metrics | {"threshold": threshold}
+    questions, settings = sets.of_split(facts, "dev", SEED), engines.settings
+    answers = answer_batch(engines.lm, [q.text for q in questions], settings.answer, batch_size=64)
+    rule = settings.label.correctness
+    right = [is_correct(answer.text, q.references, rule) for answer, q in zip(answers, questions, strict=True)]
+    spoken = [answer.spoken for answer in answers]
+    choice = choose_threshold(spoken, right, "the in-domain dev questions", settings.evaluate.n_bins)
+    outside = answer_batch(engines.lm, [q.text for q in sets.outside("dev")], settings.answer, batch_size=64)
+    below = [answer.spoken is None or answer.spoken < (choice.value or 0.0) for answer in outside]
+    return save_threshold(POCKET / "adapter", choice, {"dev_outside_below": float(np.mean(below))})
 
 
 def main() -> None:

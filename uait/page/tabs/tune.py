@@ -25,13 +25,14 @@ from uait.page.views import runs as runs_view
 from uait.records import SmallRun
 from uait.records.errors import DataError, UaitError
 from uait.runs import jobs
-from uait.runs.files import BEFORE_AFTER, DISTILLED, PROBES
+from uait.runs.files import ADAPTER, BEFORE_AFTER, DISTILLED, PROBES
 from uait.runs.folder import RunFolder, all_runs, find_run
 from uait.runs.jobs import JobStatus
 from uait.settings import Settings, TuneSettings
 from uait.stages.distil import read_distilled
-from uait.stages.engines import Shelf
+from uait.stages.engines import DEFAULT_THRESHOLD, Shelf
 from uait.stages.tune import probe_examples
+from uait.tuning.card import CARD, read_card
 from uait.tuning.rounds import FIRST, read_steps
 from uait.tuning.trainer import LOG
 
@@ -234,13 +235,13 @@ def _looker(root: Path, model: str, recorded: SmallRun | None) -> Callable[..., 
 def _recorded_run(run: SmallRun | None) -> runs_view.Payload:
     if run is None:
         return tuning.page(runs_view.tuning([], [], [], []))
-    source = runs_view.recorded_caption(run)
-    return tuning.page(runs_view.tuning(run.log, run.looks, run.examples, run.results, source))
+    told = runs_view.recorded_caption(run), runs_view.chosen_threshold(run.chosen, DEFAULT_THRESHOLD)
+    return tuning.page(runs_view.tuning(run.log, run.looks, run.examples, run.results, *told))
 
 
 def _watched(folder: Path) -> list[Path]:
     adapter = folder / "adapter"
-    return [adapter / FIRST / LOG, adapter / LOG, folder / PROBES, folder / BEFORE_AFTER]
+    return [adapter / FIRST / LOG, adapter / LOG, adapter / CARD, folder / PROBES, folder / BEFORE_AFTER]
 
 
 def _sizes(folder: Path) -> list[int]:
@@ -254,7 +255,9 @@ def _drawn(folder: Path | None) -> runs_view.Payload:
     looks = [row for _, row in read_rows(probes, is_log=True)] if probes.exists() else []
     examples = probe_examples(read_distilled(RunFolder(folder)))
     after = read_json(results) if results.exists() else []
-    return tuning.page(runs_view.tuning(read_steps(folder / "adapter"), looks, examples, after))
+    chosen = read_card(folder / ADAPTER).chosen if (folder / ADAPTER / CARD).exists() else None
+    trusted = runs_view.chosen_threshold(chosen, DEFAULT_THRESHOLD)
+    return tuning.page(runs_view.tuning(read_steps(folder / ADAPTER), looks, examples, after, threshold=trusted))
 
 
 def _ask_both(shelf: Shelf, verbs: Any, name: str | None, question: str, visitor: str) -> runs_view.Payload:

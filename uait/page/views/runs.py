@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uait.records import SmallRun, TrainingExample
+from uait.records import SmallRun, ThresholdChoice, TrainingExample
 from uait.runs.jobs import JobState, JobStatus
 from uait.settings import TuneSettings, settings_of
 
@@ -138,10 +138,11 @@ def tuning(
     examples: Sequence[TrainingExample],
     results: Sequence[Mapping[str, Any]],
     recorded: str = "",
+    threshold: str = "",
 ) -> Payload:
     """The losses and learning rates so far, what the probe questions said at each look, and before/after.
 
-    `recorded` says where a run that is not the visitor's own comes from.
+    `recorded` says where a run that is not the visitor's own comes from; `threshold`, from when on it is trusted.
     """
     by_step = {row["step"]: row for row in probes}  # a step made again after a kill counts once
     return {
@@ -160,6 +161,7 @@ def tuning(
         "watched": [_watched(row) for row in by_step.values()],
         "results": [_result(row) for row in results],
         "recorded": recorded,
+        "threshold": threshold,
     }
 
 
@@ -173,6 +175,22 @@ def _watched(row: Mapping[str, Any]) -> Payload:
         return {"auroc": None, "text": f"{_SILENT if not n_said else _UNDEFINED} ({counted})"}
     between = f", {interval[0]:.2f} to {interval[1]:.2f}" if interval else ""
     return {"auroc": row["auroc"], "interval": interval, "text": f"{row['auroc']:.2f} ({counted}{between})"}
+
+
+def chosen_threshold(chosen: ThresholdChoice | None, default: float) -> str:
+    """From which confidence on the adapter is trusted and what that was chosen by, as a sentence; "" where unknown."""
+    if chosen is None:
+        return ""
+    if chosen.value is None:
+        return f"No threshold was chosen, so the default of {_percent(default)} stands: {chosen.reason}."
+    return (
+        f"Trusted from {_percent(chosen.value)} on: the threshold that best parts right from wrong among "
+        f"{chosen.n} other answers, to questions that taught it nothing."
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
 
 
 def recorded_caption(run: SmallRun) -> str:

@@ -12,8 +12,9 @@ from uait.cli.arguments import starting_settings, with_flags
 from uait.cli.main import _parser
 from uait.data.catalogue import preset, small
 from uait.data.files import data_hash
+from uait.page.figures import tuning
 from uait.page.views import runs as runs_view
-from uait.records import Question, TrainingExample
+from uait.records import Question, ThresholdChoice, TrainingExample
 from uait.runs.folder import RunFolder
 from uait.runs.jobs import JobState, JobStatus
 from uait.settings import Settings, TuneSettings, to_dict
@@ -120,6 +121,18 @@ def test_the_recorded_run_says_what_it_took_and_how_it_was_made() -> None:
     text = runs_view.recorded_caption(run)
     assert "answered 384 questions in 41 seconds" in text and "learnt from 250 of them in 61 seconds" in text
     assert "on 2 CPU cores" in text and text.endswith("python -m uait.embedded.pocket.small_run")
+
+
+def test_the_threshold_is_said_with_what_it_was_chosen_by_or_why_the_default_stands() -> None:
+    chosen = ThresholdChoice(0.605, "labelled questions", 92, 40, 0.8, 0.9, 0.1)
+    assert runs_view.chosen_threshold(chosen, 0.5).startswith("Trusted from 60.5 % on: ")
+    assert "among 92 other answers" in runs_view.chosen_threshold(chosen, 0.5)
+    few = ThresholdChoice(None, "labelled questions", 3, 2, reason="3 are too few")
+    said = runs_view.chosen_threshold(few, 0.5)
+    assert said == "No threshold was chosen, so the default of 50 % stands: 3 are too few."
+    assert runs_view.chosen_threshold(None, 0.5) == ""
+    page = tuning.page(runs_view.tuning([], [], [], [], threshold=said))
+    assert page["results"] == [{"text": said, "kind": "caption"}]
 
 
 def test_an_undefined_auroc_is_said_in_words() -> None:

@@ -1,0 +1,42 @@
+"""The events of a stage as a person at a terminal sees them: a bar per stage on stderr. Events in, their result out."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from tqdm import tqdm
+
+from uait.cli.terminal import printable
+from uait.records import Done, Event, Progress
+
+
+def say_loading() -> None:
+    """A person who waits is told: the stages take some seconds to import."""
+    if sys.stderr.isatty():
+        sys.stderr.write("loading ...\n")
+
+
+def followed(events: Iterator[Event]) -> Any:
+    """The last event's record; progress is a bar per stage on stderr, written rarely where nobody watches."""
+    bar: Any = None
+    try:
+        for event in events:
+            if isinstance(event, Done):
+                return event.record
+            if isinstance(event, Progress):
+                bar = _advanced(bar, event)
+    finally:
+        if bar is not None:
+            bar.close()
+    raise AssertionError("the events ended without a result")
+
+
+def _advanced(bar: Any, event: Progress) -> Any:
+    if bar is None or bar.desc != event.stage:
+        if bar is not None:
+            bar.close()
+        interval = 0.1 if sys.stderr.isatty() else 10.0
+        bar = tqdm(desc=event.stage, total=event.total, initial=event.done, mininterval=interval, file=sys.stderr)
+    bar.set_postfix_str(printable(event.note)[:60], refresh=False)
+    bar.update(event.done - bar.n)
+    return bar
