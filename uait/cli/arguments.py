@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from uait.data.catalogue import preset
 from uait.data.files import read_json
+from uait.data.presets import paper
 from uait.records.errors import SettingsError
 from uait.runs.folder import RunFolder
 from uait.settings import Setting, Settings, default_model, settings_of
@@ -31,12 +32,19 @@ class Parser(argparse.ArgumentParser):
 def starting_settings(argv: Sequence[str]) -> Settings:
     """The defaults of the flags: the preset of `--model`, and what the folder named by `--run` was made with.
 
-    So a run goes on with its own settings when no flag is repeated. Raises DataError when the folder's are broken.
+    So a run goes on with its own settings when no flag is repeated. `--preset paper` puts the paper's over both.
+    Raises DataError when the folder's are broken.
     """
     parser = Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--model", nargs="?")
     parser.add_argument("--run", nargs="?")
+    parser.add_argument("--preset", nargs="?")
     known, _ = parser.parse_known_args(argv)
+    settings = _without_preset(known)
+    return paper(settings) if known.preset == "paper" else settings
+
+
+def _without_preset(known: argparse.Namespace) -> Settings:
     folder = RunFolder(Path(known.run)) if known.run else None
     if folder is None or not folder.file("settings.json").exists():
         return preset(known.model or default_model())

@@ -34,8 +34,9 @@ from uait.data.files import read_json
 from uait.data.json import to_json
 from uait.data.named import name_of, read_questions_of
 from uait.data.plain import left_out_data, left_out_lines, reply_data
+from uait.data.presets import PRESETS
 from uait.method.prompts import sanitise
-from uait.records import Adapter, DistilledSet, Done, EvalReport, Event, Label, Partial, Question, Reply
+from uait.records import Adapter, DistilledSet, Done, EvalReport, Event, Label, Partial, Question, Reply, Reproduction
 from uait.records.errors import DataError, UaitError
 from uait.runs.files import ADAPTER, BEFORE_AFTER, CALIBRATED, DISTILLED, LABELS, SAMPLES
 from uait.runs.folder import RunFolder
@@ -103,10 +104,19 @@ def _parser(settings: Settings) -> Parser:
         _evaluate, ("model", "sampling", "label", "answer", "retrieval", "evaluate"), "measure every method"
     )
     plan = verb(_plan, ("model", "sampling", "tune"), "say what a model takes here, before fetching it")
+    reproduce = verb(
+        _reproduce, ("model", "sampling", "tune", "retrieval"), "label, tune and measure as the paper does; one report"
+    )
     serve = verb(_serve, ("model", "answer", "retrieval", "sampling"), "open the page")
     for stage in (sample, label):
         stage.add_argument("questions", metavar="QUESTIONS", help=f"{_SOURCES} (without a split the one to teach with)")
-    for stage in (sample, label, distil, tune, threshold):
+    reproduce.add_argument(
+        "preset", choices=PRESETS, metavar="PRESET", help="; ".join(f"{k}: {p.about}" for k, p in PRESETS.items())
+    )
+    reproduce.add_argument("--dry-run", action="store_true", help="say what it takes, and do nothing")
+    for stage in (sample, label, distil, tune, evaluate, plan):
+        stage.add_argument("--preset", choices=("paper",), help="the paper's settings in place of the model's own")
+    for stage in (sample, label, distil, tune, threshold, reproduce):
         stage.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="the run; resumed if it was begun")
     tune.add_argument("--out", type=Path, metavar="FOLDER", help="the adapter's folder (default: adapter in the run)")
     threshold.add_argument(
@@ -241,6 +251,24 @@ def _plan(options: Namespace, settings: Settings) -> Outcome:
 
     planned = plan(settings, options.n)
     return Outcome(to_json(planned), plan_lines(planned))
+
+
+def _reproduce(options: Namespace, settings: Settings) -> Outcome:
+    """The flags stand for the preset's settings, or those of the folder; the defaults of the others are not heard."""
+    say_loading()
+    from uait.cli.reproduction import write_report
+    from uait.stages.report import markdown_table
+    from uait.stages.reproduce import plan_of, reproduce, settings_of
+
+    preset, folder = PRESETS[options.preset], RunFolder(options.run)
+    settings = with_flags(settings_of(options.preset, preset, folder), options)
+    planned = plan_of(preset, settings)
+    if options.dry_run:
+        return Outcome(to_json(planned), plan_lines(planned))
+    print("\n".join([*plan_lines(planned), ""]), file=sys.stderr, flush=True)
+    done: Reproduction = followed(reproduce(options.preset, preset, settings, planned, folder))
+    data, path = write_report(done, folder.path)
+    return Outcome(data, [markdown_table(done.report), "", str(path)])
 
 
 def _serve(options: Namespace, settings: Settings) -> Outcome:

@@ -46,7 +46,7 @@ class Packaged:
 class Description:
     """What generic code needs to know of one model.
 
-    `settings` are its own, stage by stage, where they differ from the paper's; `small_tuning` is what `tune` becomes
+    `settings` are its own, stage by stage, where they differ from the defaults; `small_tuning` is what `tune` becomes
     for a run of a minute or two; `made_by` the command that makes what is missing in `folder`; `weights` where they
     come from when they are not in the folder.
     """
@@ -151,7 +151,7 @@ def names() -> list[str]:
 
 
 def preset(model: str) -> Settings:
-    """The settings that suit `model`: those of its description, or the paper's for any other model."""
+    """The settings that suit `model`: those of its description, or the defaults for any other model."""
     description = describe(model)
     base = from_dict(description.settings) if description else Settings()
     return replace(base, model=replace(base.model, model=model))

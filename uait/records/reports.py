@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from uait.records.labels import Label, ThresholdChoice, TrainingExample
+from uait.records.labels import Adapter, Label, ThresholdChoice, TrainingExample
+from uait.records.plans import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,26 @@ class EvalReport:
     extras: dict[str, Any]
     rows: tuple[dict[str, Any], ...] = field(repr=False)
     provenance: Provenance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """The paper's table and figures made again: what was taught and measured, and how long each stage took.
+
+    `n_left_out` training questions were dropped because they are measured. `kept` and `dropped` count labels by
+    reason; `seconds` are those of all sittings together, by stage.
+    """
+
+    preset: str
+    plan: Plan
+    n_labelled: int
+    n_left_out: int
+    kept: dict[str, int]
+    dropped: dict[str, int]
+    adapter: Adapter
+    report: EvalReport
+    sweep: tuple[SweepPoint, ...]
+    seconds: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Every number a user can change: one frozen record per stage, with type, range and help of each field.
 
-Defaults reproduce the paper. `dataclasses.replace` checks as making one anew does.
+Defaults are the paper's where a machine without a hub can follow it; `uait.data.presets.paper` has all of the paper's.
+`dataclasses.replace` checks as making one anew does.
 """
 
 import json

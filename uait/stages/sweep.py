@@ -45,15 +45,16 @@ def sweep(
     base = load_model(settings.with_adapter("none"))
     points: list[SweepPoint] = []
     for i, threshold in enumerate(thresholds):
-        yield Progress("sweep", i, len(thresholds), _name(threshold))
-        point = yield from _point(settings, base, labels, splits, folder.file(_name(threshold)), threshold)
+        yield Progress("sweep", i, len(thresholds), threshold_name(threshold))
+        point = yield from _point(settings, base, labels, splits, folder.file(threshold_name(threshold)), threshold)
         points.append(point)
     write_json(folder.file(SWEEP), to_json(points))
     yield Progress("sweep", len(thresholds), len(thresholds))
     yield Done(tuple(points))
 
 
-def _name(threshold: float | None) -> str:
+def threshold_name(threshold: float | None) -> str:
+    """The folder of one threshold."""
     return "tau-none" if threshold is None else f"tau-{100 * threshold:02.0f}"
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from uait.cli.arguments import Parser, add_flags, starting_settings, with_flags
 from uait.data.catalogue import preset
+from uait.data.presets import paper
 from uait.records.errors import DataError, SettingsError
 from uait.runs.folder import RunFolder
 from uait.settings import DistilSettings, LabelSettings, ModelSettings, SamplingSettings, Settings
@@ -126,3 +127,12 @@ def test_a_broken_run_is_named(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text('{"sampling": {"k": 3}}')
     with pytest.raises(SettingsError, match=r"sampling\.k is no setting"):
         starting_settings(["label", "--run", str(tmp_path)])
+
+
+def test_the_papers_settings_stand_over_a_models_and_a_runs(tmp_path: Path) -> None:
+    assert starting_settings(["label", "q.jsonl", "--preset", "paper"]) == paper(preset("pocket"))
+    RunFolder(tmp_path).save_settings(preset("pocket"), ("prompts", "model", "sampling"))
+    settings = starting_settings(["label", "q.jsonl", "--run", str(tmp_path), "--preset", "paper"])
+    assert settings == paper(preset("pocket"))
+    with pytest.raises(DataError, match=r"was made with sampling\.temperature = 1\.0, not 0\.5"):
+        RunFolder(tmp_path).save_settings(settings, ("sampling",))

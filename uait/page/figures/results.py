@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from plotly.offline import get_plotlyjs
+
 from uait.method.answers import EXPECTED, title_of
 from uait.page.figures import evaluation as draw
 from uait.page.figures import parts
@@ -34,7 +36,11 @@ _ABOUT_MORE = (
 _ABOUT_SWEEP = (
     "How strictly the labels are sorted before the model is tuned on them: right answers stay from the threshold on, "
     "wrong ones below it; “none” keeps all. One adapter was tuned per threshold and asked the questions named above "
-    "the figure, which are used for choosing and not for reporting. Look for the top, and at the 95 % bars "
+    "the figure"
+)
+_FOR_CHOOSING = ", which are used for choosing and not for reporting"
+_ABOUT_BARS = (
+    ". Look for the top, and at the 95 % bars "
     "(bootstrap): thresholds whose bars overlap do equally well as far as this many questions can tell."
 )
 _NO_SWEEP = "Not measured for this model: it takes a tuning for each threshold."
@@ -104,7 +110,8 @@ def _sweep(sweep: Payload | None) -> Section:
     title = "2. Does it matter which labels teach?"
     if sweep is None:
         return Section(title, (), _NO_SWEEP)
-    return Section(title, tuple(draw.auroc_by_threshold(sweep, split) for split in sweep["curves"]), _ABOUT_SWEEP)
+    about = _ABOUT_SWEEP + (_FOR_CHOOSING if sweep["for_choosing"] else "") + _ABOUT_BARS
+    return Section(title, tuple(draw.auroc_by_threshold(sweep, split) for split in sweep["curves"]), about)
 
 
 def _methods(shown: Payload) -> Section:
@@ -162,7 +169,12 @@ def _or_none(value: float | None) -> str:
 
 def markdown(shown: Payload) -> str:
     """The results as a report to read: every table with its n and intervals."""
-    lines = ["# How well the confidence tells right from wrong", shown["made"]]
+    return f"# How well the confidence tells right from wrong\n\n{shown['made']}\n\n{tables(shown)}"
+
+
+def tables(shown: Payload) -> str:
+    """What `markdown` says below its title."""
+    lines: list[str] = []
     for part in sections(shown):
         lines += [f"## {part.title}", part.caption]
         lines += [_markdown_table(kept[1]) for kept in (part.table, part.folded) if kept]
@@ -190,3 +202,8 @@ def html(shown: Payload) -> str:
             f"<p>{escape(one.caption)}</p>",
         ]
     return "\n".join(lines)
+
+
+def whole_page(shown: Payload) -> str:
+    """The figures as a web page with plotly's script in it, for a file that is opened without this program."""
+    return html(shown).replace(PLOTLY_MARK, f"<script>{get_plotlyjs()}</script>")

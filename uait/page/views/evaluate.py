@@ -47,7 +47,8 @@ def evaluation(
 ) -> Payload:
     """All that the tab draws and exports. `exposure`: how often training told the fact of a question, None if unknown.
 
-    `recorded`: whether the report came with the model, or was made from the page.
+    `recorded`: whether the report came with the model, or was made from the page. A sweep that asks the sets of the
+    report was not made to choose by.
     """
     if not report.results:
         return no_evaluation()
@@ -58,7 +59,7 @@ def evaluation(
         "splits": [{"name": s, "n": next(r.n for r in report.results if r.split == s)} for s in splits],
         "methods": _methods(report.results, splits),
         "budget": {s: _budget(report, s) for s in splits if report.budget_curve.get(s)},
-        "sweep": None if sweep is None else _sweep(sweep),
+        "sweep": None if sweep is None else _sweep(sweep, splits),
         "exposure": None if exposure is None else _exposures(report, splits, exposure),
     }
 
@@ -118,7 +119,7 @@ def undefined(result: MethodResult) -> str:
 # -- 2: AUROC by distillation threshold --------------------------------------------------------------
 
 
-def _sweep(points: Sequence[SweepPoint]) -> Payload:
+def _sweep(points: Sequence[SweepPoint], reported: Sequence[str]) -> Payload:
     """`kept` per threshold, and per split and method one value per threshold (None where nothing was kept)."""
     keys = dict.fromkeys((r.split, r.method) for point in points for r in point.results)
     curves: dict[str, list[Payload]] = {}
@@ -135,6 +136,7 @@ def _sweep(points: Sequence[SweepPoint]) -> Payload:
             }
         )
     return {
+        "for_choosing": not any(split in curves for split in reported),
         "thresholds": [point.threshold for point in points],
         "kept": [point.kept["right"] + point.kept["wrong"] for point in points],
         "curves": curves,

@@ -87,6 +87,7 @@ def test_a_threshold_that_kept_nothing_is_a_gap_in_the_curve(shown: dict[str, An
     (curve,) = sweep["curves"]["dev"]
     assert curve["values"] == [SWEEP[0].results[0].auroc, None]
     assert (curve["n"], curve["low"][1], curve["high"][1]) == (4, None, None)
+    assert sweep["for_choosing"]  # on questions that are not reported
     assert evaluation(_report(), None, _exposure)["sweep"] is None
 
 
