@@ -137,7 +137,7 @@ class _Replies:
         self.tokens: list[list[int]] = []  # per step, B
         self.logprobs: list[list[float]] = []
         self.p_number: list[torch.Tensor] = []  # per step, (B, N); not where a voice says the number
-        self.p_end: list[list[float]] = []  # per step, B: of all that would close the answer there; for a voice alone
+        self.p_end: list[list[float]] = []  # per step, B: of all that would close the reply there
 
     def steps(self) -> Iterator[list[int]]:
         """The tokens (B,) of each step, -1 in rows that had closed."""
@@ -145,10 +145,9 @@ class _Replies:
             self.tokens.append(tokens.tolist())
             self.logprobs.append(logprobs.tolist())
             p = self.rows.logits.softmax(-1)
+            self.p_end.append(p[:, self.stops].sum(-1).tolist())
             if self.lm.voice is None:
                 self.p_number.append(p[:, self.numbers])
-            else:
-                self.p_end.append(p[:, self.stops].sum(-1).tolist())
             yield self.tokens[-1]
 
     def answers(self, start: float) -> list[Answer]:
@@ -156,8 +155,9 @@ class _Replies:
             to_sample(self.lm, [step[row] for step in self.tokens], [step[row] for step in self.logprobs])
             for row in range(len(self.chats))
         ]
+        probabilities = [self._probability(row, sample) for row, sample in enumerate(samples)]
         if self.lm.voice is not None and self.lm.voice.hears is not None:
-            spoken, expected = self._heard(self.lm.voice, self.lm.voice.hears, samples)
+            spoken, expected = self._heard(self.lm.voice, self.lm.voice.hears, samples, probabilities)
         else:
             spoken = [_spoken(sample) for sample in samples]
             found = [self._place(sample) if spoken[row] is not None else None for row, sample in enumerate(samples)]
@@ -174,6 +174,7 @@ class _Replies:
                 seconds=seconds,
                 model_id=self.lm.model_id,
                 n_passages=len(self.passages[row]),
+                probability=probabilities[row],
             )
             for row, sample in enumerate(samples)
         ]
@@ -182,19 +183,25 @@ class _Replies:
         text = parse_reply(sample.text).answer
         return text if self.choose is None or self.choose.holds(row, text) else ""
 
+    def _probability(self, row: int, sample: Sample) -> float | None:
+        """Of all its tokens, and of its end there; None where it did not end."""
+        if sample.flaw is not None:
+            return None
+        return min(1.0, exp(float(sample.logprobs.sum())) * self.p_end[len(sample.token_ids)][row])
+
     @torch.inference_mode()
     def _heard(
-        self, voice: LanguageModel, hears: Hearing, samples: Sequence[Sample]
+        self, voice: LanguageModel, hears: Hearing, samples: Sequence[Sample], probabilities: Sequence[float | None]
     ) -> tuple[list[float | None], dict[int, float]]:
         """The numbers said and expected behind each answer that ended, once its probability has been heard."""
         spoken: list[float | None] = [None] * len(samples)
-        lengths = [len(sample.token_ids) for sample in samples]
-        ended = [row for row, sample in enumerate(samples) if sample.flaw is None]
-        if not ended:
+        heard = {row: hears.decile(p) for row, p in enumerate(probabilities) if p is not None}
+        if not heard:
             return spoken, {}
-        p = [exp(float(samples[row].logprobs.sum())) * self.p_end[lengths[row]][row] for row in ended]
-        self._rewind(ended, [self.n_slots + lengths[row] for row in ended])
-        advance(voice, self.rows, torch.tensor([hears.opening(hears.decile(x)) for x in p], device=self.lm.device))
+        ended = list(heard)
+        self._rewind(ended, [self.n_slots + len(samples[row].token_ids) for row in ended])
+        opening = [hears.opening(decile) for decile in heard.values()]
+        advance(voice, self.rows, torch.tensor(opening, device=self.lm.device))
         tens = hears.digits(self.rows.logits).argmax(-1)
         expected = dict(zip(ended, expected_number(hears, self.rows.logits), strict=True))
         advance(voice, self.rows, torch.tensor(hears.digit_ids, device=self.lm.device)[tens])

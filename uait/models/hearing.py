@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from uait.records.errors import ModelError
+
 OPENS, CLOSES = " [", "]; "  # around the decile
 MIN_MASS = 0.5  # with less, the place where the number stands says more about other words than about numbers
 _MIDDLES = tuple(0.1 * tens + 0.045 for tens in range(10))
@@ -25,19 +27,25 @@ class Hearing:
     """What an adapter hears: `edges` (9,) part the deciles of probability, ascending; the rest are tokens."""
 
     edges: tuple[float, ...]
-    open_id: int
+    open_ids: tuple[int, ...]
     close_ids: tuple[int, ...]
     digit_ids: tuple[int, ...]
 
     @classmethod
     def of(cls, tokenizer: Any, edges: Sequence[float]) -> "Hearing":
-        """The tokens of this tokenizer. Raises ValueError where one of them is not a single token."""
+        """The tokens of this tokenizer. Raises ModelError where a digit has no token of its own."""
 
         def ids(text: str) -> tuple[int, ...]:
             return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
 
-        (opens,), digits = ids(OPENS), [ids(str(digit)) for digit in range(10)]
-        return cls(tuple(edges), opens, ids(CLOSES), tuple(digit for (digit,) in digits))
+        vocabulary = tokenizer.get_vocab()
+        digits = [vocabulary.get(str(digit)) for digit in range(10)]
+        if None in digits:
+            raise ModelError(
+                f"This model's vocabulary has no token for the digit {digits.index(None)} alone, so it can't be told "
+                "how probable its answer was; set tune.recipe to 'paper'."
+            )
+        return cls(tuple(edges), ids(OPENS), ids(CLOSES), tuple(digits))
 
     def decile(self, probability: float) -> int:
         """0 for the least probable tenth of answers, 9 for the most probable."""
@@ -45,7 +53,7 @@ class Hearing:
 
     def opening(self, decile: int) -> list[int]:
         """The tokens behind an answer: its decile in brackets, and what opens the number."""
-        return [self.open_id, self.digit_ids[decile], *self.close_ids]
+        return [*self.open_ids, self.digit_ids[decile], *self.close_ids]
 
     def digits(self, logits: Tensor) -> Tensor:
         """The logits (B, 10) of the ten digits among all (B, V)."""

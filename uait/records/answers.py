@@ -11,7 +11,10 @@ from uait.records.samples import Sample, SarScore, Unscored
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One greedy answer. `spoken`: the number it said; `expected`: its mean over the number tokens; [0, 1] or None."""
+    """One greedy answer. `spoken`: the number it said; `expected`: its mean over the number tokens; [0, 1] or None.
+
+    `probability` of all that it generated, its end included; None where it did not end.
+    """
 
     text: str
     spoken: float | None
@@ -21,6 +24,7 @@ class Answer:
     seconds: float
     model_id: str
     n_passages: int = 0
+    probability: float | None = None
 
     def __post_init__(self) -> None:
         unit("spoken confidence", self.spoken)

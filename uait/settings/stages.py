@@ -142,6 +142,11 @@ class DistilSettings(Checked):
 class TuneSettings(Checked):
     """Stage 3: LoRA."""
 
+    recipe: Literal["paper", "hearing", "told"] = Field(
+        default="paper",
+        description="answer and number learned as one text ('paper'); or the number alone, behind the base model's "
+        "answer and how probable that was: as sure as the labels ('hearing'), or as the answers proved right ('told')",
+    )
     rank: int = Field(default=64, ge=1, le=512, description="LoRA rank r: how much the adapter can change")
     alpha: int = Field(default=16, ge=1, le=1024, description="LoRA alpha: the change is scaled by alpha / rank")
     dropout: float = Field(

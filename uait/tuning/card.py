@@ -12,6 +12,13 @@ from uait.records import Adapter, DistilledSet, ThresholdChoice
 from uait.records.errors import DataError, ModelError, TrainingError
 from uait.settings import Settings, TuneSettings, to_dict
 
+_TAUGHT = {
+    "paper": "It learnt answer and number, which comes from how much the base model's own samples agree (SAR).",
+    "hearing": "The base model answers; behind the decile of that answer's probability the adapter says the number. It "
+    "learnt how much the base model's own samples agree (SAR).",
+    "told": "The base model answers; behind the decile of that answer's probability the adapter says the number. It "
+    "learnt which answers were right.",
+}
 CARD, README, _RUN = "card.json", "README.md", "run.json"
 
 
@@ -68,7 +75,8 @@ def publish(
     """Puts the adapter, a model card and, last of all, the card into the adapter's folder."""
     made_with = replace(settings, model=replace(settings.model, model=tuned.model_id, adapter="none"))
     data = _identity(settings, tuned, distilled)["data_hash"]
-    adapter = Adapter(str(out), tuned.model_id, data, to_dict(made_with), metrics)
+    edges = None if tuned.hears is None else tuned.hears.edges
+    adapter = Adapter(str(out), tuned.model_id, data, to_dict(made_with), metrics, decile_edges=edges)
     tuned.save_adapter(out)
     write_card(adapter, with_readme=True)
 
@@ -123,12 +131,13 @@ def _trusted(adapter: Adapter) -> str:
 def _model_card(adapter: Adapter) -> str:
     tune, metrics = adapter.settings["tune"], adapter.metrics
     on_dev = "" if metrics["eval_loss"] is None else f", {metrics['eval_loss']:.3f} on {metrics['n_dev']} unseen ones"
+    recipe = tune.get("recipe", "paper")
     rounds = (
-        "One round: the labels are those of the samples."
+        ""
         if tune.get("rounds", 1) == 1
-        else "Two rounds: the labels of the second are what an adapter tuned on the first ones expected."
+        else " Two rounds: the labels of the second are what an adapter tuned on the first ones expected."
     )
-    answers = "The answers stayed as the base model's." if tune.get("answers") == "base" else ""
+    answers = " The answers stayed as the base model's." if tune.get("answers") == "base" else ""
     return f"""---
 base_model: {adapter.base_model_id}
 library_name: peft
@@ -138,13 +147,13 @@ pipeline_tag: text-generation
 # UaIT adapter for {adapter.base_model_id}
 
 A LoRA adapter made by Uncertainty-aware Instruction Tuning: with it the model answers a question and says how sure it
-is, as in `Paris; 93.1%`. The confidences it learnt come from how much the base model's own samples agree (SAR).
+is, as in `Paris; 93.1%`. {_TAUGHT[recipe]}
 
 - Examples: {metrics["n_train"]} to learn from (SHA-256 of the data {adapter.data_hash[:12]}).
 - LoRA: rank {tune["rank"]}, alpha {tune["alpha"]}, dropout {tune["dropout"]}, layers: {tune["targets"]}.
 - Tuning: {metrics["n_steps"]} steps of {tune["batch_size"]} examples, peak learning rate {tune["learning_rate"]},
   seed {tune["seed"]}; loss in the last epoch {metrics["train_loss"]:.3f}{on_dev}.
-- {rounds} {answers}
+- Recipe: {recipe}.{rounds}{answers}
 - {_trusted(adapter)}
 - Limits: it is sure or unsure as its base model is, about questions like those it was tuned on.
 

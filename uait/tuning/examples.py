@@ -5,6 +5,7 @@ Knows nothing about losses, schedules, checkpoints or adapters' folders.
 
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import Any
 
 import torch
 
@@ -15,7 +16,7 @@ from uait.records.errors import TrainingError
 
 IGNORED = -100  # the label that PyTorch's cross-entropy leaves out
 
-Row = dict[str, list[int]]
+Row = dict[str, list[Any]]
 Batch = dict[str, torch.Tensor]
 
 
@@ -55,8 +56,11 @@ def _ids(lm: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
 
 def collate(rows: Sequence[Row], pad_id: int) -> Batch:
     """The rows as one batch (B, T), filled up on the right; no loss and no attention on what is filled up."""
-    length = max(len(row["input_ids"]) for row in rows)
-    fills = {"input_ids": pad_id, "attention_mask": 0, "labels": IGNORED, "is_answer": 0}
+    fills, longest = (
+        {"input_ids": pad_id, "labels": IGNORED},
+        {key: max(len(row[key]) for row in rows) for key in rows[0]},
+    )
     return {
-        key: torch.tensor([row[key] + [fill] * (length - len(row[key])) for row in rows]) for key, fill in fills.items()
+        key: torch.tensor([row[key] + [fills.get(key, 0)] * (length - len(row[key])) for row in rows])
+        for key, length in longest.items()
     }

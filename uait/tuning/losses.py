@@ -1,10 +1,11 @@
-"""What tuning minimises: the paper's loss on the whole completion, or one that keeps the answers as they were.
+"""What tuning minimises: the paper's loss on the whole completion, one that keeps the answers, or one of the number.
 
-Each takes a batch (`examples.collate`) and gives the mean over its completions' tokens, in nats. The model is asked as
-it stands: who tunes has switched its adapter on (`LanguageModel.alone`).
+Each takes a batch (`examples.collate`) and gives the mean over its completions' tokens, or numbers, in nats.
+The model is asked as it stands: who tunes has switched its adapter on (`LanguageModel.alone`).
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy, kl_div
@@ -12,6 +13,7 @@ from torch.nn.functional import cross_entropy, kl_div
 from uait.models.language_model import LanguageModel
 from uait.tuning.examples import IGNORED, Batch
 
+TEN = 10.0  # a second digit moves the number by a tenth of what a first one does: without it, it would be learned late
 Loss = Callable[[LanguageModel, Batch], torch.Tensor]
 
 
@@ -37,6 +39,51 @@ def kl_regularised_loss(lm: LanguageModel, batch: Batch, keep_weight: float) -> 
     number = cross_entropy(tuned[is_number].float(), after[is_number], reduction="sum")
     moved = kl_div(tuned[is_answer].float().log_softmax(-1), base, reduction="sum", log_target=True)
     return (number + keep_weight * moved) / (is_answer | is_number).sum()
+
+
+def number_loss(lm: LanguageModel, batch: Batch) -> torch.Tensor:
+    """The log score of the number's mean c against the target y, digit by digit: -y log c - (1 - y) log(1 - c).
+
+    For a confidence as for right and wrong it is least where c is what is to be expected. The variance is taxed as
+    well, so that what is said is what is expected; ConfTuner (arXiv 2508.18847) taxes both at once by (v_i - y)^2.
+    Last, -log of the digits' share among all tokens, where the number stands. The base reads question and answer: no
+    gradient goes through them.
+    """
+    hears = lm.hears
+    if hears is None:
+        raise AssertionError("an adapter is tuned to say a number behind what it hears")
+    with torch.no_grad(), lm.without_adapter().alone() as base:
+        read = {**_read(batch), "position_ids": (batch["attention_mask"].cumsum(-1) - 1).clamp(min=0)}
+        past = base(**read, use_cache=True, logits_to_keep=1).past_key_values
+    y = batch["target"][:, 0]
+    logits, mask = _behind(lm, batch["opening"], batch["attention_mask"], past)
+    tens = hears.digits(logits)
+    held = logits.logsumexp(-1) - tens.logsumexp(-1)
+    first = tens.argmax(-1)
+    after, _ = _behind(lm, torch.tensor(hears.digit_ids, device=lm.device)[first][:, None], mask, past)
+    digits = torch.arange(10, device=lm.device)
+    ones = _score(hears.digits(after), 0.1 * first[:, None] + 0.01 * digits, y, TEN)
+    return (_score(tens, 0.1 * digits + 0.045, y) + ones + held).mean()
+
+
+def _behind(
+    lm: LanguageModel, tokens: torch.Tensor, mask: torch.Tensor, past: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The logits (B, V) behind the last of these tokens (B, T), which `past` takes in; and the mask with them in it."""
+    positions = mask.sum(-1, keepdim=True) + torch.arange(tokens.shape[1], device=mask.device)
+    mask = torch.cat([mask, torch.ones_like(tokens)], dim=-1)
+    output = lm.model(
+        input_ids=tokens, attention_mask=mask, position_ids=positions, past_key_values=past, use_cache=True
+    )
+    return output.logits[:, -1].float(), mask
+
+
+def _score(logits: torch.Tensor, values: torch.Tensor, y: torch.Tensor, weight: float = 1.0) -> torch.Tensor:
+    """The log score (B,) of the mean of the digits' `values` (10,) or (B, 10), and the digit's variance."""
+    q, digits = logits.softmax(-1), torch.arange(10, device=logits.device) / 10
+    mean = (q * values).sum(-1).clamp(0.01, 0.99)
+    spread = (q * digits.square()).sum(-1) - (q * digits).sum(-1).square()
+    return spread - weight * (y * mean.log() + (1 - y) * (1 - mean).log())
 
 
 def _read(batch: Batch) -> Batch:

@@ -42,7 +42,7 @@ def tune(
     expects becomes the second round's label, calibrated as `label.calibrate` says on `held_out`, questions that
     nothing is tuned on; without any it is not calibrated.
     """
-    if settings.tune.rounds == 1:
+    if settings.tune.rounds == 1 or settings.tune.recipe != "paper":
         yield from train_adapter(settings, lm, distilled, out, probe)
         return
     check_same(settings, lm, out)  # before the first round, not after it

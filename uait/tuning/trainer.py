@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from uait.settings import Settings, TuneSettings
 from uait.tuning.card import CARD, claim, publish, read_card
 from uait.tuning.checkpoint import read_checkpoint, write_checkpoint
 from uait.tuning.examples import Batch, Row, collate, encode
-from uait.tuning.losses import Loss, completion_loss, kl_regularised_loss
+from uait.tuning.heard import SAID, encode_heard, hearing_of, listen
+from uait.tuning.losses import Loss, completion_loss, kl_regularised_loss, number_loss
 from uait.tuning.targets import lora_targets
 
 Probe = Callable[[LanguageModel, int], None]  # the model as it is, and the step
@@ -50,7 +52,7 @@ def train_adapter(
     claim(settings, lm, distilled, out)
     if not (out / CARD).exists():
         with _as_sentences(settings.tune, out):
-            tuned = yield from _tuned(settings.tune, lm, distilled, out, probe)
+            tuned = yield from _tuned(settings, lm, distilled, out, probe)
             publish(settings, tuned, distilled, _metrics(settings.tune, distilled, read_log(out / LOG)), out)
     (out / _CHECKPOINT).unlink(missing_ok=True)
     yield Done(read_card(out))
@@ -66,11 +68,18 @@ def read_log(path: Path | str) -> list[dict[str, Any]]:
 
 
 def _tuned(
-    tune: TuneSettings, lm: LanguageModel, distilled: DistilledSet, out: Path, probe: Probe | None
+    settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path, probe: Probe | None
 ) -> Generator[Event, None, LanguageModel]:
     """The steps that are left; returns the tuned model to a `yield from`."""
-    train, dev = encode(lm, distilled.train), encode(lm, distilled.dev)
-    tuned, loss = _with_lora(lm, tune), _loss(tune)
+    tune, train, dev, loss = settings.tune, distilled.train, distilled.dev, number_loss
+    tuned = _with_lora(lm, tune)
+    if tune.recipe == "paper":
+        train, dev, loss = encode(lm, train), encode(lm, dev), _paper_loss(tune)
+    else:
+        said = yield from listen(settings, lm, distilled, out / SAID)
+        hears, told = hearing_of(lm, train, said), tune.recipe == "told"
+        tuned = replace(tuned, hears=hears)
+        train, dev = (encode_heard(lm, hears, part, said, told=told) for part in (train, dev))
     weights = tuned.adapter_weights()
     optimizer = torch.optim.AdamW(weights.values(), lr=tune.learning_rate, weight_decay=0.0)
     done, n_steps = _resume(out / _CHECKPOINT, weights, optimizer, lm.device), _n_steps(tune, len(train))
@@ -125,7 +134,7 @@ def _batch(rows: Sequence[Row], step: int, tune: TuneSettings) -> list[Row]:
     return [rows[k] for k in order[i * tune.batch_size : (i + 1) * tune.batch_size]]
 
 
-def _loss(tune: TuneSettings) -> Loss:
+def _paper_loss(tune: TuneSettings) -> Loss:
     return completion_loss if tune.answers == "examples" else partial(kl_regularised_loss, keep_weight=tune.keep_weight)
 
 

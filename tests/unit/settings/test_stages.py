@@ -72,9 +72,9 @@ def test_settings_come_back_from_json() -> None:
     ("data", "sentence"),
     [
         ({"smapling": {}}, "'smapling' is no stage; the stages are prompts, "),
-        ({"tune": {"rnk": 2}}, "tune.rnk is no setting; tune has rank, "),
+        ({"tune": {"rnk": 2}}, "tune.rnk is no setting; tune has recipe, "),
         ({"tune": {"rank": 2.5}}, "tune.rank is 2.5; it must be a whole number"),
-        ({"tune": 3}, "tune is 3; give its values by name: rank, "),
+        ({"tune": 3}, "tune is 3; give its values by name: recipe, "),
         ([], r"settings is \[\]; give its values by name: prompts, "),
     ],
 )

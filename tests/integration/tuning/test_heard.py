@@ -1,0 +1,113 @@
+"""Tuning an adapter that hears itself: the number is learned, the answer is the base's, and a stop loses nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from uait.models.adapters import WEIGHTS
+from uait.models.confidence import answer_batch
+from uait.models.language_model import LanguageModel
+from uait.records import Adapter, DistilledSet, Done, Progress, Question, TrainingExample
+from uait.records.errors import ModelError, TrainingError
+from uait.settings import AnswerSettings, Settings, TuneSettings
+from uait.tuning import heard
+from uait.tuning.examples import collate
+from uait.tuning.heard import SAID, encode_heard, hearing_of, listen
+from uait.tuning.losses import number_loss
+from uait.tuning.trainer import train_adapter
+
+TUNE = TuneSettings(
+    recipe="hearing", rank=8, alpha=16, targets="all-linear", learning_rate=0.02, batch_size=4, epochs=60.0,
+    dropout=0.0, save_steps=1000,
+)  # fmt: skip
+SETTINGS = Settings(tune=TUNE, answer=AnswerSettings(max_new_tokens=24))
+TEXTS = ("What is the capital of France?", "What is the capital of Peru?")
+
+
+def _distilled(*confidences: float) -> DistilledSet:
+    """The first question is answered rightly, the second wrongly."""
+    pairs = enumerate(zip(TEXTS, confidences, strict=True))
+    train = (TrainingExample(Question(f"q{i}", text), "Paris", c, i == 0) for i, (text, c) in pairs)
+    return DistilledSet(tuple(train), (), {}, {}, (), 0.0)
+
+
+def _train(settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path) -> Adapter:
+    *_, last = train_adapter(settings, lm, distilled, out)
+    assert isinstance(last, Done)
+    return last.record
+
+
+@pytest.mark.parametrize(("recipe", "wanted"), [("hearing", (0.75, 0.25)), ("told", (0.99, 0.01))])
+def test_the_number_becomes_the_label_or_the_truth_and_the_answer_stays(
+    recipe: str, wanted: tuple[float, float],
+    taught_lm: LanguageModel, taught_folder: Path, load: Callable[..., LanguageModel], tmp_path: Path,
+) -> None:  # fmt: skip
+    settings = replace(SETTINGS, tune=replace(TUNE, recipe=recipe))
+    adapter = _train(settings, taught_lm, _distilled(0.75, 0.25), tmp_path / "adapter")
+    tuned = load(taught_folder, adapter=adapter.path)
+    assert tuned.hears is not None and tuned.hears.edges == adapter.decile_edges
+    alone, replies = (answer_batch(lm, TEXTS, SETTINGS.answer) for lm in (taught_lm, tuned))
+    assert [reply.sample.text for reply in replies] == [reply.sample.text for reply in alone]
+    assert [reply.spoken for reply in replies] == pytest.approx(list(wanted), abs=0.1)
+
+
+def test_what_is_learned_behind_is_what_answering_reads_there(taught_lm: LanguageModel, tmp_path: Path) -> None:
+    distilled = _distilled(0.9, 0.9)
+    said = _listened(taught_lm, distilled, tmp_path)
+    hears = hearing_of(taught_lm, distilled.train, said)
+    tuned = replace(taught_lm, hears=hears)
+    rows = encode_heard(tuned, hears, distilled.train, said, told=False)
+    assert len(rows[0]["input_ids"]) != len(rows[1]["input_ids"])  # one is filled up
+    together = number_loss(tuned, collate(rows, tuned.tokenizer.pad_token_id))
+    each = [number_loss(tuned, collate([row], tuned.tokenizer.pad_token_id)).item() for row in rows]
+    assert together.item() == pytest.approx(sum(each) / 2, abs=1e-4)
+    for row, answer in zip(rows, answer_batch(taught_lm, TEXTS, SETTINGS.answer), strict=True):
+        prompt = taught_lm.tokenizer(answer.prompt, add_special_tokens=False)["input_ids"]
+        assert row["input_ids"] == [*prompt, *answer.sample.token_ids]
+
+
+def _listened(lm: LanguageModel, distilled: DistilledSet, folder: Path) -> dict[str, heard.Said]:
+    events = listen(SETTINGS, lm, distilled, folder / SAID)
+    while True:
+        try:
+            assert next(events).stage == "listen"
+        except StopIteration as stop:
+            return stop.value
+
+
+def test_a_question_is_asked_once_however_often_the_tuning_stops(
+    taught_lm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distilled, short = _distilled(0.7, 0.2), replace(SETTINGS, tune=replace(TUNE, epochs=4.0, dropout=0.1))
+    whole = _train(short, taught_lm, distilled, tmp_path / "whole")
+    monkeypatch.setattr(heard, "BATCH", 1)
+    events = train_adapter(short, taught_lm, distilled, tmp_path / "stopped")
+    assert next(event for event in events if isinstance(event, Progress) and event.done == 1).stage == "listen"
+    events.close()  # one of two has been asked
+    again = train_adapter(short, taught_lm, distilled, tmp_path / "stopped")
+    assert next(event for event in again if isinstance(event, Progress) and event.done == 2).stage == "tune"
+    again.close()
+    monkeypatch.setattr(heard, "answer_batch", None)
+    made = _train(short, taught_lm, distilled, tmp_path / "stopped")
+    assert made.decile_edges == whole.decile_edges
+    weights = [load_file(Path(adapter.path) / WEIGHTS) for adapter in (made, whole)]
+    assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-6) for name in weights[0])
+
+
+def test_answers_that_never_end_teach_nothing(taught_lm: LanguageModel, tmp_path: Path) -> None:
+    cut = replace(SETTINGS, answer=AnswerSettings(max_new_tokens=1))
+    with pytest.raises(TrainingError, match=r"None of the 2 answers .* raise answer\.max_new_tokens"):
+        _train(cut, taught_lm, _distilled(0.7, 0.2), tmp_path)
+
+
+def test_a_vocabulary_without_single_digits_is_refused_in_a_sentence(taught_lm: LanguageModel, tmp_path: Path) -> None:
+    class Joined:
+        def get_vocab(self) -> dict[str, int]:
+            return {"93": 1}
+
+    with pytest.raises(ModelError, match=r"no token for the digit 0 .* set tune\.recipe to 'paper'"):
+        heard.Hearing.of(Joined(), [0.5] * 9)

@@ -1,0 +1,80 @@
+"""What an adapter that hears itself is taught: behind the base's own answer and its decile, the number alone.
+
+The labels' questions are asked once more: what the base answers, token by token, is what it will answer later, and how
+probable all of it was, its end included, is what the adapter will hear then (`models.hearing`).
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from uait.data.files import append_jsonl, read_rows
+from uait.models.confidence import answer_batch
+from uait.models.hearing import Hearing, decile_edges
+from uait.models.language_model import LanguageModel
+from uait.records import DistilledSet, Progress, TrainingExample
+from uait.records.errors import TrainingError
+from uait.settings import Settings
+from uait.tuning.examples import Row
+
+BATCH = 32
+SAID = "said.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the base said to the question with this `id`: its prompt's and its answer's tokens, how probable that was.
+
+    `probability` is None where the answer did not end.
+    """
+
+    id: str
+    prompt: str
+    ids: tuple[int, ...]
+    probability: float | None
+
+
+def listen(
+    settings: Settings, lm: LanguageModel, distilled: DistilledSet, path: Path
+) -> Generator[Progress, None, dict[str, Said]]:
+    """What the base says to every example's question, by id; asks only what the file at `path` does not hold yet."""
+    questions = [example.question for example in (*distilled.train, *distilled.dev)]
+    rows = read_rows(path, is_log=True) if path.exists() else ()
+    said = {row["id"]: Said(**{**row, "ids": tuple(row["ids"])}) for _, row in rows}
+    todo, base = [question for question in questions if question.id not in said], lm.without_adapter()
+    for start in range(0, len(todo), BATCH):
+        yield Progress("listen", len(questions) - len(todo) + start, len(questions))
+        batch = todo[start : start + BATCH]
+        answers = answer_batch(base, [question.text for question in batch], settings.answer, batch_size=BATCH)
+        for question, answer in zip(batch, answers, strict=True):
+            said[question.id] = Said(question.id, answer.prompt, answer.sample.token_ids, answer.probability)
+            append_jsonl(path, said[question.id])
+    return said
+
+
+def hearing_of(lm: LanguageModel, examples: Sequence[TrainingExample], said: dict[str, Said]) -> Hearing:
+    """Deciles of these answers' probabilities. Raises TrainingError when no answer ended."""
+    found = [p for example in examples if (p := said[example.question.id].probability) is not None]
+    if not found:
+        raise TrainingError(
+            f"None of the {len(examples)} answers to tune on ended by itself; raise answer.max_new_tokens."
+        )
+    return Hearing.of(lm.tokenizer, decile_edges(found))
+
+
+def encode_heard(
+    lm: LanguageModel, hears: Hearing, examples: Sequence[TrainingExample], said: dict[str, Said], *, told: bool
+) -> list[Row]:
+    """Per answer that ended: `input_ids` and `attention_mask` of question and answer (T,), `opening` of the number.
+
+    `target` (1,) is what to say: the label's confidence, or, if `told`, 1 for a right answer and 0 for a wrong one.
+    """
+    rows = []
+    for example in examples:
+        answer = said[example.question.id]
+        if answer.probability is not None:
+            ids = [*lm.tokenizer(answer.prompt, add_special_tokens=False)["input_ids"], *answer.ids]
+            target = float(example.is_correct) if told else example.confidence
+            opening = hears.opening(hears.decile(answer.probability))
+            rows.append({"input_ids": ids, "attention_mask": [1] * len(ids), "opening": opening, "target": [target]})
+    return rows
