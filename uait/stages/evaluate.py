@@ -31,7 +31,7 @@ from uait.settings import Settings, to_dict
 from uait.stages.askable import askable
 from uait.stages.engines import Engines, adapter_card
 from uait.stages.label import sample
-from uait.stages.report import P_TRUE, SAR, VERBALIZED, Row, build_report
+from uait.stages.report import P_TRUE, PROBABILITY, SAR, VERBALIZED, Row, build_report
 
 BATCH = 32
 
@@ -125,7 +125,7 @@ def _rows(engines: Engines, split: str, batch: Sequence[SampleSet]) -> list[Row]
             "length-normalised entropy": baselines.length_normalised_entropy_confidence(samples),
             "semantic entropy": baselines.semantic_entropy_confidence(samples, relevance),
             "lexical similarity": baselines.lexical_similarity_confidence(samples),
-            "answer probability": baselines.greedy_probability(samples),
+            PROBABILITY: baselines.greedy_probability(samples),
         }
         right = _right(samples.question, settings.label.correctness)
         rows.append(

@@ -14,15 +14,16 @@ from uait import __version__
 from uait.data.plain import left_out_lines
 from uait.method.answers import EXPECTED, SPOKEN, title_of
 from uait.method.metrics import budget_curve, method_result, oracle_confidence, share_of_oracle_gain, threshold_sweep
+from uait.method.paired import Ranking, auroc_difference
 from uait.records import EvalReport, MethodResult, Provenance
 from uait.records.errors import DataError
-from uait.settings import to_dict
+from uait.settings import EvaluateSettings, to_dict
 from uait.stages.engines import Engines
 
 IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD = "in-domain", "out-of-domain", "out-of-world"
 BUDGETS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SWEEP = tuple(round(0.05 * i, 2) for i in range(1, 20))
-VERBALIZED, P_TRUE, SAR = "verbalized", "P(True)", "SAR"
+VERBALIZED, P_TRUE, SAR, PROBABILITY = "verbalized", "P(True)", "SAR", "answer probability"
 RESULTS_START, RESULTS_END = "<!-- results -->", "<!-- /results -->"
 
 Row = dict[str, Any]
@@ -48,6 +49,7 @@ def build_report(engines: Engines, rows: Sequence[Row], left_out: Row | None = N
             "threshold": engines.threshold,
             "reading": _reading(rows),
             "below_threshold": _below(engines, rows),
+            "differences": {s: _differences(engines.settings.evaluate, _judged(rows, s)) for s in splits},
             **({"left_out": left_out} if left_out else {}),
         },
         rows=tuple(rows),
@@ -68,6 +70,21 @@ def _results(engines: Engines, rows: Sequence[Row], split: str) -> Iterator[Meth
         for method in rows[0][source]["confidences"]:
             confidences = [row[source]["confidences"][method] for row in rows]
             yield method_result(method, split, confidences, right, engines.settings.evaluate)
+
+
+def _differences(settings: EvaluateSettings, rows: Sequence[Row]) -> Row:
+    """How much better each number that is stated ranks than what is to be had without it, on the same questions."""
+
+    def ranking(source: str, method: str) -> Ranking:
+        return Ranking([r[source]["confidences"][method] for r in rows], [r[source]["right"] for r in rows])
+
+    pairs = ((SPOKEN, SAR), (SPOKEN, PROBABILITY), (EXPECTED, SAR), (EXPECTED, PROBABILITY))
+    return {"n": len(rows)} | {
+        f"{one} - {other}": auroc_difference(
+            ranking("uait", one), ranking("base", other), settings.n_bootstrap, settings.seed
+        )
+        for one, other in pairs
+    }
 
 
 def _sweep(rows: Sequence[Row]) -> Row:
@@ -148,6 +165,7 @@ def results_markdown(report: EvalReport) -> str:
     lines.append(f"The gate's threshold, chosen on other questions, is {100 * report.extras['threshold']:.1f} %.")
     for split, share in below.items():
         lines.append(f"- {split}: {100 * share['share']:.0f} % of {share['n']} questions fall below it.")
+    lines += _difference_lines(report.extras.get("differences", {}))
     if reading["accuracy_when_found"] is not None:
         right = f"{100 * reading['accuracy_when_found']:.1f} %"
         lines.append(
@@ -164,6 +182,19 @@ def results_markdown(report: EvalReport) -> str:
             of_gain = f"share of the oracle's gain at a quarter, {title_of(EXPECTED)}"
             lines.append(f"- {split}, {of_gain}: {100 * share:.0f} %.")
     return "\n".join(lines)
+
+
+def _difference_lines(differences: Row) -> Iterator[str]:
+    """One line per split: what the stated number gains in AUROC, with the paired interval."""
+    for split, found in differences.items():
+        gains = [
+            f"{other} {difference:+.3f} ({low:+.3f} to {high:+.3f})"
+            for other in (SAR, PROBABILITY)
+            if (values := found[f"{SPOKEN} - {other}"]) is not None
+            for difference, low, high in [values]
+        ]
+        if gains:
+            yield f"- {split}, AUROC of {title_of(SPOKEN)} minus that of, paired, n = {found['n']}: {', '.join(gains)}."
 
 
 def with_results(readme: str, report: EvalReport) -> str:

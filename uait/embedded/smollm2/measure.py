@@ -17,6 +17,7 @@ from uait.data.files import append_jsonl, read_rows
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import TeacherRow
 from uait.method.metrics import auroc, best_threshold, method_result, threshold_sweep
+from uait.method.paired import Ranking, auroc_difference
 from uait.records import EvalReport, MethodResult, Provenance, Question
 from uait.settings import EvaluateSettings, Settings, to_dict
 
@@ -126,38 +127,20 @@ def results(split: Split, stack: Stack, settings: EvaluateSettings) -> Iterator[
 
 def differences(split: Split) -> dict[str, Any]:
     """The AUROC of what is spoken, and expected, minus others', with paired 95 % bootstrap intervals."""
-    right = np.array([row.is_right for row in split.student])
+    right = [row.is_right for row in split.student]
     numbers = {
-        "spoken": np.array([row.spoken or 0.0 for row in split.student]),
-        "expected": np.array([row.expected or 0.0 for row in split.student]),
+        "spoken": Ranking([row.spoken for row in split.student], right),
+        "expected": Ranking([row.expected for row in split.student], right),
     }
     others = {
-        SAR: np.array([row.sar or 0.0 for row in split.teacher]),
-        P: np.array([row.probability for row in split.student]),
+        SAR: Ranking([row.sar for row in split.teacher], right),
+        P: Ranking([row.probability for row in split.student], right),
     }
     return {"n": len(right)} | {
-        f"{name} - {other}": difference((number, right), (beside, right))
+        f"{name} - {other}": auroc_difference(number, beside, N_BOOTSTRAP, 0)
         for name, number in numbers.items()
         for other, beside in others.items()
     }
-
-
-Ranking = tuple[np.ndarray, np.ndarray]  # confidence (N,), right (N,)
-
-
-def difference(one: Ranking, other: Ranking) -> list[float] | None:
-    """AUROC of one minus the other's, and the 95 % interval, over the same questions; None when a class is missing."""
-    rng, n = np.random.default_rng(0), len(one[1])
-    first, second = auroc(*one), auroc(*other)
-    if first is None or second is None:
-        return None
-    drawn = []
-    for _ in range(N_BOOTSTRAP):
-        i = rng.integers(n, size=n)
-        pair = auroc(one[0][i], one[1][i]), auroc(other[0][i], other[1][i])
-        if pair[0] is not None and pair[1] is not None:
-            drawn.append(pair[0] - pair[1])
-    return [round(float(x), 4) for x in (first - second, *np.percentile(drawn, [2.5, 97.5]))]
 
 
 def threshold_of(rows: Sequence[StudentRow]) -> float:
