@@ -5,7 +5,7 @@ import numpy as np
 from uait.method.correctness import label_question
 from uait.method.gate import decide
 from uait.method.sar import sar_score
-from uait.page.lesson.record import CORRECTNESS, Lesson, LessonExample
+from uait.page.lesson.record import Lesson, LessonExample
 from uait.records import (
     Answer,
     Finish,
@@ -59,8 +59,8 @@ def example(
         found = Retrieved(question.text, (Passage("1", "A title", f"The answer is {final}.", 1.0, "bundle"),))
     last = first if final is None else Answer(final, None, None, sample(final, -0.1), question.text, 0.1, "fake", 1)
     reply = Reply(question, first, decide(spoken, 0.7), found, last, 0.3)
-    label = label_question(samples, score, CORRECTNESS)
-    return LessonExample(question, 0, claimed, samples, relevance, tokens, score, label, reply)
+    label = label_question(samples, score, "exact")
+    return LessonExample(question, claimed, samples, relevance, tokens, score, label, reply)
 
 
 def label(name: str, confidence: float | None, is_correct: bool) -> Label:

@@ -17,7 +17,7 @@ import pytest
 from tests.integration.conftest import _make_llm
 from uait.data.catalogue import describe
 from uait.data.files import write_json, write_jsonl
-from uait.embedded.pocket.small_run import COMMAND
+from uait.embedded.pocket.small_run import PLAN
 from uait.models.loading import load_model
 from uait.page import app
 from uait.page.menu import Who
@@ -159,7 +159,7 @@ def recorded_run() -> SmallRun:
     log = tuple({"step": i, "loss": 2.0 / i, "learning_rate": 1e-3 / i, "seconds": float(i)} for i in range(1, 21))
     seconds = {"label the first 64": 9.0, "tune": 55.0}
     tune = {"tune": to_dict(TuneSettings())}
-    return SmallRun(COMMAND, 2, seconds, tune, labels, 16, examples, log, tuple(looks), ())
+    return SmallRun(PLAN.command, 2, seconds, tune, labels, 16, examples, log, tuple(looks), ())
 
 
 if __name__ == "__main__":

@@ -14,13 +14,16 @@ import numpy as np
 from uait.data.catalogue import preset
 from uait.data.files import write_json, write_jsonl
 from uait.data.questions import read_questions
-from uait.embedded.pocket import POCKET, lesson, small_run
+from uait.embedded import lesson, small_run
+from uait.embedded.pocket import POCKET
 from uait.embedded.pocket import questions as sets
 from uait.embedded.pocket.corpus import SITTINGS, Corpus, n_revised
+from uait.embedded.pocket.lesson import PLAN as LESSON
 from uait.embedded.pocket.marking import sitting
 from uait.embedded.pocket.phrasings import RELATIONS
 from uait.embedded.pocket.pretrain import pretrain
 from uait.embedded.pocket.recipe import Recipe
+from uait.embedded.pocket.small_run import PLAN as SMALL_RUN
 from uait.embedded.pocket.world import Fact, build_world, passages
 from uait.method.correctness import is_correct
 from uait.method.threshold import choose_threshold
@@ -115,9 +118,9 @@ def _record(facts: list[Fact], runs: Path) -> Iterator[Event]:
         else:
             yield event
     yield Progress("small run", 0, 1, "labelling and tuning as on the page")
-    write_json(POCKET / small_run.FILE, small_run.record())
+    write_json(POCKET / small_run.FILE, small_run.record(SMALL_RUN))
     yield Progress("lesson", 0, 1, "looking for questions to teach with")
-    write_json(lesson.LESSON, lesson.record(engines, facts))
+    write_json(POCKET / lesson.FILE, lesson.record(LESSON, engines))
 
 
 def write_world(facts: list[Fact]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from uait.method.answers import MethodAnswer
 from uait.method.correctness import is_correct, normalise_answer
-from uait.page.lesson.record import CORRECTNESS, Lesson, LessonExample, geometric_mean, sample_scores
+from uait.page.lesson.record import Lesson, LessonExample, geometric_mean, sample_scores
 from uait.page.views.answer import MAX_SHADE, NO_WORDS, Payload, visible_token
 from uait.records import Explanation, Label, Reply, Sample, SarScore, TokenExplanation
 from uait.settings import DistilSettings
@@ -158,20 +158,20 @@ def curves(probes: dict[str, Any]) -> Payload:
     return {"kind": "curves", "is_tuning": is_tuning, "steps": probes["steps"], "lines": probes["questions"]}
 
 
-def decision(reply: Reply, references: Sequence[str] | None) -> Payload:
-    """First answer, number, threshold, what was read, second answer."""
+def decision(reply: Reply, references: Sequence[str] | None, rule: str) -> Payload:
+    """First answer, number, threshold, what was read, second answer; `rule` says when an answer counts as right."""
     passages = reply.retrieved.passages if reply.retrieved else ()
     return {
         "kind": "decision",
         "question": reply.question.text,
         "first": reply.first.text or NO_WORDS,
-        "first_right": is_correct(reply.first.text, references or (), CORRECTNESS),
+        "first_right": is_correct(reply.first.text, references or (), rule),
         "confidence": reply.decision.confidence,
         "threshold": reply.decision.threshold,
         "looked_up": reply.retrieved is not None,
         "passages": [{"title": passage.title, "text": passage.text} for passage in passages],
         "final": (reply.final.text or NO_WORDS) if passages else None,
-        "final_right": is_correct(reply.final.text, references or (), CORRECTNESS) if passages else None,
+        "final_right": is_correct(reply.final.text, references or (), rule) if passages else None,
         "truth": references[0] if references else None,
     }
 
@@ -193,9 +193,9 @@ def live_attempts(question: str, explanation: Explanation) -> Payload:
     return {"figure": {"kind": "attempts", "columns": [attempts(question, explanation.samples, confidence)]}}
 
 
-def live_decision(reply: Reply, references: Sequence[str] | None) -> Payload:
+def live_decision(reply: Reply, references: Sequence[str] | None, rule: str) -> Payload:
     """The eighth step's figure for a question of the visitor's."""
-    return {"figure": decision(reply, references)}
+    return {"figure": decision(reply, references, rule)}
 
 
 def note(message: str) -> Payload:

@@ -30,7 +30,6 @@ from uait.records import (
 from uait.records.errors import DataError
 
 OVERCONFIDENT = 0.9  # what a wrong answer has to claim to open a lesson
-CORRECTNESS = "exact"
 FILE = "lesson.json"
 
 
@@ -38,11 +37,10 @@ FILE = "lesson.json"
 class LessonExample:
     """One question on its whole way: the number it claims, samples, relevance, score, label, and the tuned reply.
 
-    `n_seen` counts how often training told the fact; `tokens` explain the greedy answer of `samples`.
+    `tokens` explain the greedy answer of `samples`; `rule` says when an answer counts as right.
     """
 
     question: Question
-    n_seen: int
     claimed: Answer
     samples: SampleSet
     relevance: Relevance
@@ -50,6 +48,7 @@ class LessonExample:
     score: SarScore
     label: Label
     reply: Reply
+    rule: str = "exact"
 
     def __post_init__(self) -> None:
         n_samples, n_tokens = len(self.samples.samples), len(self.samples.greedy.token_ids)
@@ -64,7 +63,7 @@ class LessonExample:
 
     def is_right(self, answer: str) -> bool:
         """Whether `answer` is one of the accepted ones."""
-        return bool(is_correct(answer, self.question.references, CORRECTNESS))
+        return bool(is_correct(answer, self.question.references, self.rule))
 
     @property
     def n_distinct(self) -> int:

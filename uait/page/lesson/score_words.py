@@ -21,8 +21,8 @@ from uait.page.views.answer import Payload, percent, visible_token
 # -- 1: an overconfident answer ------------------------------------------------------------------
 
 
-def claim(lesson: Lesson) -> Payload:
-    """Step 1: an answer that claims too much, beside one that is known."""
+def claim(lesson: Lesson, about: str = "") -> Payload:
+    """Step 1: an answer that claims too much, beside one that is known; `about`: where this model's claims are from."""
     example, known = lesson.example, lesson.known
     is_right = example.is_right(example.claimed.text)
     verdict = "That is right." if is_right else "The right answer is {truth}."
@@ -33,10 +33,7 @@ def claim(lesson: Lesson) -> Payload:
                 question=example.question.text, answer=example.claimed.text, w=percent(example.claimed.spoken),
             ),
             say(verdict, truth=example.question.references[0]),
-            say(
-                "It measured nothing. This small model learned its numbers from texts that drew them at random; "
-                "large models learned theirs from people, and are usually overconfident."
-            ),
+            about or say("It measured nothing: it learned such numbers from what people write, and mostly overclaims."),
         ],
         "figure": {"kind": "claims", "claims": [claimed(example), claimed(known)]},
         "caption": say(

@@ -120,7 +120,7 @@ def decide(lesson: Lesson) -> Payload:
             say(said, w=percent(reply.decision.confidence), n=percent(reply.decision.threshold)),
             say(after, final=reply.final.text or NO_WORDS),
         ],
-        "figure": decision(reply, lesson.example.question.references),
+        "figure": decision(reply, lesson.example.question.references, lesson.example.rule),
         "caption": say("From top to bottom: first answer, its number and the threshold, what was read, second answer."),
         "task": say("Ask a question of your own, then again with a threshold of 0 % and of 100 %. What goes wrong?"),
         "note": [

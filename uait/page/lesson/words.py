@@ -3,6 +3,8 @@
 In: a recorded lesson. Out: plain data; the figures come from `lesson.figures`. Numbers come from the lesson only.
 """
 
+from functools import partial
+
 from uait.page.lesson.record import Lesson
 from uait.page.lesson.score_words import agreement, ask_again, claim, number, tokens
 from uait.page.lesson.tune_words import decide, keep, watch
@@ -29,9 +31,9 @@ LINKS = {
 }
 
 
-def steps(lesson: Lesson) -> list[Payload]:
-    """The eight steps in their order."""
-    tellers = (claim, ask_again, tokens, agreement, number, keep, watch, decide)
+def steps(lesson: Lesson, about_verbalized: str = "") -> list[Payload]:
+    """The eight steps in their order; `about_verbalized` is what is known of the numbers that this model claims."""
+    tellers = (partial(claim, about=about_verbalized), ask_again, tokens, agreement, number, keep, watch, decide)
     return [
         {
             "number": i,

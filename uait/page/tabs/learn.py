@@ -1,4 +1,4 @@
-"""The Learn tab: a lesson of eight steps on recorded outputs of the embedded model, three of them to try live.
+"""The Learn tab: a lesson of eight steps on recorded outputs of the model above, three of them to try live.
 
 The sentences are in `uait.page.lesson.words`, the figures' data in `uait.page.lesson.figures`.
 """
@@ -22,7 +22,7 @@ from uait.records.events import last_record
 
 log = logging.getLogger(__name__)
 
-NO_LESSON = "This model has no recorded lesson; pocket has one."
+NO_LESSON = "This model has no recorded lesson; the embedded ones have."
 _WORKING: answer_view.Payload = {"state": "working", "message": "Asking the model …"}
 _EMPTY: answer_view.Payload = {"state": "empty"}
 
@@ -50,7 +50,7 @@ def build(place: Place, verbs: Any, who: Who, tabs: gr.Tabs, question: gr.Textbo
     if lesson is None:
         gr.Markdown(NO_LESSON)
         return
-    steps = words.steps(lesson)
+    steps = words.steps(lesson, description.about_verbalized if description else "")
     live = _live_answers(place, verbs)
     with gr.Walkthrough(selected=1, elem_id="lesson") as walk:
         for step in steps:
@@ -119,7 +119,7 @@ def _live_answers(place: Place, verbs: Any) -> dict[int, Live]:
 
     def decision(question: str, threshold: float, *who: str) -> answer_view.Payload:
         reply = last_record(shelf.run(verbs.ask, *who, question, threshold=threshold / 100))
-        return figures.live_decision(reply, references(question))
+        return figures.live_decision(reply, references(question), shelf.shipped.settings.label.correctness)
 
     return {1: _shown(claim), 2: _shown(attempts), 8: _shown(decision)}
 

@@ -15,7 +15,7 @@ from uait.method.answers import MethodAnswer
 from uait.method.sar import sar_score
 from uait.page.lesson import figures, words
 from uait.page.lesson.record import Lesson, geometric_mean, sample_scores
-from uait.records import Explanation, SarScore
+from uait.records import Explanation, Question, SarScore
 
 SHIPPED = POCKET / "lesson.json"
 
@@ -42,10 +42,16 @@ def test_eight_steps_fill_45_minutes_and_each_has_text_figure_task_and_tab(sourc
 
 
 def test_the_first_step_says_that_this_models_claim_means_nothing_and_what_would_be_right() -> None:
-    text = " ".join(_steps(fake_lesson.lesson())[0]["says"])
+    text = " ".join(words.steps(fake_lesson.lesson(), "Its numbers are drawn at random.")[0]["says"])
     assert "answers Saint Mary Town and says that it is 90\u00a0% sure" in text
     assert "The right answer is Ngerulmud." in text
-    assert "drew them at random" in text
+    assert text.endswith("Its numbers are drawn at random.")
+    assert "learned such numbers from what people write" in _steps(fake_lesson.lesson())[0]["says"][2]
+
+
+def test_an_answer_is_right_by_the_rule_of_the_model() -> None:
+    example = fake_lesson.example(Question("p", "What is the capital of Palau?", ("Ngerulmud",)), ("It is Ngerulmud",))
+    assert not example.is_right("It is Ngerulmud") and replace(example, rule="contained").is_right("It is Ngerulmud")
 
 
 def test_a_claim_that_was_never_made_is_no_number() -> None:
@@ -78,11 +84,11 @@ def test_every_label_with_a_confidence_falls_into_the_group_of_its_name() -> Non
 
 def test_what_was_not_looked_up_has_no_second_answer() -> None:
     lesson = fake_lesson.lesson()
-    answered = figures.decision(lesson.known.reply, ("Paris",))
+    answered = figures.decision(lesson.known.reply, ("Paris",), "exact")
     assert (answered["final"], answered["final_right"], answered["first_right"]) == (None, None, True)
-    corrected = figures.decision(lesson.example.reply, ("Ngerulmud",))
+    corrected = figures.decision(lesson.example.reply, ("Ngerulmud",), "exact")
     assert (corrected["first_right"], corrected["final"], corrected["final_right"]) == (False, "Ngerulmud", True)
-    assert figures.decision(lesson.example.reply, None)["first_right"] is None
+    assert figures.decision(lesson.example.reply, None, "exact")["first_right"] is None
 
 
 def test_live_answers_are_drawn_as_their_step_is() -> None:
@@ -97,7 +103,7 @@ def test_live_answers_are_drawn_as_their_step_is() -> None:
     (column,) = figures.live_attempts("Who?", explanation)["figure"]["columns"]
     assert column["counted"] == "4 different answers"
     assert column["confidence"] == example.score.confidence
-    assert figures.live_decision(example.reply, None)["figure"]["kind"] == "decision"
+    assert figures.live_decision(example.reply, None, "exact")["figure"]["kind"] == "decision"
 
 
 def test_the_shipped_lesson_is_whole_and_its_numbers_follow_from_its_records() -> None:

@@ -1,4 +1,4 @@
-"""The recorded small run: what it promises of the embedded model, and that it is what the page would do."""
+"""The recorded small runs: what they promise of their models, and that they are what the page would do."""
 
 from pathlib import Path
 
@@ -7,8 +7,10 @@ import pytest
 from tests.browser import tiny_lab
 from uait.data.catalogue import Description, describe, preset, small
 from uait.data.files import write_json
-from uait.embedded.pocket import small_run
-from uait.page.run_files import N_HELD_OUT
+from uait.embedded import small_run
+from uait.embedded.pocket.small_run import PLAN as POCKET
+from uait.embedded.small_run import Plan
+from uait.embedded.smollm2.small_run import PLAN as SMOLLM2
 from uait.records import Question
 from uait.records.errors import DataError
 from uait.stages.evaluate import drawn
@@ -41,20 +43,24 @@ def test_the_same_questions_are_drawn_for_the_same_seed_and_all_where_there_are_
     assert len(drawn(questions, 99, 10)) == 20
 
 
-def test_it_is_made_with_what_the_page_fills_in() -> None:
-    chosen = small_run.settings()
-    assert (chosen.tune, chosen.sampling) == (small(preset("pocket")).tune, small(preset("pocket")).sampling)
+@pytest.mark.parametrize("plan", [POCKET, SMOLLM2], ids=lambda plan: plan.model)
+def test_it_is_made_with_what_the_page_fills_in(plan: Plan) -> None:
+    chosen, page = small_run.settings(plan.model), small(preset(plan.model))
+    assert (chosen.tune, chosen.sampling, chosen.label) == (page.tune, page.sampling, page.label)
 
 
-def test_no_question_that_may_be_tuned_on_is_held_out(pocket: Description) -> None:
-    tuned, held_out = pocket.tuning_questions, pocket.held_out[IN_DOMAIN]
-    assert len(tuned) > 1000 and len(held_out) > N_HELD_OUT
-    assert not {q.text for q in tuned} & {q.text for q in held_out}
+@pytest.mark.parametrize("plan", [POCKET, SMOLLM2], ids=lambda plan: plan.model)
+def test_no_question_that_may_be_tuned_on_is_held_out_or_chosen_by(plan: Plan) -> None:
+    tuned = {question.text for question in plan.description.tuning_questions}
+    held_out, dev = plan.held_out(), plan.held_out(on_dev=True)
+    assert len(tuned) > 1000 and len(held_out) >= 64 and len(dev) >= 64
+    assert not tuned & {question.text for question in (*held_out, *dev)}
+    assert not {question.text for question in held_out} & {question.text for question in dev}
 
 
-def test_the_shipped_run_keeps_its_bars(pocket: Description) -> None:
+def test_the_pockets_run_keeps_its_bars(pocket: Description) -> None:
     run = pocket.small_run
-    assert run is not None and run.command == small_run.COMMAND
+    assert run is not None and run.command == POCKET.command
     assert run.seconds["label the first 64"] <= 20.0
     assert run.seconds["tune"] <= 120.0
     auroc = {row["method"]: row["auroc"] for row in run.results}
