@@ -8,13 +8,12 @@ try:
 except ImportError:
     GPU = None
 
-from uait import settings
 from uait.data import catalogue
 from uait.page import app
 from uait.records import errors
 
 if __name__ == "__main__":
     try:
-        app.serve(catalogue.preset(settings.default_model()), **({"gpu": GPU} if GPU else {}))
+        app.serve(catalogue.starting(), **({"gpu": GPU} if GPU else {}))
     except errors.UaitError as err:
         sys.exit(str(err))

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from uait.data.catalogue import preset
+from uait.data.catalogue import preset, starting
 from uait.data.files import read_json
 from uait.data.presets import paper
 from uait.records.errors import SettingsError
 from uait.runs.folder import RunFolder
-from uait.settings import Setting, Settings, default_model, settings_of
+from uait.settings import Setting, Settings, settings_of
 
 _KINDS: dict[type, tuple[str, str]] = {int: ("N", "whole number"), float: ("X", "number"), str: ("TEXT", "text")}
 
@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def starting_settings(argv: Sequence[str]) -> Settings:
-    """The defaults of the flags: the preset of `--model`, and what the folder named by `--run` was made with.
+    """The defaults of the flags: what suits `--model` or the environment, and what the folder of `--run` was made with.
 
     So a run goes on with its own settings when no flag is repeated. `--preset paper` puts the paper's over both.
     Raises DataError when the folder's are broken.
@@ -47,7 +47,7 @@ def starting_settings(argv: Sequence[str]) -> Settings:
 def _without_preset(known: argparse.Namespace) -> Settings:
     folder = RunFolder(Path(known.run)) if known.run else None
     if folder is None or not folder.file("settings.json").exists():
-        return preset(known.model or default_model())
+        return starting(known.model)
     own = folder.settings()
     stages = read_json(folder.file("settings.json"))
     return replace(preset(known.model or own.model.model), **{stage: getattr(own, stage) for stage in stages})

@@ -18,7 +18,16 @@ from uait.data.json import from_json
 from uait.data.questions import read_questions
 from uait.records import EvalReport, GateFit, Kinds, Question, ReadingFit, SmallRun, SweepPoint
 from uait.records.errors import DataError
-from uait.settings import ASSETS, DEFAULT_MODEL, Settings, TuneSettings, from_dict, to_dict
+from uait.settings import (
+    ASSETS,
+    DEFAULT_MODEL,
+    Settings,
+    TuneSettings,
+    default_adapter,
+    default_model,
+    from_dict,
+    to_dict,
+)
 
 FILE = "description.json"
 READING, KINDS = "reading.json", "kinds.json"
@@ -155,6 +164,12 @@ def preset(model: str) -> Settings:
     description = describe(model)
     base = from_dict(description.settings) if description else Settings()
     return replace(base, model=replace(base.model, model=model))
+
+
+def starting(model: str | None = None) -> Settings:
+    """The settings to begin with: those that suit `model`, or the environment's one, with the environment's adapter."""
+    settings, adapter = preset(model or default_model()), default_adapter()
+    return settings if adapter is None else settings.with_adapter(adapter)
 
 
 def small(settings: Settings) -> Settings:

@@ -24,6 +24,8 @@ _NUMBER_TOKEN = re.compile("[\u0120\u2581 ]?(0|[1-9][0-9]?|100)")
 class LanguageModel:
     """A view of a loaded model, with everything that asking it takes. `adapter_id` is None for the base model.
 
+    `adapter_folder` is where the adapter was read from; None for the base, and for one that is being tuned.
+
     Views are cheap: they share the weights, and several threads may ask several of them at once.
     """
 
@@ -34,6 +36,7 @@ class LanguageModel:
     adapter_id: str | None
     prompts: PromptSettings
     lora: Lora | None = None
+    adapter_folder: Path | None = None
     answers_in_lines: bool = False  # behind few shots: the end of the line closes an answer, too
     hears: Hearing | None = None  # of an adapter that hears itself: asleep while the base answers
     voice: "LanguageModel | None" = None  # who says how sure it is, once an answer of this view has ended
@@ -88,7 +91,7 @@ class LanguageModel:
 
     def without_adapter(self) -> "LanguageModel":
         """The base model."""
-        return replace(self, lora=None, adapter_id=None, hears=None, voice=None)
+        return replace(self, lora=None, adapter_id=None, adapter_folder=None, hears=None, voice=None)
 
     def with_adapter(self, folder: Path | str) -> "LanguageModel":
         """The base model with the adapter in that folder; only the adapter's own weights are read.
@@ -100,11 +103,13 @@ class LanguageModel:
         names = Path(self.model.name_or_path).resolve().name, self.model_id
         lora, edges = self.weights.load(folder, names), decile_edges_of(folder)
         hears = None if edges is None else Hearing.of(self.tokenizer, edges)
-        return replace(self, lora=lora, adapter_id="/".join(folder.parts[-2:]), hears=hears)
+        name = "/".join(folder.parts[-2:])
+        return replace(self, lora=lora, adapter_id=name, adapter_folder=folder, hears=hears)
 
     def with_new_adapter(self, config: Any) -> "LanguageModel":
         """The base model with a fresh adapter of that LoraConfig, to be tuned. Raises ValueError when no layer fits."""
-        return replace(self, lora=self.weights.add(config), adapter_id="being tuned", hears=None)
+        lora = self.weights.add(config)
+        return replace(self, lora=lora, adapter_id="being tuned", adapter_folder=None, hears=None)
 
     def adapter_weights(self) -> dict[str, torch.nn.Parameter]:
         """The adapter's own weights by name, those that tuning moves; empty for the base model."""

@@ -16,8 +16,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from uait.data.catalogue import Description, describe, names
-from uait.models.adapters import LOAD_ERRORS, Weights, first_line
+from uait.models.adapters import LOAD_ERRORS, Weights
 from uait.models.family import check_architecture, rendered
+from uait.models.hub import find_adapter, unloadable
 from uait.models.language_model import LanguageModel
 from uait.models.packaged import converted
 from uait.records.errors import ModelError
@@ -97,20 +98,20 @@ def load_config(name: str, source: str) -> Any:
     try:
         return AutoConfig.from_pretrained(source, trust_remote_code=False)
     except LOAD_ERRORS as err:
-        raise _unloadable("configuration of the model", name, source, err) from err
+        raise unloadable("configuration of the model", name, source, err) from err
 
 
 def _load_tokenizer(name: str, source: str) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
     except LOAD_ERRORS as err:
-        raise _unloadable("tokenizer of the model", name, source, err) from err
+        raise unloadable("tokenizer of the model", name, source, err) from err
     if not tokenizer.chat_template:
         raise ModelError(f"The model {name!r} has no chat template; choose a chat or instruct model.")
     try:
         rendered(tokenizer, "Who?", {})
     except Exception as err:  # a template is a program of its own and may raise anything
-        raise _unloadable("chat template of the model", name, source, err) from err
+        raise unloadable("chat template of the model", name, source, err) from err
     if "strftime_now" in tokenizer.chat_template:
         tokenizer.chat_template = _one_day() + tokenizer.chat_template
     if tokenizer.pad_token_id is None:
@@ -129,7 +130,7 @@ def _load_weights(name: str, source: str, device: torch.device) -> Any:
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, output_loading_info=True)
     except LOAD_ERRORS as err:
-        raise _unloadable("model", name, source, err) from err
+        raise unloadable("model", name, source, err) from err
     model, report = loaded
     if report["missing_keys"]:  # the library only warns, and fills them with random numbers
         raise ModelError(
@@ -139,23 +140,14 @@ def _load_weights(name: str, source: str, device: torch.device) -> Any:
     return model
 
 
-def _unloadable(what: str, name: str, source: str, err: Exception) -> ModelError:
-    if not Path(source).is_dir():
-        return ModelError(
-            f"The {what} {name!r} is neither a folder here nor can it be fetched from the hub; "
-            f"check the name and the connection ({first_line(err)})."
-        )
-    return ModelError(
-        f"The {what} {name!r} can't be read ({first_line(err)}); a file in it is damaged or missing: "
-        "copy or download it again."
-    )
-
-
 def _adapter_folder(settings: Settings, description: Description | None) -> Path | None:
-    """The adapter's folder, or None; 'auto' is the one shipped beside an embedded model, once it has been tuned."""
+    """The adapter's folder, fetched first where it is on the hub, or None without one.
+
+    'auto' is the one shipped beside an embedded model, once it has been tuned.
+    """
     name = settings.model.adapter
     if name == "none":
         return None
     if name == "auto":
         return description.adapter if description else None
-    return Path(name)
+    return find_adapter(name)

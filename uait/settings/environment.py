@@ -35,6 +35,11 @@ def default_model() -> str:
     return os.environ.get("UAIT_MODEL", DEFAULT_MODEL)
 
 
+def default_adapter() -> str | None:
+    """The adapter to begin with, a folder or a hub id: UAIT_ADAPTER; None without it."""
+    return os.environ.get("UAIT_ADAPTER") or None
+
+
 def runs_folder() -> Path:
     """Where the page keeps its runs: UAIT_RUNS, else runs/page below the folder it was started in."""
     return Path(os.environ.get("UAIT_RUNS", "runs/page"))

@@ -71,7 +71,9 @@ class ModelSettings(Checked):
         description="a model in assets/ by name, a folder, or a hub id such as mistralai/Mistral-7B-Instruct-v0.3",
     )
     adapter: str = Field(
-        default="auto", description="a folder with a tuned adapter, 'auto' (the one shipped with the model) or 'none'"
+        default="auto",
+        description="a folder or hub id (user/repo) with a tuned adapter, 'auto' (the one shipped with the model) or "
+        "'none'",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where to run: a GPU if there is one, else the CPU"

@@ -65,6 +65,9 @@ def load_engines(settings: Settings, beside: Engines | None = None) -> Engines:
     The similarity engine of the engines `beside` them is shared where it is the same one.
     """
     lm = load_model(settings)
+    if settings.model.adapter != "auto":
+        settings = _in_its_words(settings, lm.adapter_folder)
+        lm = replace(lm, prompts=settings.prompts)
     wanted = settings.model.encoder, settings.model.device
     if beside is not None and wanted == (beside.settings.model.encoder, beside.settings.model.device):
         similarity = beside.similarity
@@ -95,20 +98,22 @@ def with_adapter(engines: Engines, adapter: Path | None) -> Engines:
 
     Raises ModelError when it is missing or fits another model.
     """
-    settings = engines.settings.with_adapter(NONE if adapter is None else adapter)
-    if adapter is not None and (adapter / "card.json").is_file():
-        settings = replace(settings, prompts=from_dict(read_card(adapter).settings).prompts)
+    settings = _in_its_words(engines.settings.with_adapter(NONE if adapter is None else adapter), adapter)
     lm = replace(engines.lm, prompts=settings.prompts)
     lm = lm.without_adapter() if adapter is None else lm.with_adapter(adapter)
     return replace(engines, lm=lm, settings=settings, threshold=_threshold(settings, lm), familiarity=None)
 
 
-def adapter_card(settings: Settings, lm: LanguageModel) -> Adapter | None:
+def _in_its_words(settings: Settings, adapter: Path | None) -> Settings:
+    """The settings with the prompts that the adapter in that folder was tuned with, where its card has them."""
+    if adapter is None or not (adapter / "card.json").is_file():
+        return settings
+    return replace(settings, prompts=from_dict(read_card(adapter).settings).prompts)
+
+
+def adapter_card(lm: LanguageModel) -> Adapter | None:
     """The card of the adapter that answers; None without an adapter, or without a card beside it."""
-    if lm.adapter_id is None:
-        return None
-    description = describe(settings.model.model) if settings.model.adapter == "auto" else None
-    folder = description.adapter if description else Path(settings.model.adapter)
+    folder = lm.adapter_folder
     return read_card(folder) if folder and (folder / "card.json").is_file() else None
 
 
@@ -145,7 +150,7 @@ def _second(name: str) -> Loaded:
 def _threshold(settings: Settings, lm: LanguageModel) -> float:
     if settings.answer.threshold is not None:
         return settings.answer.threshold
-    card = adapter_card(settings, lm)
+    card = adapter_card(lm)
     return DEFAULT_THRESHOLD if card is None or card.threshold is None else card.threshold
 
 

@@ -92,7 +92,7 @@ def read_report(path: Path) -> EvalReport | None:
 
 def _asker(engines: Engines) -> str:
     """A name for all that an answer and its scores depend on: this version, the settings, the adapter's card."""
-    return data_hash([__version__, to_dict(engines.settings), adapter_card(engines.settings, engines.lm)])[:12]
+    return data_hash([__version__, to_dict(engines.settings), adapter_card(engines.lm)])[:12]
 
 
 def _rows(engines: Engines, split: str, batch: Sequence[SampleSet]) -> list[Row]:

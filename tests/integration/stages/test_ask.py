@@ -283,10 +283,6 @@ def test_the_threshold_is_the_users_else_the_adapters_else_the_default(
 ) -> None:  # fmt: skip
     values = {"path": "a", "base_model_id": "b", "data_hash": "c", "settings": {}, "metrics": {}, "threshold": card}
     (tmp_path / "card.json").write_text(json.dumps(values))
-    tuned = replace(taught_lm, adapter_id=str(tmp_path))
-    chosen = replace(
-        settings,
-        model=replace(settings.model, adapter=str(tmp_path)),
-        answer=replace(settings.answer, threshold=named),
-    )
+    tuned = replace(taught_lm, adapter_folder=tmp_path)
+    chosen = replace(settings, answer=replace(settings.answer, threshold=named))
     assert _threshold(chosen, tuned) == expected

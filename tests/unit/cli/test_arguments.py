@@ -99,7 +99,10 @@ def test_defaults_follow_the_model() -> None:
 
 def test_defaults_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UAIT_MODEL", "org/name")
-    assert starting_settings(["ask", "Who?"]).model.model == "org/name"
+    monkeypatch.setenv("UAIT_ADAPTER", "someone/adapter")
+    model = starting_settings(["ask", "Who?"]).model
+    assert (model.model, model.adapter) == ("org/name", "someone/adapter")
+    assert starting_settings(["ask", "--model", "other/name"]).model.adapter == "someone/adapter"
 
 
 def test_a_run_goes_on_with_what_it_was_made_with(tmp_path: Path) -> None:
