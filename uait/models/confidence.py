@@ -18,6 +18,7 @@ from uait.method.prompts import (
     reading_prompt,
     verbalized_prompt,
 )
+from uait.models.batches import Room, in_a_sentence, in_batches
 from uait.models.decoding import TextPieces, advance, decode, fits, prefill, read, to_sample
 from uait.models.hearing import MIN_MASS, Hearing, expected_number, spoken_number
 from uait.models.language_model import LanguageModel
@@ -25,23 +26,26 @@ from uait.models.reading import Reader
 from uait.records import Answer, Done, Finish, Partial, Passage, Sample
 from uait.settings import AnswerSettings
 
+_REMEDY = "lower answer.max_new_tokens or retrieval.n_passages, or choose a smaller model"
+
 
 def answer(
     lm: LanguageModel, text: str, passages: Sequence[Passage], settings: AnswerSettings
 ) -> Iterator[Partial | Done]:
     """The greedy reply as it grows, raw, then Done(Answer). With passages, the model reads them first.
 
-    Raises DataError when the question is empty or too long.
+    Raises DataError when the question is empty or too long, and ModelError when the memory is too small for it.
     """
     start = perf_counter()
     asked = _asked(lm, reads=bool(passages))
-    replies = _Replies(asked, [_prompt(asked, text, passages)], settings.max_new_tokens, [text], [passages])
     reply = TextPieces(lm.tokenizer)
-    for (token,) in replies.steps():
-        if token not in asked.stop_ids:
-            reply.add(token)
-        yield Partial("".join(reply.pieces))
-    yield Done(replies.answers(start)[0])
+    with in_a_sentence(_REMEDY):
+        replies = _Replies(asked, [_prompt(asked, text, passages)], settings.max_new_tokens, [text], [passages])
+        for (token,) in replies.steps():
+            if token not in asked.stop_ids:
+                reply.add(token)
+            yield Partial("".join(reply.pieces))
+        yield Done(replies.answers(start)[0])
 
 
 def answer_batch(
@@ -100,16 +104,19 @@ def _in_batches(
     batch_size: int,
 ) -> list[Answer]:
     """Answers in the order of `chats`, by the second model where it reads; those of like length share a batch."""
+
+    def answered(batch: Sequence[int]) -> list[Answer]:
+        start, asked, read = perf_counter(), [texts[i] for i in batch], [passages[i] for i in batch]
+        replies = _Replies(lms[bool(read[0])], [chats[i] for i in batch], max_new_tokens, asked, read)
+        for _ in replies.steps():
+            pass
+        return replies.answers(start)
+
     answers: dict[int, Answer] = {}
+    room = Room(batch_size, _REMEDY)
     for reads in (False, True):
         order = sorted((i for i, read in enumerate(passages) if bool(read) == reads), key=lambda i: len(chats[i]))
-        for first in range(0, len(order), batch_size):
-            batch, start = order[first : first + batch_size], perf_counter()
-            asked, read = [texts[i] for i in batch], [passages[i] for i in batch]
-            replies = _Replies(lms[reads], [chats[i] for i in batch], max_new_tokens, asked, read)
-            for _ in replies.steps():
-                pass
-            answers.update(zip(batch, replies.answers(start), strict=True))
+        answers.update(zip(order, in_batches(order, room, answered), strict=True))
     return [answers[i] for i in range(len(chats))]
 
 

@@ -13,10 +13,13 @@ import numpy as np
 import torch
 
 from uait.method.prompts import few_shot_prompt, question_prompt
+from uait.models.batches import Room, in_batches
 from uait.models.language_model import LanguageModel
 from uait.records import Finish, Question, Sample, SampleSet
 from uait.records.errors import DataError
 from uait.settings import PromptSettings, SamplingSettings
+
+_REMEDY = "lower sampling.n_samples or sampling.max_new_tokens, or choose a smaller model"
 
 Texts = dict[tuple[int, ...], tuple[str, ...]]  # ids of a sample -> the pieces of its text
 Choose = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]
@@ -243,11 +246,11 @@ def sample_answers(
 ) -> Iterator[SampleSet]:
     """The base model's greedy and sampled answers to each question, in order, a batch at a time.
 
-    Behind the style's shots an answer is a line.
+    Behind the style's shots an answer is a line. Raises ModelError when the memory is too small for one question.
     """
     base = replace(lm.without_adapter(), answers_in_lines=bool(style.shots))
-    for start in range(0, len(questions), settings.batch_size):
-        batch = questions[start : start + settings.batch_size]
+
+    def sampled(batch: Sequence[Question]) -> list[SampleSet]:
         chats = [sampling_prompt(lm, question.text, style) for question in batch]
         answers = generate(
             base,
@@ -257,5 +260,7 @@ def sample_answers(
             max_new_tokens=settings.max_new_tokens,
             seed=settings.seed,
         )
-        for question, chat, (greedy, samples) in zip(batch, chats, answers, strict=True):
-            yield SampleSet(question, greedy, samples, chat)
+        made = zip(batch, chats, answers, strict=True)
+        return [SampleSet(question, greedy, samples, chat) for question, chat, (greedy, samples) in made]
+
+    yield from in_batches(questions, Room(settings.batch_size, _REMEDY), sampled)

@@ -9,6 +9,7 @@ from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
 from uait.models.adapters import CARD, CONFIG, LOAD_ERRORS, WEIGHTS, first_line
+from uait.models.batches import is_out_of_memory
 from uait.records.errors import ModelError
 
 _HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+", re.ASCII)
@@ -44,6 +45,10 @@ def unloadable(what: str, name: str, place: str, err: Exception) -> ModelError:
     if any(isinstance(cause, RepositoryNotFoundError) for cause in causes):
         return ModelError(
             f"The hub has no {name!r}, or keeps it private; check the name, or run `hf auth login` or set HF_TOKEN."
+        )
+    if is_out_of_memory(err):
+        return ModelError(
+            f"The {what} {name!r} does not fit into the memory ({first_line(err)}); choose a smaller model."
         )
     if not Path(place).is_dir():
         return ModelError(

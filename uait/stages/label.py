@@ -5,6 +5,7 @@ end: nothing is sampled or labelled twice. What can't be asked is in left_out.js
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from uait.data.files import append_jsonl, read_jsonl, write_json, write_jsonl
@@ -120,9 +121,9 @@ def _sampled(engines: Engines, questions: Sequence[Question], folder: RunFolder)
     check_same_questions((samples.question for samples in kept), questions, path)
     have = {samples.question.id for samples in kept}
     missing = [question for question in questions if question.id not in have]
-    for start in range(0, len(missing), size):
-        batch = missing[start : start + size]
-        yield list(sample_answers(engines.lm, batch, engines.settings.sampling, style=engines.settings.prompts))
+    made = sample_answers(engines.lm, missing, engines.settings.sampling, style=engines.settings.prompts)
+    while batch := list(islice(made, size)):
+        yield batch
 
 
 def _note(made: Label) -> str:
