@@ -6,6 +6,8 @@ const detail = el("div", { class: "detail", id: "token-detail" });
 let boxes = [];
 
 const fixed = (number, digits = 3) => number.toFixed(digits);
+const nats = (number) => `${fixed(number, 2)} nats`;
+const fact = (name, text, hint) => el("div", { title: hint }, el("dt", {}, name), el("dd", {}, text));
 
 const show = (index) => {
   const token = value.tokens[index];
@@ -13,14 +15,13 @@ const show = (index) => {
     box.tabIndex = i === index ? 0 : -1;
     box.ariaCurrent = i === index ? "true" : null;
   });
-  const fact = (name, text, hint) => el("div", { title: hint }, el("dt", {}, name), el("dd", {}, text));
   detail.replaceChildren(
     el("p", { class: "detail-token", dir: "auto", translate: "no" }, token.text),
     el("dl", { class: "numbers" },
       fact("p", fixed(token.p), "how likely the model held this token, at temperature 1"),
-      fact("−log p", `${fixed(token.nll, 2)} nats`, "its own surprise"),
+      fact("−log p", nats(token.nll), "its own surprise"),
       fact("relevance", fixed(token.relevance), "how much the meaning changes without it"),
-      fact("share of the doubt", percent(token.contribution), "surprise weighted by relevance")),
+      fact("its part of the doubt", nats(token.doubt), "surprise weighted by relevance: the parts sum to the whole")),
     el("p", { class: "without" }, "Without it: ", el("q", { dir: "auto", translate: "no" }, token.without), ` keeps ${percent(token.similarity)} of the meaning.`)
   );
 };
@@ -38,7 +39,7 @@ const drawTokens = () => {
   boxes = value.tokens.map((token, index) => el("button",
     {
       type: "button", class: "token", "aria-describedby": "token-detail",
-      "aria-label": `${token.text}, ${percent(token.contribution)} of the doubt`,
+      "aria-label": `${token.text}, ${nats(token.doubt)} of doubt`,
       style: { "--shade": token.shade, "--thickness": `${token.underline}px` },
       onmouseenter: () => show(index), onfocus: () => show(index), onclick: () => show(index),
     },
@@ -48,13 +49,13 @@ const drawTokens = () => {
 };
 
 const drawLegend = () => el("p", { class: "legend" },
-  el("span", {}, el("i", { class: "swatch shade" }), "background: share of the doubt, none to most"),
+  el("span", {}, el("i", { class: "swatch shade" }), "background: the token's part of the doubt, 0 to 2 nats and more"),
   el("span", {}, el("i", { class: "swatch thin" }), el("i", { class: "swatch thick" }), "underline: the token's own −log p, 0 to 4 nats and more"));
 
 const own = (text) => ({ text, is_data: true });
 const drawTable = () => {
-  const heads = ["token", "p", "−log p", "relevance", "share of the doubt", "without it", "similarity"];
-  const rows = value.tokens.map((t) => [own(t.text), fixed(t.p), fixed(t.nll, 2), fixed(t.relevance), percent(t.contribution), own(t.without), fixed(t.similarity)]);
+  const heads = ["token", "p", "−log p", "relevance", "its part of the doubt", "without it", "similarity"];
+  const rows = value.tokens.map((t) => [own(t.text), fixed(t.p), fixed(t.nll, 2), fixed(t.relevance), nats(t.doubt), own(t.without), fixed(t.similarity)]);
   return el("details", { class: "as-table" }, el("summary", {}, "The same as a table"), tableOf("Tokens as a table", { heads, rows }));
 };
 
@@ -63,26 +64,27 @@ const drawSamples = () => {
   return similarityTable("Samples and their similarity", rows, ["answer", "p"], value.similarity, "samples");
 };
 
-const drawCosts = () => {
-  const most = Math.max(...value.costs.map((cost) => cost.seconds));
-  const line = (cost) => el("li", {},
-    el("span", { class: "cost-text" }, cost.text),
-    el("span", { class: "cost-bar", style: { "--share": most > 0 ? cost.seconds / most : 0 } }),
-    el("span", { class: "cost-label" }, cost.label));
-  return el("div", { class: "costs" }, el("h3", {}, "What the two numbers cost"), el("ul", {}, value.costs.map(line)));
+const HINTS = {
+  said: "the number that the model stated",
+  expected: "the mean of all the numbers it might have said",
+  "answer probability": "the probabilities of the answer's tokens, multiplied",
+  SAR: "how far several samples agree, weighing the words that matter",
 };
 
 const drawDone = () => {
   const parts = [
+    el("h2", {}, "How sure, by each measure"),
+    el("dl", { class: "numbers" }, value.numbers.map((number) => fact(number.name, number.value, HINTS[number.name]))),
+    el("p", { class: "summary" }, value.verdict),
     el("h2", {}, "Where the doubt sits"),
-    el("p", { class: "lead" }, "The untuned model was asked the same question again. Its own answer, token by token:"),
+    el("p", { class: "lead" }, "The model's own answer, token by token:"),
     value.tokens.length > 0 && [drawTokens(), detail, el("p", { class: "summary", dir: "auto" }, value.summary), drawLegend(), drawTable()],
     value.tokens.length === 0 && el("p", { class: "summary" }, value.summary),
     el("h2", {}, value.agreement),
-    el("p", { class: "lead" }, value.verdict),
-    el("p", { class: "caption" }, "Each sample with its own probability, and how alike each pair is (1.00: the same meaning):"),
+    el("p", { class: "lead" }, value.sar),
+    el("p", { class: "caption" }, "The same model, asked several times. Each sample with its own probability, and how alike each pair is (1.00: the same meaning):"),
     drawSamples(),
-    drawCosts(),
+    el("div", { class: "costs" }, el("h3", {}, "What the two numbers cost"), value.costs.map((cost) => el("p", {}, cost))),
   ];
   root.replaceChildren(el("section", { class: "card why", "aria-label": "Why" }, parts.flat()));
   if (boxes.length > 0 && value.tokens.length > 0) show(value.top);

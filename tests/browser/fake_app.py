@@ -152,10 +152,11 @@ def explain(engines: FakeEngines, text: str) -> Iterator[Event]:
     if "crash" in text:
         raise ZeroDivisionError("a bug")
     time.sleep(20 * engines.pause)
-    yield Done(_explanation())
+    believed, confidence, _ = _believes(text)
+    yield Done(_explanation(_answer(text if "echo" in text else believed, confidence, text)))
 
 
-def _explanation() -> Explanation:
+def _explanation(answer: Answer) -> Explanation:
     rows = ((" Mele", 0.61, 0.42, 0.21), ("keok", 0.22, 0.55, 0.69), (" Town", 0.55, 0.12, 0.10))
     texts = [row[0] for row in rows]
     tokens = tuple(
@@ -167,7 +168,7 @@ def _explanation() -> Explanation:
         [[1.0 if a == b else 0.42 + 0.07 * abs(i - j) for j, b in enumerate(answers)] for i, a in enumerate(answers)]
     )
     score = SarScore("asked", np.full(5, 0.9), -6.94, 0.26, 0.001)
-    return Explanation(tokens, tuple(_sample(a, -0.4) for a in answers), same, score, 2.13)
+    return Explanation(answer, tokens, tuple(_sample(a, -0.4) for a in answers), same, score, 24, 2.13)
 
 
 def compare(engines: object, text: str, references: tuple[str, ...] = ()) -> Iterator[MethodAnswer]:

@@ -132,7 +132,8 @@ def test_why_shows_which_token_the_doubt_hangs_on(tab: Page, app_url: str) -> No
     tokens = tab.get_by_role("group", name="The answer, token by token").get_by_role("button")
     expect(tokens).to_have_count(3)
     detail = tab.locator(".detail")
-    expect(detail).to_contain_text("69 %")  # the most doubtful one is shown first
+    expect(detail).to_contain_text("0.70 nats")  # the most doubtful one is shown first
+    expect(tab.get_by_text("The answer’s doubt is 1.02 nats in all; 69 % of it hangs on “keok”.")).to_be_visible()
     tokens.nth(0).hover()
     expect(detail).to_contain_text("0.610")
     expect(detail).to_contain_text("Without it: keok Town keeps 58 % of the meaning.")
@@ -142,8 +143,11 @@ def test_why_shows_which_token_the_doubt_hangs_on(tab: Page, app_url: str) -> No
     expect(detail).to_contain_text("0.220")
     tab.keyboard.press("End")
     expect(tokens.nth(2)).to_be_focused()
-    expect(tab.get_by_text("0.3 s spoken")).to_be_visible()
-    expect(tab.get_by_text("2.1 s sampled")).to_be_visible()
+    expect(tab.get_by_text("Answering and saying the number: 3 tokens")).to_be_visible()
+    expect(tab.get_by_text("Drawing 5 samples and comparing them: 24 tokens, 2.1 s.")).to_be_visible()
+    numbers = tab.locator("#why dl.numbers").first
+    expect(numbers).to_contain_text(re.compile(r"said41\.2.%expected43\.3.%answer probability7\.4.%SAR26.%"))
+    expect(tab.get_by_text("They disagree: expected 43.3 %, answer probability 7.4 %.")).to_be_visible()
 
 
 def test_why_has_a_table_of_tokens_and_a_matrix_of_samples(tab: Page, app_url: str) -> None:
@@ -153,7 +157,7 @@ def test_why_has_a_table_of_tokens_and_a_matrix_of_samples(tab: Page, app_url: s
     tab.get_by_text("The same as a table").click()
     rows = tab.get_by_role("region", name="Tokens as a table").get_by_role("row")
     expect(rows).to_have_count(4)
-    expect(rows.nth(2)).to_contain_text("69 %")
+    expect(rows.nth(2)).to_contain_text("0.70 nats")
     expect(tab.get_by_role("heading", name="The samples mostly agree: 3 of 5 say “Melekeok Town”.")).to_be_visible()
     matrix = tab.get_by_role("region", name="Samples and their similarity")
     expect(matrix.get_by_role("row")).to_have_count(6)

@@ -81,7 +81,7 @@ def _final_line(reply: Reply) -> str:
 
 
 def _explanation_lines(explanation: Explanation) -> list[str]:
-    """A row per token of the untuned model's answer, then its samples and SAR."""
+    """A row per token of the answer, then its probability, samples and SAR."""
     score = explanation.score
     head = ("token", "p", "-log p", "relevance", "share", "similarity", "without it")
     rows = [

@@ -47,10 +47,12 @@ def _answer_data(answer: Answer) -> dict[str, Any]:
 
 
 def explanation_data(explanation: Explanation) -> dict[str, Any]:
-    """The teacher's view as plain data: tokens, samples, their similarity, SAR or why there is none."""
+    """Why an answer is doubted, as plain data: tokens, samples, their similarity, SAR or why there is none."""
     score = explanation.score
     is_scored = not isinstance(score, Unscored)
     return {
+        **_answer_data(explanation.answer),
+        "answer_probability": explanation.probability,
         "tokens": to_json(explanation.tokens),
         "samples": [sample.text for sample in explanation.samples],
         "sample_similarity": to_json(explanation.similarity),

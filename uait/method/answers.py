@@ -6,6 +6,7 @@ Counts what an answer cost and judges its answer. Knows neither how the records 
 from dataclasses import dataclass
 
 from uait.method.correctness import is_correct
+from uait.method.prompts import parse_reply
 from uait.records import Answer, Finish, Question, Sample, SampleSet, SarScore, Unscored
 
 VERBALIZED, TEACHER, P_TRUE, UAIT = METHODS = ("verbalized", "teacher", "p_true", "uait")
@@ -108,6 +109,25 @@ def _stated(
         exchanges=(Exchange("asked once", answer.prompt, (answer.sample.text,)),),
         note="" if answer.spoken is not None else "It stated no number.",
     )
+
+
+def without_number(sample: Sample) -> Sample:
+    """The answer alone: the reply's tokens before the semicolon and the number; without a number, the reply as it is.
+
+    What was cut off behind the answer no longer counts as cut off. A token that is part of both ends with the answer.
+    """
+    parsed = parse_reply(sample.text)
+    if parsed.answer == sample.text.strip():
+        return sample
+    end = len(sample.text) - len(sample.text.lstrip()) + len(parsed.answer)
+    pieces, start = [], 0
+    for piece in sample.token_texts:
+        if start >= end:
+            break
+        pieces.append(piece[: end - start])
+        start += len(piece)
+    n = len(pieces)
+    return Sample(sample.text[:end], sample.token_ids[:n], tuple(pieces), sample.logprobs[:n], Finish.STOP)
 
 
 def _n_passes(sample: Sample) -> int:

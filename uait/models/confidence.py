@@ -37,7 +37,7 @@ def answer(
     Raises DataError when the question is empty or too long, and ModelError when the memory is too small for it.
     """
     start = perf_counter()
-    asked = _asked(lm, reads=bool(passages))
+    asked = asked_view(lm, reads=bool(passages))
     reply = TextPieces(lm.tokenizer)
     with in_a_sentence(_REMEDY):
         replies = _Replies(asked, [_prompt(asked, text, passages)], settings.max_new_tokens, [text], [passages])
@@ -57,14 +57,14 @@ def answer_batch(
 ) -> list[Answer]:
     """The answers to many questions, in order; `passages` holds one sequence per question. `seconds` is the mean."""
     read = passages if passages is not None else [()] * len(texts)
-    alone, reader = _asked(lm, reads=False), _asked(lm, reads=True)
+    alone, reader = asked_view(lm, reads=False), asked_view(lm, reads=True)
     prompts = [_prompt(reader if found else alone, text, found) for text, found in zip(texts, read, strict=True)]
     return _in_batches((alone, reader), prompts, texts, read, settings.max_new_tokens, batch_size)
 
 
 def can_read(lm: LanguageModel, text: str, passages: Sequence[Passage], settings: AnswerSettings) -> bool:
     """Whether the question with these passages and its answer are within what the model reads."""
-    reader = _asked(lm, reads=bool(passages))
+    reader = asked_view(lm, reads=bool(passages))
     return fits(reader, _prompt(reader, text, passages), settings.max_new_tokens)
 
 
@@ -77,7 +77,7 @@ def verbalized_batch(
     return _in_batches((base, base), chats, texts, [()] * len(chats), settings.max_new_tokens, batch_size)
 
 
-def _asked(lm: LanguageModel, *, reads: bool) -> LanguageModel:
+def asked_view(lm: LanguageModel, *, reads: bool) -> LanguageModel:
     """Who answers. What `reads` is the base: tuning showed it no passage, and untuned it copies more faithfully.
 
     The base answers for an adapter that hears itself, too, which is then its voice. An untuned model with shots is

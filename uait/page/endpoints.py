@@ -59,7 +59,7 @@ def publish(places: Sequence[Place], verbs: Any) -> None:
             return reply_data(last_record(of(model).shelf.run(verbs.ask, adapter, "", question, **options)))
 
     def explain(question: str, adapter: str = SHIPPED, model: str = "") -> dict[str, Any]:
-        """Explains the untuned model's doubt: asks several times, and says which token the doubt hangs on.
+        """Explains why an answer is doubted: asks several times, and says which token the doubt hangs on.
 
         Args:
             question: The question, in plain words.
@@ -67,7 +67,8 @@ def publish(places: Sequence[Place], verbs: Any) -> None:
             model: a name from the page's menu of models; empty: the one that it opens with.
 
         Returns:
-            the answer's tokens with their share of the doubt, the samples, their similarity, and SAR.
+            the answer with its confidences, its tokens with their share of the doubt, the samples, their similarity,
+            and SAR.
         """
         with _in_words():
             limits.check_question(question)

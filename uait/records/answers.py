@@ -86,13 +86,24 @@ class TokenExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why the teacher doubts: the greedy answer's tokens, the samples, their similarity (K, K) and SAR."""
+    """One answer's doubt, all of the model that gave it: its tokens, K samples, their similarity (K, K) and SAR.
 
+    A number said behind an answer is cut off its tokens and the samples. `n_tokens` were drawn, numbers among them, and
+    `seconds` went into drawing and comparing.
+    """
+
+    answer: Answer
     tokens: tuple[TokenExplanation, ...]
     samples: tuple[Sample, ...]
     similarity: np.ndarray
     score: SarScore | Unscored
+    n_tokens: int
     seconds: float
+
+    @property
+    def probability(self) -> float | None:
+        """Of the answer under the model that gave it, its tokens' probabilities multiplied; None of no answer."""
+        return float(np.prod([token.p for token in self.tokens])) if self.tokens else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 
+from uait.method.answers import without_number
 from uait.method.gate import decide, decide_again, recourse
 from uait.method.prompts import sanitise
 from uait.method.sar import sar_score
 from uait.method.second_look import reading_confidence
 from uait.method.surface import plain_question
-from uait.models.confidence import answer
-from uait.models.decoding import sample_answers
+from uait.models.confidence import answer, asked_view
+from uait.models.decoding import generate
 from uait.models.similarity import explain_tokens, score_relevance
 from uait.records import (
     Action,
@@ -22,6 +23,7 @@ from uait.records import (
     Progress,
     Question,
     Reply,
+    SampleSet,
     StrongerAnswer,
 )
 from uait.records.errors import RetrievalError
@@ -46,8 +48,8 @@ def ask(
 
     Below `threshold`, or where the question is of a kind that was never measured, `when_unsure` says what comes next:
     "retrieve" and answer again from what was read, "escalate" to a stronger model, or "abstain". `web`: whether the web
-    is searched too. Each is as the engines' settings have it where it is None. With `explained` the reply holds the
-    teacher's view too. Raises DataError when the question is empty or too long, or `when_unsure` is none of these.
+    is searched too. Each is as the engines' settings have it where it is None. With `explained` the reply holds why the
+    first answer is doubted. Raises DataError when the question is empty or too long, or `when_unsure` is none of these.
     """
     start, doing = perf_counter(), recourse(when_unsure or engines.settings.answer.when_unsure)
     question = Question("ask", sanitise(text))
@@ -71,15 +73,16 @@ def ask(
         yield Progress("escalate", 0, 1, decision.reason)
         stronger, notes = _escalated(engines, plain)
         second = decide_again(stronger.confidence, stronger.threshold) if stronger else None
-    explanation = (yield from _explained(engines, plain)) if explained else None
+    explanation = (yield from _explained(engines, first, plain)) if explained else None
     seconds = perf_counter() - start
     yield Done(Reply(question, first, decision, retrieved, final, seconds, explanation, stronger, second, notes))
 
 
 def explain(engines: Engines, text: str) -> Iterator[Event]:
-    """The teacher's view of one question, token by token: last Done(Explanation)."""
-    explanation = yield from _explained(engines, plain_question(sanitise(text), engines.spelling))
-    yield Done(explanation)
+    """Why the model that answers doubts its answer, token by token: last Done(Explanation)."""
+    plain = plain_question(sanitise(text), engines.spelling)
+    first = yield from _answered(engines, plain, ())
+    yield Done((yield from _explained(engines, first, plain)))
 
 
 def judge_reading(engines: Engines, text: str, final: Answer, passages: Sequence[Passage]) -> Decision:
@@ -125,11 +128,22 @@ def _answered(engines: Engines, text: str, passages: Sequence[Passage]) -> Itera
     raise AssertionError("answering ended without an answer")
 
 
-def _explained(engines: Engines, text: str) -> Iterator[Event]:
+def _explained(engines: Engines, said: Answer, text: str) -> Iterator[Event]:
+    """The doubt of an answer, over samples of the model that gave it; returned to a `yield from`."""
     yield Progress("explain", 0, 1, "asking several times")
     start, settings, question = perf_counter(), engines.settings, Question("ask", text)
-    (samples,) = sample_answers(engines.lm, [question], settings.sampling, style=settings.prompts)
+    ((_, drawn),) = generate(
+        asked_view(engines.lm, reads=False),
+        [said.prompt],
+        n_samples=settings.sampling.n_samples,
+        temperature=settings.sampling.temperature,
+        max_new_tokens=settings.answer.max_new_tokens,
+        seed=settings.sampling.seed,
+    )
+    greedy, alone = without_number(said.sample), tuple(without_number(sample) for sample in drawn)
+    samples = SampleSet(question, greedy, alone, said.prompt)
     (relevance,) = score_relevance([samples], engines.similarity)
     score = sar_score(samples, relevance, settings.label.t)
-    tokens = explain_tokens(question.text, samples.greedy, engines.similarity)
-    return Explanation(tokens, samples.samples, relevance.sentence, score, perf_counter() - start)
+    tokens = explain_tokens(question.text, greedy, engines.similarity)
+    n_tokens = sum(len(sample.token_ids) for sample in drawn)
+    return Explanation(said, tokens, alone, relevance.sentence, score, n_tokens, perf_counter() - start)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -223,12 +223,26 @@ def test_why_brings_the_teachers_view_of_the_same_question(engines: Engines) -> 
     reply = _reply(ask(engines, FRANCE, explained=True))
     shown = reply.explanation
     assert shown is not None
-    assert "".join(token.text for token in shown.tokens) == "Paris; 93.1%"  # the greedy answer, as it was said
+    assert "".join(token.text for token in shown.tokens) == "Paris"  # the answer shown, without the number
+    assert shown.answer.text == reply.first.text and {sample.text for sample in shown.samples} >= {"Paris"}
+    assert shown.probability == pytest.approx(math.exp(sum(reply.first.sample.logprobs[: len(shown.tokens)])))
     assert sum(token.contribution for token in shown.tokens) == pytest.approx(1.0)
     assert len(shown.samples) == 3 and shown.similarity.shape == (3, 3)
     assert isinstance(shown.score, SarScore)
     alone = last_record(explain(engines, FRANCE))
     assert [token.contribution for token in alone.tokens] == [token.contribution for token in shown.tokens]
+
+
+def test_what_is_explained_is_the_answer_of_the_model_that_gave_it(
+    engines: Engines, make_lora: Callable[..., Path], taught_folder: Path, tmp_path: Path
+) -> None:
+    folder = make_lora(tmp_path, taught_folder)
+    tuned = replace(engines, lm=engines.lm.with_adapter(folder))
+    shown = last_record(explain(tuned, FRANCE))
+    assert shown.answer.text != "Paris"  # a rough adapter that garbles what it was taught
+    assert "".join(token.text for token in shown.tokens).strip() == shown.answer.text
+    untuned = last_record(explain(engines, FRANCE))
+    assert [sample.text for sample in shown.samples] != [sample.text for sample in untuned.samples]
 
 
 def test_an_empty_answer_has_no_score_and_is_looked_up(engines: Engines) -> None:

@@ -52,7 +52,7 @@ def escalated(stronger: StrongerAnswer | None, notes: tuple[str, ...] = ()) -> R
 def explanation(score: SarScore | Unscored) -> Explanation:
     token = TokenExplanation("Lima", 0.5, 0.69, 0.8, 1.0, "What is the capital of Peru?", 0.2)
     samples = tuple(said(text, None).sample for text in ("Lima", "Cusco"))
-    return Explanation((token,), samples, np.array([[1.0, 0.25], [0.25, 1.0]]), score, 2.0)
+    return Explanation(said("Lima", 0.47), (token,), samples, np.array([[1.0, 0.25], [0.25, 1.0]]), score, 9, 2.0)
 
 
 def label(is_correct: bool | None, confidence: float | None) -> Label:

@@ -46,7 +46,7 @@ DECISION = Decision(Action.RETRIEVE, None, 0.7, "The model stated no confidence:
 PASSAGE = Passage("d1", "Wien", "Wien is a city.", 0.5, "bundle")
 RETRIEVED = Retrieved("Wien", (PASSAGE,), ("a note",), 0.1)
 TOKEN = TokenExplanation("W", 0.6, 0.5, 0.7, 1.0, "ien", 0.3)
-EXPLANATION = Explanation((TOKEN,), (SAMPLE,), np.eye(1), Unscored("q1", Reason.EMPTY), 0.3)
+EXPLANATION = Explanation(ANSWER, (TOKEN,), (SAMPLE,), np.eye(1), Unscored("q1", Reason.EMPTY), 4, 0.3)
 RESULT = MethodResult("sar", "test", 4, 1, 0.5, 0.75, (0.5, 1.0), None, 0.1, 0.2, 0.3, ((0.5, 1.0, 2),))
 PROVENANCE = Provenance("pocket", None, {"seed": 1}, 1, "0.1.0", "2025-01-01")
 
@@ -67,7 +67,7 @@ RECORDS = [
     RETRIEVED,
     TOKEN,
     EXPLANATION,
-    Explanation((TOKEN,), (SAMPLE,), np.eye(1), SCORE, 0.3),
+    Explanation(ANSWER, (TOKEN,), (SAMPLE,), np.eye(1), SCORE, 4, 0.3),
     Reply(QUESTION, ANSWER, DECISION, RETRIEVED, ANSWER, 1.0, EXPLANATION),
     Reply(QUESTION, ANSWER, DECISION, None, ANSWER, 1.0),
     RESULT,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from uait.method.answers import p_true_answer, teacher_answer, uait_answer, verbalized_answer
+from uait.method.answers import p_true_answer, teacher_answer, uait_answer, verbalized_answer, without_number
 from uait.records import Answer, Finish, Question, Reason, Sample, SampleSet, SarScore, Unscored
 
 QUESTION = Question("q", "What is the capital of Palau?", ("Ngerulmud",))
@@ -27,6 +27,16 @@ def test_a_stopped_answer_takes_a_pass_per_token_and_one_for_the_end() -> None:
 def test_a_cut_answer_has_no_pass_for_the_end() -> None:
     opinion = verbalized_answer(QUESTION, _answer(None, None, _sample("Nge", 5, Finish.LENGTH)), "exact")
     assert (opinion.n_passes, opinion.note) == (5, "It stated no number.")
+
+
+def test_the_number_is_cut_off_with_whatever_cut_it() -> None:
+    pieces = ("New", " York;", " 93", "%")
+    reply = Sample("New York; 93%", (7, 8, 9, 6), pieces, np.array([-0.1, -0.2, -0.3, -0.4]), Finish.LENGTH)
+    alone = without_number(reply)
+    assert (alone.text, alone.token_ids, alone.token_texts) == ("New York", (7, 8), ("New", " York"))
+    assert (alone.logprobs.tolist(), alone.finish) == ([-0.1, -0.2], Finish.STOP)
+    silent = _sample("New York", 2, Finish.LENGTH)  # cut in the answer itself: that stays a flaw
+    assert without_number(silent) is silent
 
 
 def test_the_expected_confidence_takes_one_pass_more() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from uait.method.answers import MethodAnswer
 from uait.method.correctness import is_correct, normalise_answer
 from uait.page.lesson.record import Lesson, LessonExample, geometric_mean, sample_scores
-from uait.page.views.answer import MAX_SHADE, NO_WORDS, Payload, visible_token
+from uait.page.views.answer import NO_WORDS, Payload, visible_token
+from uait.page.views.why import MAX_SHADE
 from uait.records import Explanation, Label, Reply, Sample, SarScore, TokenExplanation
 from uait.settings import DistilSettings
 

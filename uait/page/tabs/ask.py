@@ -15,6 +15,7 @@ from uait.page.menu import Who
 from uait.page.place import Place
 from uait.page.views import answer as answer_view
 from uait.page.views import reply as reply_view
+from uait.page.views import why as why_view
 from uait.records import Done, Partial, Progress, Reply
 from uait.records.errors import UaitError
 from uait.records.events import last_record
@@ -38,8 +39,6 @@ _REVEAL = "() => requestAnimationFrame(() => document.querySelector('#why').scro
 
 HEADLINE = "A language model that says how sure it is, and looks things up when it isn’t."
 
-Shown = tuple[answer_view.Payload, float | None]  # the card, and the seconds that the spoken pass took
-
 
 class AskTab(NamedTuple):
     """What other tabs may set: the question, and the card with its threshold."""
@@ -60,61 +59,60 @@ def build(place: Place, verbs: Any, who: Who) -> AskTab:
     examples = Examples(answer_view.examples(description.examples if description else {}), elem_id="examples")
     card = AnswerCard(answer_view.empty_card(start), elem_id="answer", label="answer")
     unsure = gr.Radio(offered, value=usual, label="When it is not sure", info=leaves, elem_id="unsure")
-    heat = Heatmap(answer_view.empty_heatmap(), elem_id="why", label="explanation")
+    heat = Heatmap(why_view.empty_heatmap(), elem_id="why", label="explanation")
     level = gr.Number(start, minimum=0.0, maximum=1.0, label="threshold", visible=False)
-    spoken = gr.State(None)
 
     answer = _answering(place, verbs)
     model: Any = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal"}
     model |= {"api_visibility": "private"}
-    asking: Any = {"fn": answer, "inputs": [question, level, unsure, *who], "outputs": [card, spoken], **model}
+    asking: Any = {"fn": answer, "inputs": [question, level, unsure, *who], "outputs": card, **model}
     gr.on([button.click, question.submit], js=_WITH_THRESHOLD, **asking)
     picked = examples.pick(None, js=_PICKED, outputs=question, api_visibility="private")
     picked.then(js=_WITH_THRESHOLD, **asking)
     card.lookup(js=_AGAIN, **asking)
     for new_question in (button.click, question.submit, examples.pick):
         new_question(None, js=_FORGET, outputs=heat, api_visibility="private")
-    why = card.why(_explaining(shelf, verbs, n_samples), [question, spoken, *who], heat, js=_WHY, **model)
+    why = card.why(_explaining(shelf, verbs, n_samples), [question, *who], heat, js=_WHY, **model)
     why.then(None, js=_REVEAL, api_visibility="private")
     return AskTab(question, card)
 
 
-def _answering(place: Place, verbs: Any) -> Callable[..., Iterator[Shown]]:
-    def answer(question: str, threshold: float | None, unsure: str, *who: str) -> Iterator[Shown]:
+def _answering(place: Place, verbs: Any) -> Callable[..., Iterator[answer_view.Payload]]:
+    def answer(question: str, threshold: float | None, unsure: str, *who: str) -> Iterator[answer_view.Payload]:
         question, text = question or "", ""
         chosen = {"when_unsure": "retrieve" if unsure == "web" else unsure, "web": unsure == "web"}
-        yield answer_view.working_card(question, threshold), None
+        yield answer_view.working_card(question, threshold)
         try:
             for event in place.shelf.run(verbs.ask, *who, question, threshold=threshold, **chosen):
                 if isinstance(event, Partial):
                     text = event.text
-                    yield answer_view.working_card(question, threshold, text), None
+                    yield answer_view.working_card(question, threshold, text)
                 elif isinstance(event, Progress):
-                    yield answer_view.working_card(question, threshold, text, answer_view.progress_note(event)), None
+                    yield answer_view.working_card(question, threshold, text, answer_view.progress_note(event))
                 elif isinstance(event, Done):
                     reply: Reply = event.record
                     n_seen = place.exposure(reply.question.text)
-                    yield reply_view.reply_card(reply, n_seen, unsure), reply.first.seconds
+                    yield reply_view.reply_card(reply, n_seen, unsure)
         except UaitError as err:
-            yield answer_view.error_card(question, threshold, str(err)), None
+            yield answer_view.error_card(question, threshold, str(err))
         except Exception as err:
             log.exception("Asking failed.")
-            yield answer_view.error_card(question, threshold, answer_view.unexpected(err)), None
+            yield answer_view.error_card(question, threshold, answer_view.unexpected(err))
 
     return answer
 
 
 def _explaining(shelf: Shelf, verbs: Any, n_samples: int) -> Callable[..., Iterator[answer_view.Payload]]:
-    def why(question: str, spoken: float | None, *who: str) -> Iterator[answer_view.Payload]:
-        yield answer_view.working_heatmap(n_samples)
+    def why(question: str, *who: str) -> Iterator[answer_view.Payload]:
+        yield why_view.working_heatmap(n_samples)
         try:
             limits.check_question(question or "")
             explanation = last_record(shelf.run(verbs.explain, *who, question or ""))
-            yield answer_view.heatmap(explanation, question or "", spoken)
+            yield why_view.heatmap(explanation)
         except UaitError as err:
-            yield answer_view.error_heatmap(str(err))
+            yield why_view.error_heatmap(str(err))
         except Exception as err:
             log.exception("Explaining failed.")
-            yield answer_view.error_heatmap(answer_view.unexpected(err))
+            yield why_view.error_heatmap(answer_view.unexpected(err))
 
     return why

@@ -4,24 +4,18 @@ The page builds its nodes from this data with textContent, so text stays text an
 Knows nothing of Gradio, nor of how the data is drawn.
 """
 
-import math
 import unicodedata
-from collections import Counter
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from uait.records import Explanation, Progress, SarScore, TokenExplanation
+from uait.records import Progress
 from uait.records.errors import DataError
 
 Payload = dict[str, Any]
 Familiarity = Callable[[str], int | None]
 
-# A token drawn at full strength must still carry its text at 4.5:1 contrast (see --doubt in page.css).
-MAX_SHADE = 0.8
-# -log p from here on is drawn with the thickest underline: p = 0.018.
-THICKEST_NLL = 4.0
 # Between a number and its unit, so that no line breaks there.
 _FIXED_SPACE = "\u00a0"
 
@@ -112,95 +106,6 @@ def error_card(question: str, threshold: float | None, message: str) -> Payload:
 def progress_note(progress: Progress) -> str:
     """What the pipeline is doing now, as a short line."""
     return progress.note or f"{progress.stage.capitalize()} …"
-
-
-# -- the heatmap ---------------------------------------------------------------------------------
-
-
-def empty_heatmap() -> Payload:
-    """No explanation asked for yet."""
-    return {"state": "empty"}
-
-
-def working_heatmap(n_samples: int) -> Payload:
-    """The heatmap while the model is being sampled."""
-    return {"state": "working", "note": f"Asking the same question {n_samples} more times …"}
-
-
-def error_heatmap(message: str) -> Payload:
-    """The heatmap when there is none: one sentence."""
-    return {"state": "error", "message": message}
-
-
-def heatmap(explanation: Explanation, question: str, spoken_seconds: float | None = None) -> Payload:
-    """The explained answer: tokens with their share of the doubt, samples, their similarity (K, K), SAR, the cost."""
-    tokens, score = explanation.tokens, explanation.score
-    doubt = [t.contribution for t in tokens]
-    is_scored = isinstance(score, SarScore)
-    return {
-        "state": "done",
-        "question": question,
-        "answer": "".join(t.text for t in tokens).strip(),
-        "tokens": [_token(t, max(doubt)) for t in tokens],
-        "top": doubt.index(max(doubt)) if any(doubt) else 0,
-        "summary": _summary(tokens),
-        "samples": [{"text": s.text, "p": math.exp(float(s.logprobs.sum()))} for s in explanation.samples],
-        "similarity": explanation.similarity.tolist(),
-        "agreement": _agreement([s.text for s in explanation.samples]),
-        "sar": score.sar if is_scored else None,
-        "confidence": score.confidence if is_scored else None,
-        "verdict": _verdict(score.sar, score.confidence) if is_scored else f"No score: {score.reason}.",
-        "costs": _costs(len(explanation.samples), explanation.seconds, spoken_seconds),
-    }
-
-
-def _token(token: TokenExplanation, most: float) -> Payload:
-    thickness = 2 + 6 * min(token.nll, THICKEST_NLL) / THICKEST_NLL
-    return {
-        "text": visible_token(token.text),
-        "p": token.p,
-        "nll": token.nll,
-        "relevance": token.relevance,
-        "contribution": token.contribution,
-        "without": token.without,
-        "similarity": token.similarity,
-        "shade": round(MAX_SHADE * token.contribution / most, 3) if most > 0 else 0.0,
-        "underline": round(thickness, 1),
-    }
-
-
-def _summary(tokens: tuple[TokenExplanation, ...]) -> str:
-    worst = max(tokens, key=lambda t: t.contribution, default=None)
-    if worst is None:
-        return "The model said nothing, so there is no word to doubt."
-    if worst.contribution <= 0:
-        return "No token carries doubt: the model would have said the same every time."
-    return f"{percent(round(worst.contribution, 2))} of the doubt hangs on “{visible_token(worst.text)}”."
-
-
-def _agreement(texts: list[str]) -> str:
-    n_samples = len(texts)
-    if n_samples == 1:
-        return "One sample only: nothing to compare it with."
-    n_distinct = len({plain(t) for t in texts})
-    most_common, count = Counter(plain(t) for t in texts).most_common(1)[0]
-    spelled = next(t for t in texts if plain(t) == most_common)
-    if n_distinct == 1:
-        return f"The samples agree: all {n_samples} say “{spelled}”."
-    if count > n_samples / 2:
-        return f"The samples mostly agree: {count} of {n_samples} say “{spelled}”."
-    return f"The samples disagree: {n_distinct} different answers in {n_samples}."
-
-
-def _verdict(sar: float, confidence: float) -> str:
-    signed = f"{sar:.2f}".replace("-", "−")
-    return f"SAR {signed} nats: as a confidence, {percent(confidence)}."
-
-
-def _costs(n_samples: int, sampled: float, spoken: float | None) -> list[Payload]:
-    costs = [] if spoken is None else [{"label": "saying the number, one pass", "what": "spoken", "seconds": spoken}]
-    costs.append({"label": f"sampling {n_samples} answers and comparing them", "what": "sampled", "seconds": sampled})
-    return [{**cost, "text": f"{seconds(cost['seconds'])} {cost['what']}"} for cost in costs]
 
 
 def plain(text: str) -> str:

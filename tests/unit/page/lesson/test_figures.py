@@ -99,7 +99,9 @@ def test_live_answers_are_drawn_as_their_step_is() -> None:
         claim["claims"][0] | {"question": "Who?", "confidence": 0.9, "right": None, "truth": None} == claim["claims"][0]
     )
     example = lesson.example
-    explanation = Explanation((), example.samples.samples, example.relevance.sentence, example.score, 1.0)
+    explanation = Explanation(
+        example.reply.first, (), example.samples.samples, example.relevance.sentence, example.score, 9, 1.0
+    )
     (column,) = figures.live_attempts("Who?", explanation)["figure"]["columns"]
     assert column["counted"] == "4 different answers"
     assert column["confidence"] == example.score.confidence

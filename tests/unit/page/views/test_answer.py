@@ -1,7 +1,6 @@
 """The page's data: words, numbers and shares, and that every piece is plain JSON."""
 
 import json
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -15,19 +14,14 @@ from uait.records import (
     Action,
     Answer,
     Decision,
-    Explanation,
     Finish,
     Passage,
     Progress,
     Question,
-    Reason,
     Reply,
     Retrieved,
     Sample,
-    SarScore,
     StrongerAnswer,
-    TokenExplanation,
-    Unscored,
 )
 from uait.records.errors import DataError
 from uait.retrieval.stronger import EndpointModel
@@ -51,17 +45,6 @@ def _reply(first: Answer, final: Answer, retrieved: Retrieved | None) -> Reply:
     return Reply(Question("1", "Where?"), first, decision, retrieved, final, 0.9)
 
 
-def _token(text: str, contribution: float, nll: float = 1.0) -> TokenExplanation:
-    return TokenExplanation(text, math.exp(-nll), nll, 0.5, contribution, "rest", 0.5)
-
-
-def _explanation(
-    tokens: tuple[TokenExplanation, ...], answers: tuple[str, ...], score: SarScore | Unscored
-) -> Explanation:
-    return Explanation(tokens, tuple(_sample(a) for a in answers), np.eye(len(answers)), score, 2.13)
-
-
-SCORE = SarScore("1", np.array([0.5]), -6.944, 0.26, 0.001)
 PASSAGE = Passage("d1", "Palau", "Its capital is Ngerulmud.", 3.0, "bundle", "https://example.org/palau")
 
 
@@ -211,74 +194,12 @@ def test_a_missing_number_stays_missing() -> None:
     assert card["first"]["spoken"] is None
 
 
-def test_shades_are_rescaled_to_the_most_doubtful_token() -> None:
-    tokens = (_token("a", 0.2), _token("b", 0.6), _token("c", 0.2))
-    heat = answer_view.heatmap(_explanation(tokens, ("x",), SCORE), "Where?")
-    # 0.2 / 0.6 of the full strength 0.8 is 0.267.
-    assert [token["shade"] for token in heat["tokens"]] == [0.267, 0.8, 0.267]
-    assert heat["top"] == 1
-    assert _words(heat["summary"]) == "60 % of the doubt hangs on “b”."
-
-
-def test_underlines_thicken_with_surprise_and_stop_at_the_cap() -> None:
-    tokens = (_token("a", 0.5, nll=0.0), _token("b", 0.5, nll=2.0), _token("c", 0.0, nll=90.0))
-    heat = answer_view.heatmap(_explanation(tokens, ("x",), SCORE), "Where?")
-    # 2 px + 6 px * min(nll, 4) / 4: 2, 5 and 8.
-    assert [token["underline"] for token in heat["tokens"]] == [2.0, 5.0, 8.0]
-
-
-def test_no_doubt_shades_nothing() -> None:
-    heat = answer_view.heatmap(_explanation((_token("a", 0.0, nll=0.0),), ("x",), SCORE), "Where?")
-    assert heat["tokens"][0]["shade"] == 0.0
-    assert heat["summary"].startswith("No token carries doubt")
-
-
-def test_an_empty_answer_is_explained_without_tokens() -> None:
-    heat = answer_view.heatmap(_explanation((), ("",), Unscored("1", Reason.EMPTY)), "Where?")
-    assert heat["tokens"] == []
-    assert heat["sar"] is None
-    assert heat["verdict"] == "No score: empty answer."
-
-
-def test_sar_is_shown_beside_the_confidence_made_of_it() -> None:
-    heat = answer_view.heatmap(_explanation((_token("a", 1.0),), ("x",), SCORE), "Where?")
-    assert _words(heat["verdict"]) == "SAR −6.94 nats: as a confidence, 26 %."
-
-
-@pytest.mark.parametrize(
-    ("answers", "sentence"),
-    [
-        (("Oslo", "oslo.", " Oslo"), "The samples agree: all 3 say “Oslo”."),
-        (("Oslo", "Bergen", "Oslo"), "The samples mostly agree: 2 of 3 say “Oslo”."),
-        (("Oslo", "Bergen"), "The samples disagree: 2 different answers in 2."),
-        (("Oslo",), "One sample only: nothing to compare it with."),
-    ],
-)
-def test_agreement_is_said_in_words(answers: tuple[str, ...], sentence: str) -> None:
-    assert answer_view.heatmap(_explanation((_token("a", 1.0),), answers, SCORE), "Where?")["agreement"] == sentence
-
-
-def test_the_cost_of_speaking_stands_beside_the_cost_of_sampling() -> None:
-    explanation = _explanation((_token("a", 1.0),), ("x",), SCORE)
-    heat = answer_view.heatmap(explanation, "Where?", spoken_seconds=0.31)
-    assert [_words(cost["text"]) for cost in heat["costs"]] == ["0.3 s spoken", "2.1 s sampled"]
-    assert len(answer_view.heatmap(explanation, "Where?")["costs"]) == 1
-
-
-def test_a_sample_shows_the_probability_of_its_whole_text() -> None:
-    sample = _sample("ab", (math.log(0.5), math.log(0.4)))
-    explanation = Explanation((_token("a", 1.0),), (sample,), np.eye(1), SCORE, 1.0)
-    assert answer_view.heatmap(explanation, "Where?")["samples"][0]["p"] == pytest.approx(0.2)
-
-
 def test_hostile_text_stays_text_and_everything_is_json() -> None:
     passage = Passage("d", HOSTILE, HOSTILE, 1.0, "web", "javascript:alert(1)")
     reply = _reply(_answer(HOSTILE, 0.2), _answer(HOSTILE, 0.9), Retrieved(HOSTILE, (passage,), (HOSTILE,)))
-    heat = answer_view.heatmap(_explanation((_token(HOSTILE, 1.0),), (HOSTILE,), SCORE), HOSTILE, 0.3)
     card = json.loads(json.dumps(reply_card(reply), allow_nan=False))
     assert card["first"]["text"] == HOSTILE
     assert card["sources"][0] == {"number": 1, "title": HOSTILE, "text": HOSTILE, "url": None, "source": "web"}
-    assert json.loads(json.dumps(heat, allow_nan=False))["samples"][0]["text"] == HOSTILE
 
 
 def test_examples_are_shown_by_kind() -> None:

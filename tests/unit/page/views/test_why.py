@@ -1,0 +1,125 @@
+"""Why an answer is doubted: parts that sum to a number that is shown, an absolute scale, a true verdict."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from uait.page.views.why import heatmap
+from uait.records import Answer, Explanation, Finish, Reason, Sample, SarScore, TokenExplanation, Unscored
+
+SCORE = SarScore("1", np.array([0.5]), -6.944, 0.26, 0.001)
+HOSTILE = "<script>window.pwned=1</script> ${alert(1)} {{value}} <|user|> `x` C:\\new \u202eabc"
+
+
+def _sample(text: str, logprobs: tuple[float, ...] = (-0.5,)) -> Sample:
+    n = len(logprobs)
+    return Sample(text, tuple(range(n)), ("x",) * n, np.array(logprobs), Finish.STOP)
+
+
+def _token(text: str, contribution: float, nll: float = 1.0, relevance: float = 0.5) -> TokenExplanation:
+    return TokenExplanation(text, math.exp(-nll), nll, relevance, contribution, "rest", 0.5)
+
+
+def _explanation(
+    *tokens: TokenExplanation,
+    samples: tuple[str, ...] = ("x",),
+    score: SarScore | Unscored = SCORE,
+    spoken: float | None = 0.3,
+    said: str = "x; 30%",
+    seconds: float = 0.31,
+) -> Explanation:
+    answer = Answer("x", spoken, spoken, _sample(said, (-0.1,) * 5), "prompt", seconds, "pocket")
+    drawn = tuple(_sample(text) for text in samples)
+    return Explanation(answer, tokens, drawn, np.eye(len(samples)), score, 24, 2.13)
+
+
+def _words(text: str) -> str:
+    return text.replace("\u00a0", " ")
+
+
+def test_the_parts_of_the_doubt_sum_to_the_number_shown() -> None:
+    # tokenSAR: weights 0.2 / 0.8 and 0.6 / 0.8 of 0.5 and 1.5 nats: 0.125 + 1.125 = 1.25; the shares are 0.1 and 0.9
+    heat = heatmap(_explanation(_token("a", 0.1, 0.5, 0.2), _token("b", 0.9, 1.5, 0.6)))
+    assert [token["doubt"] for token in heat["tokens"]] == pytest.approx([0.125, 1.125])
+    assert heat["top"] == 1
+    assert _words(heat["summary"]) == "The answer’s doubt is 1.25 nats in all; 90 % of it hangs on “b”."
+
+
+def test_the_colour_is_absolute_so_a_sure_answer_is_never_deep() -> None:
+    (sure,) = heatmap(_explanation(_token("a", 1.0, nll=0.002)))["tokens"]
+    (unsure,) = heatmap(_explanation(_token("a", 1.0, nll=1.0)))["tokens"]
+    (lost,) = heatmap(_explanation(_token("a", 1.0, nll=90.0)))["tokens"]
+    # 0.8 at 2 nats and beyond
+    assert [token["shade"] for token in (sure, unsure, lost)] == [0.001, 0.4, 0.8]
+
+
+def test_underlines_thicken_with_surprise_and_stop_at_the_cap() -> None:
+    heat = heatmap(_explanation(_token("a", 0.5, nll=0.0), _token("b", 0.5, nll=2.0), _token("c", 0.0, nll=90.0)))
+    # 2 px + 6 px * min(nll, 4) / 4: 2, 5 and 8.
+    assert [token["underline"] for token in heat["tokens"]] == [2.0, 5.0, 8.0]
+
+
+def test_no_doubt_shades_nothing() -> None:
+    heat = heatmap(_explanation(_token("a", 0.0, nll=0.0, relevance=0.0)))
+    assert heat["tokens"][0]["shade"] == 0.0
+    assert heat["summary"].startswith("No token carries doubt")
+
+
+def test_an_empty_answer_is_explained_without_tokens() -> None:
+    heat = heatmap(_explanation(samples=("",), score=Unscored("1", Reason.EMPTY), spoken=None, said=""))
+    assert heat["tokens"] == heat["numbers"] == []
+    assert (heat["sar"], heat["verdict"]) == ("No score: empty answer.", "There is nothing to compare.")
+
+
+def test_every_confidence_stands_beside_the_others() -> None:
+    heat = heatmap(_explanation(_token("a", 0.5, nll=0.5), _token("b", 0.5, nll=0.5)))
+    numbers = {number["name"]: _words(number["value"]) for number in heat["numbers"]}
+    # e^-1 = 36.8 %
+    assert numbers == {"said": "30 %", "expected": "30 %", "answer probability": "36.8 %", "SAR": "26 %"}
+    assert heat["verdict"] == "All 4 agree: they lie within 15 points of each other."
+    assert _words(heat["sar"]) == "SAR −6.94 nats: as a confidence, 26 %."
+
+
+def test_the_verdict_names_the_two_that_are_furthest_apart() -> None:
+    apart = _explanation(_token("a", 1.0, nll=0.5), spoken=0.85)
+    assert _words(heatmap(apart)["verdict"]) == "They disagree: expected 85 %, SAR 26 %."
+    silent = _explanation(_token("a", 1.0, nll=1.3), spoken=None, said="x")
+    assert heatmap(silent)["verdict"] == "Both agree: they lie within 15 points of each other."
+
+
+@pytest.mark.parametrize(
+    ("answers", "sentence"),
+    [
+        (("Oslo", "oslo.", " Oslo"), "The samples agree: all 3 say “Oslo”."),
+        (("Oslo", "Bergen", "Oslo"), "The samples mostly agree: 2 of 3 say “Oslo”."),
+        (("Oslo", "Bergen"), "The samples disagree: 2 different answers in 2."),
+        (("Oslo",), "One sample only: nothing to compare it with."),
+    ],
+)
+def test_agreement_is_said_in_words(answers: tuple[str, ...], sentence: str) -> None:
+    assert heatmap(_explanation(_token("a", 1.0), samples=answers))["agreement"] == sentence
+
+
+def test_both_costs_are_said_in_tokens_and_seconds_and_the_cheaper_sampling_with_its_reason() -> None:
+    spoken, sampled = (_words(cost) for cost in heatmap(_explanation(_token("a", 1.0)))["costs"])
+    assert spoken == "Answering and saying the number: 5 tokens one by one, 0.3 s."
+    assert sampled == "Drawing 1 samples and comparing them: 24 tokens, 2.1 s."
+    slow = heatmap(_explanation(_token("a", 1.0), seconds=3.0))["costs"]
+    assert slow[2:] == ["Sampling is the cheaper one here: the answers are short, and all are drawn side by side."]
+    heard = heatmap(_explanation(*[_token("a", 0.2)] * 5))["costs"]  # the number is no part of the reply
+    assert "5 tokens and those of the number, one by one" in heard[0]
+    assert heatmap(_explanation(_token("a", 1.0), spoken=None))["costs"][0].startswith("Answering: 5 tokens")
+
+
+def test_a_sample_shows_the_probability_of_its_whole_text() -> None:
+    answer = _explanation().answer
+    sample = _sample("ab", (math.log(0.5), math.log(0.4)))
+    heat = heatmap(Explanation(answer, (_token("a", 1.0),), (sample,), np.eye(1), SCORE, 2, 1.0))
+    assert heat["samples"][0]["p"] == pytest.approx(0.2)
+
+
+def test_hostile_text_stays_text_and_everything_is_json() -> None:
+    heat = heatmap(_explanation(_token(HOSTILE, 1.0), samples=(HOSTILE,)))
+    assert json.loads(json.dumps(heat, allow_nan=False))["samples"][0]["text"] == HOSTILE

@@ -1,0 +1,152 @@
+"""Why an answer is doubted, as plain data: its tokens, its confidences, the samples, and what they cost.
+
+Knows nothing of Gradio, nor of how the data is drawn.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from uait.method.sar import token_sar
+from uait.page.views.answer import Payload, percent, plain, seconds, visible_token
+from uait.records import Explanation, Reason, SarScore, TokenExplanation, Unscored
+
+# A token drawn at full strength must still carry its text at 4.5:1 contrast (see --doubt in page.css).
+MAX_SHADE = 0.8
+# Nats; a token of p = 0.14 that carries the whole meaning. Absolute, so that a sure answer is never deep in colour.
+DEEPEST_DOUBT = 2.0
+# Confidences that lie this close to each other tell nobody anything different.
+AGREE_WITHIN = 0.15
+# -log p from here on is drawn with the thickest underline: p = 0.018.
+THICKEST_NLL = 4.0
+
+
+def empty_heatmap() -> Payload:
+    """No explanation asked for yet."""
+    return {"state": "empty"}
+
+
+def working_heatmap(n_samples: int) -> Payload:
+    """The heatmap while the model is being sampled."""
+    return {"state": "working", "note": f"Asking the same question {n_samples} more times …"}
+
+
+def error_heatmap(message: str) -> Payload:
+    """The heatmap when there is none: one sentence."""
+    return {"state": "error", "message": message}
+
+
+def heatmap(explanation: Explanation) -> Payload:
+    """The explained answer: tokens with their part of its doubt, what each number says, samples (K), the cost."""
+    tokens, score = explanation.tokens, explanation.score
+    total = _doubt(tokens)
+    return {
+        "state": "done",
+        "tokens": [_token(t, t.contribution * total) for t in tokens],
+        "top": max(range(len(tokens)), key=lambda i: tokens[i].contribution, default=0),
+        "summary": _summary(tokens, total),
+        "numbers": _numbers(explanation),
+        "verdict": _verdict(explanation),
+        "samples": [{"text": s.text, "p": math.exp(float(s.logprobs.sum()))} for s in explanation.samples],
+        "similarity": explanation.similarity.tolist(),
+        "agreement": _agreement([s.text for s in explanation.samples]),
+        "sar": _sar(score),
+        "costs": _costs(explanation),
+    }
+
+
+def _doubt(tokens: Sequence[TokenExplanation]) -> float:
+    """The answer's tokenSAR in nats, what its tokens' parts sum to; 0 where no token carries relevance."""
+    logprobs, relevance = np.array([-t.nll for t in tokens]), np.array([t.relevance for t in tokens])
+    doubt = token_sar(logprobs, relevance)
+    return 0.0 if isinstance(doubt, Reason) else doubt
+
+
+def _token(token: TokenExplanation, doubt: float) -> Payload:
+    thickness = 2 + 6 * min(token.nll, THICKEST_NLL) / THICKEST_NLL
+    return {
+        "text": visible_token(token.text),
+        "p": token.p,
+        "nll": token.nll,
+        "relevance": token.relevance,
+        "doubt": doubt,
+        "without": token.without,
+        "similarity": token.similarity,
+        "shade": round(MAX_SHADE * min(doubt, DEEPEST_DOUBT) / DEEPEST_DOUBT, 3),
+        "underline": round(thickness, 1),
+    }
+
+
+def _summary(tokens: Sequence[TokenExplanation], total: float) -> str:
+    worst = max(tokens, key=lambda t: t.contribution, default=None)
+    if worst is None:
+        return "The model said nothing, so there is no word to doubt."
+    if worst.contribution <= 0:
+        return "No token carries doubt: the model would have said the same every time."
+    share, word = percent(round(worst.contribution, 2)), visible_token(worst.text)
+    return f"The answer’s doubt is {total:.2f} nats in all; {share} of it hangs on “{word}”."
+
+
+def _sides(explanation: Explanation) -> list[tuple[str, float]]:
+    """The confidences in this answer that there are, each with its name."""
+    said, score = explanation.answer, explanation.score
+    sar = score.confidence if isinstance(score, SarScore) else None
+    found = (said.spoken, said.expected, explanation.probability, sar)
+    names = ("said", "expected", "answer probability", "SAR")
+    return [(name, number) for name, number in zip(names, found, strict=True) if number is not None]
+
+
+def _numbers(explanation: Explanation) -> list[Payload]:
+    return [{"name": name, "value": percent(number)} for name, number in _sides(explanation)]
+
+
+def _verdict(explanation: Explanation) -> str:
+    """Whether the confidences in this answer agree, or which two are furthest apart."""
+    sides = sorted(_sides(explanation), key=lambda side: side[1])
+    if len(sides) < 2:
+        return "There is nothing to compare."
+    (low, least), (high, most) = sides[0], sides[-1]
+    if most - least <= AGREE_WITHIN:
+        counted = "Both" if len(sides) == 2 else f"All {len(sides)}"
+        return f"{counted} agree: they lie within {round(100 * AGREE_WITHIN)} points of each other."
+    return f"They disagree: {high} {percent(most)}, {low} {percent(least)}."
+
+
+def _agreement(texts: list[str]) -> str:
+    n_samples = len(texts)
+    if n_samples == 1:
+        return "One sample only: nothing to compare it with."
+    n_distinct = len({plain(t) for t in texts})
+    most_common, count = Counter(plain(t) for t in texts).most_common(1)[0]
+    spelled = next(t for t in texts if plain(t) == most_common)
+    if n_distinct == 1:
+        return f"The samples agree: all {n_samples} say “{spelled}”."
+    if count > n_samples / 2:
+        return f"The samples mostly agree: {count} of {n_samples} say “{spelled}”."
+    return f"The samples disagree: {n_distinct} different answers in {n_samples}."
+
+
+def _sar(score: SarScore | Unscored) -> str:
+    if isinstance(score, Unscored):
+        return f"No score: {score.reason}."
+    return f"SAR {score.sar:.2f} nats: as a confidence, {percent(score.confidence)}.".replace("-", "−")
+
+
+def _costs(explanation: Explanation) -> list[str]:
+    """What the number cost and what the samples did, as measured; and why, where the samples cost less."""
+    said, n_samples, n_drawn = explanation.answer, len(explanation.samples), explanation.n_tokens
+    n_said = len(said.sample.token_ids)
+    doing, tokens = "Answering and saying the number", f"{n_said} tokens one by one"
+    if said.spoken is None:
+        doing = "Answering"
+    elif len(explanation.tokens) == n_said:  # the number stands behind the reply, not in it
+        tokens = f"{n_said} tokens and those of the number, one by one"
+    costs = [
+        f"{doing}: {tokens}, {seconds(said.seconds)}.",
+        f"Drawing {n_samples} samples and comparing them: {n_drawn} tokens, {seconds(explanation.seconds)}.",
+    ]
+    if said.spoken is not None and explanation.seconds < said.seconds:
+        costs.append("Sampling is the cheaper one here: the answers are short, and all are drawn side by side.")
+    return costs
