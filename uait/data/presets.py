@@ -28,8 +28,9 @@ PAPER: dict[str, dict[str, Any]] = {
     "label": {"t": 0.001, "calibrate": "none", "correctness": "rouge"},
     "distil": {"keep_right_from": 0.5, "keep_wrong_below": 0.5, "balance": False, "dev_fraction": 0.03},
     "tune": {
-        "rank": 64, "alpha": 16, "dropout": 0.05, "targets": "attention", "first_layer": 0, "answers": "examples",
-        "rounds": 1, "learning_rate": 2e-4, "warmup": 0.03, "batch_size": 32, "epochs": 4.0, "max_steps": None,
+        "recipe": "paper", "rank": 64, "alpha": 16, "dropout": 0.05, "targets": "attention", "first_layer": 0,
+        "answers": "examples", "rounds": 1, "learning_rate": 2e-4, "warmup": 0.03, "batch_size": 32, "epochs": 4.0,
+        "max_steps": None,
     },
 }  # fmt: skip
 
@@ -108,8 +109,12 @@ PRESETS = {
     ),
     "smollm2": Preset(
         "smollm2", "135M on a CPU in an hour or two: tuned on our own questions, measured on public sets",
-        _EMBEDDED, teach="", n_teach=200, n_own=30,
-        measure=("trivia_qa[:30]", "sciqa[:30]", "medqa[:15]"), thresholds=(None, 0.5, 0.85), n_swept=30,
+        {**_EMBEDDED, "tune": {
+            "rank": 16, "targets": "all-linear", "first_layer": 15, "learning_rate": 1e-3, "batch_size": 8,
+            "epochs": 2.0,
+        }},
+        teach="", n_teach=150, n_own=30, measure=("trivia_qa[:30]", "sciqa[:30]", "medqa[:15]"),
+        thresholds=(None, 0.5, 0.85), n_swept=20,
     ),
     "pocket": Preset(
         "pocket", "our own small model on a CPU in some minutes: tuned and measured on questions of its world",
