@@ -258,10 +258,10 @@ def _reproduce(options: Namespace, settings: Settings) -> Outcome:
     say_loading()
     from uait.cli.reproduction import write_report
     from uait.stages.report import markdown_table
-    from uait.stages.reproduce import plan_of, reproduce, settings_of
+    from uait.stages.reproduce import plan_of, reproduce, settings_for
 
     preset, folder = PRESETS[options.preset], RunFolder(options.run)
-    settings = with_flags(settings_of(options.preset, preset, folder), options)
+    settings = with_flags(settings_for(options.preset, preset, folder), options)
     planned = plan_of(preset, settings)
     if options.dry_run:
         return Outcome(to_json(planned), plan_lines(planned))

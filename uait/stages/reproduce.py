@@ -37,7 +37,7 @@ _PLAN, _TIMES, _PRESET = "plan.json", "times.jsonl", "preset.json"
 Splits = dict[str, list[Question]]
 
 
-def settings_of(name: str, preset: Preset, folder: RunFolder) -> Settings:
+def settings_for(name: str, preset: Preset, folder: RunFolder) -> Settings:
     """The settings that a reproduction goes on with: those of its folder, or the preset's.
 
     Raises DataError when the folder holds the reproduction of another preset.

@@ -21,7 +21,7 @@ from uait.records import Done, Event, MethodResult, Progress, Question, Reproduc
 from uait.records.errors import DataError
 from uait.runs.folder import RunFolder
 from uait.settings import Settings
-from uait.stages.reproduce import plan_of, questions_of, reproduce, settings_of
+from uait.stages.reproduce import plan_of, questions_of, reproduce, settings_for
 
 FRANCE, PERU, FAUST = "What is the capital of France?", "What is the capital of Peru?", "Who wrote Faust?"
 CUT_DOWN = """
@@ -131,11 +131,11 @@ def test_a_folder_goes_on_with_its_own_settings_and_no_other_preset(
     preset: Preset, settings: Settings, tmp_path: Path
 ) -> None:
     folder = RunFolder(tmp_path)
-    assert settings_of("pocket", PRESETS["pocket"], folder) == PRESETS["pocket"].settings
+    assert settings_for("pocket", PRESETS["pocket"], folder) == PRESETS["pocket"].settings
     _stopped_at("label", preset, settings, tmp_path)
-    assert settings_of("tiny", preset, folder) == settings
+    assert settings_for("tiny", preset, folder) == settings
     with pytest.raises(DataError, match=r"reproduces 'tiny', not 'pocket'; name another folder"):
-        settings_of("pocket", PRESETS["pocket"], folder)
+        settings_for("pocket", PRESETS["pocket"], folder)
 
 
 def test_pocket_cut_down_is_killed_and_ends_in_a_report(tmp_path: Path) -> None:
