@@ -11,7 +11,7 @@ from uait.records import Answer, Finish, Question, Sample, SampleSet, SarScore, 
 
 VERBALIZED, TEACHER, P_TRUE, UAIT = METHODS = ("verbalized", "teacher", "p_true", "uait")
 # What a file calls the tuned model's two confidences, and what people read.
-SPOKEN, EXPECTED = "UaIT spoken", "UaIT expected"
+SPOKEN, EXPECTED, HEARD = "UaIT spoken", "UaIT expected", "probability heard"
 _TITLES = {SPOKEN: "UaIT: stated number", EXPECTED: "UaIT: average number"}
 
 

@@ -15,7 +15,7 @@ from uait.data.files import append_jsonl, data_hash, read_json, read_jsonl, read
 from uait.data.json import from_json, to_json
 from uait.data.plain import left_out_data
 from uait.method import baselines
-from uait.method.answers import EXPECTED, SPOKEN
+from uait.method.answers import EXPECTED, HEARD, SPOKEN
 from uait.method.correctness import is_correct
 from uait.method.metrics import method_result
 from uait.method.sar import sar_score
@@ -139,7 +139,7 @@ def _rows(engines: Engines, split: str, batch: Sequence[SampleSet]) -> list[Row]
                     {k: None if isinstance(v, Unscored) else v for k, v in confidences.items()} | {P_TRUE: p_true[i]},
                 ),
                 "verbalized": _said(verbalized[i].text, right, {VERBALIZED: verbalized[i].spoken}),
-                "uait": _said(first[i].text, right, _stated(first[i])),
+                "uait": _said(first[i].text, right, _stated(first[i]) | _heard(engines, first[i])),
                 "read": _said(second[i].text, right, _stated(second[i])),
                 "found": any(p.doc_id == samples.question.id for p in found[i]),
                 "n_passages": len(found[i]),
@@ -181,6 +181,11 @@ def _right(question: Question, rule: str) -> Any:
 
 def _said(text: str, right: Any, confidences: dict[str, float | None]) -> Row:
     return {"answer": text, "right": right(text), "confidences": confidences}
+
+
+def _heard(engines: Engines, answer: Answer) -> dict[str, float | None]:
+    """What an adapter that hears itself was told of, before it is cut into tenths; nothing for another one."""
+    return {} if engines.lm.hears is None else {HEARD: answer.probability}
 
 
 def _stated(answer: Answer) -> dict[str, float | None]:

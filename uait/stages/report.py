@@ -12,7 +12,7 @@ import numpy as np
 
 from uait import __version__
 from uait.data.plain import left_out_lines
-from uait.method.answers import EXPECTED, SPOKEN, title_of
+from uait.method.answers import EXPECTED, HEARD, SPOKEN, title_of
 from uait.method.metrics import budget_curve, method_result, oracle_confidence, share_of_oracle_gain, threshold_sweep
 from uait.method.paired import Ranking, auroc_difference
 from uait.records import EvalReport, MethodResult, Provenance
@@ -78,12 +78,14 @@ def _differences(settings: EvaluateSettings, rows: Sequence[Row]) -> Row:
     def ranking(source: str, method: str) -> Ranking:
         return Ranking([r[source]["confidences"][method] for r in rows], [r[source]["right"] for r in rows])
 
-    pairs = ((SPOKEN, SAR), (SPOKEN, PROBABILITY), (EXPECTED, SAR), (EXPECTED, PROBABILITY))
+    heard = {HEARD: "uait"} if HEARD in rows[0]["uait"]["confidences"] else {}
+    others = {SAR: "base", PROBABILITY: "base", **heard}
     return {"n": len(rows)} | {
         f"{one} - {other}": auroc_difference(
-            ranking("uait", one), ranking("base", other), settings.n_bootstrap, settings.seed
+            ranking("uait", one), ranking(source, other), settings.n_bootstrap, settings.seed
         )
-        for one, other in pairs
+        for one in (SPOKEN, EXPECTED)
+        for other, source in others.items()
     }
 
 
@@ -189,8 +191,8 @@ def _difference_lines(differences: Row) -> Iterator[str]:
     for split, found in differences.items():
         gains = [
             f"{other} {difference:+.3f} ({low:+.3f} to {high:+.3f})"
-            for other in (SAR, PROBABILITY)
-            if (values := found[f"{SPOKEN} - {other}"]) is not None
+            for other in (SAR, PROBABILITY, HEARD)
+            if (values := found.get(f"{SPOKEN} - {other}")) is not None
             for difference, low, high in [values]
         ]
         if gains:

@@ -13,7 +13,8 @@ from torch.nn.functional import cross_entropy, kl_div
 from uait.models.language_model import LanguageModel
 from uait.tuning.examples import IGNORED, Batch
 
-TEN = 10.0  # a second digit moves the number by a tenth of what a first one does: without it, it would be learned late
+# A second digit moves the number by a tenth of what a first one does: alike, it would be learned late.
+TEN, ONES = 10.0, 0.3
 Loss = Callable[[LanguageModel, Batch], torch.Tensor]
 
 
@@ -63,7 +64,7 @@ def number_loss(lm: LanguageModel, batch: Batch) -> torch.Tensor:
     after, _ = _behind(lm, torch.tensor(hears.digit_ids, device=lm.device)[first][:, None], mask, past)
     digits = torch.arange(10, device=lm.device)
     ones = _score(hears.digits(after), 0.1 * first[:, None] + 0.01 * digits, y, TEN)
-    return (_score(tens, 0.1 * digits + 0.045, y) + ones + held).mean()
+    return (_score(tens, 0.1 * digits + 0.045, y) + ONES * ones + held).mean()
 
 
 def _behind(

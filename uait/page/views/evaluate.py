@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from uait.method.answers import EXPECTED, SPOKEN
+from uait.method.answers import EXPECTED, HEARD, SPOKEN
 from uait.records import EvalReport, MethodResult, SweepPoint
 
 Payload = dict[str, Any]
@@ -19,6 +19,7 @@ Exposure = Callable[[str], int | None]
 ABOUT = {
     EXPECTED: "tuned; the mean of the numbers it might have said with its answer",
     SPOKEN: "tuned; the number it says with its answer",
+    HEARD: "untuned; how probable its whole answer and its end were: what the tuned model hears the tenth of",
     "verbalized": "untuned; asked to add how sure it is",
     "answer probability": "untuned; how probable its answer’s words were",
     "self-trained alone": "tuned; the number it said before it was told which of its answers were right",
