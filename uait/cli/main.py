@@ -225,14 +225,14 @@ def _evaluate(options: Namespace, settings: Settings) -> Outcome:
     say_loading()
     from uait.stages.engines import load_engines
     from uait.stages.evaluate import evaluate
-    from uait.stages.report import markdown_table
+    from uait.stages.report import branches_markdown, markdown_table
 
     if options.run and not hasattr(options, "model.adapter") and (options.run / ADAPTER / "card.json").is_file():
         settings = settings.with_adapter(options.run / ADAPTER)
     with tempfile.TemporaryDirectory() as scratch:  # without a run everything is measured afresh, and nothing is kept
         folder = RunFolder(options.run or Path(scratch))
         report: EvalReport = followed(evaluate(load_engines(settings), splits, folder))
-    return Outcome(to_json(report), [markdown_table(report)])
+    return Outcome(to_json(report), [markdown_table(report), "", branches_markdown(report)])
 
 
 def _splits(sources: Sequence[str]) -> dict[str, list[Question]]:

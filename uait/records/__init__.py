@@ -5,13 +5,14 @@ from uait.records.events import Done, Event, Partial, Progress
 from uait.records.gate import GateFit, Kinds, ReadingFit
 from uait.records.labels import Adapter, DistilledSet, Label, ThresholdChoice, TrainingExample
 from uait.records.questions import Passage, Question, Retrieved
-from uait.records.reports import EvalReport, MethodResult, Provenance, Reproduction, SmallRun, SweepPoint
+from uait.records.reports import Branch, EvalReport, MethodResult, Provenance, Reproduction, SmallRun, SweepPoint
 from uait.records.samples import Finish, Reason, Relevance, Sample, SampleSet, SarScore, Unscored
 
 __all__ = [
     "Action",
     "Adapter",
     "Answer",
+    "Branch",
     "Decision",
     "DistilledSet",
     "Done",

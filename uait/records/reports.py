@@ -47,6 +47,28 @@ class SweepPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """What a split comes to when all that falls below the threshold is done one thing with (`name`).
+
+    `answered`, the share of the questions that get an answer in the end; `accuracy` of these answers, None without any;
+    `right`, the share of all questions that end with a right one: each with its 95 % bootstrap interval. `n_below` of
+    the `n` questions fall below, and the branch was tried on `n_tried` of them. `seconds` each of these took on
+    average, and `cost` where it has a price; None where that is not known.
+    """
+
+    name: str
+    split: str
+    n: int
+    n_below: int
+    n_tried: int
+    answered: tuple[float, float, float]
+    accuracy: tuple[float, float, float] | None
+    right: tuple[float, float, float]
+    seconds: float | None = None
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EvalReport:
     """One evaluation: a result per method and split, the paper's two figures, per-question rows, provenance."""
 

@@ -4,6 +4,7 @@ In: loaded engines, question sets, a run folder. Out: an EvalReport, row by row 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -22,14 +23,28 @@ from uait.method.sar import sar_score
 from uait.models.confidence import answer_batch, can_read, verbalized_batch
 from uait.models.p_true import p_true_batch
 from uait.models.similarity import score_relevance
-from uait.records import Answer, Done, EvalReport, Event, MethodResult, Passage, Progress, Question, SampleSet, Unscored
+from uait.records import (
+    Action,
+    Answer,
+    Done,
+    EvalReport,
+    Event,
+    MethodResult,
+    Passage,
+    Progress,
+    Question,
+    SampleSet,
+    Unscored,
+)
 from uait.records.errors import DataError
 from uait.retrieval.search import retrieve
 from uait.runs.files import REPORT, SAMPLES
 from uait.runs.folder import RunFolder
 from uait.settings import Settings, to_dict
+from uait.stages.ask import judge_reading
 from uait.stages.askable import askable
 from uait.stages.engines import Engines, adapter_card
+from uait.stages.escalation import escalate
 from uait.stages.label import sample
 from uait.stages.report import P_TRUE, PROBABILITY, SAR, VERBALIZED, Row, build_report
 
@@ -41,7 +56,8 @@ def evaluate(engines: Engines, splits: dict[str, list[Question]], folder: RunFol
 
     Each question is sampled, and then asked: the progress counts both. Resumes: no question is sampled or asked twice
     by the same model, adapter and settings. A split whose questions have no references counts only towards how much
-    falls below the threshold. Questions that can't be asked are left out, and named in the report.
+    falls below the threshold. Questions that can't be asked are left out, and named in the report. The stronger model,
+    where the engines have one, is asked some of the questions below the threshold.
     """
     rows: list[Row] = []
     parted = {split: askable(engines, questions, is_measured=True) for split, questions in splits.items()}
@@ -63,7 +79,9 @@ def evaluate(engines: Engines, splits: dict[str, list[Question]], folder: RunFol
                 append_jsonl(path, row)
                 asked[row["id"]] = row
         before += len(questions)
-        rows.extend(asked[question.id] for question in questions)
+        found = [asked[question.id] for question in questions]
+        yield from escalate(engines, found, questions, sampled.file(f"escalated-{_asker(engines)}.jsonl"))
+        rows.extend(found)
     yield Progress("evaluate", total, total, "summing up")
     left_out = {split: left_out_data(dropped) for split, (_, dropped) in parted.items() if dropped}
     report = build_report(engines, rows, left_out)
@@ -74,7 +92,8 @@ def evaluate(engines: Engines, splits: dict[str, list[Question]], folder: RunFol
 def evaluate_drawn(engines: Engines, split: str, n: int) -> Iterator[Event]:
     """An evaluation of `n` questions drawn from one of the model's held-out splits; last Done(EvalReport).
 
-    All of them when the split has fewer. Keeps nothing on disk. Raises DataError when there is no such split.
+    All of them when the split has fewer. Keeps nothing on disk, and asks no stronger model: who calls this waits for
+    it, and does not pay it. Raises DataError when there is no such split.
     """
     description = describe(engines.settings.model.model)
     splits = description.held_out if description else {}
@@ -82,7 +101,7 @@ def evaluate_drawn(engines: Engines, split: str, n: int) -> Iterator[Event]:
         raise DataError(f"{split[:60]!r} is no split of this model; choose one of {', '.join(splits) or 'none'}.")
     questions = drawn(splits[split], n, engines.settings.evaluate.seed)
     with TemporaryDirectory(prefix="uait-") as folder:
-        yield from evaluate(engines, {split: questions}, RunFolder(Path(folder)))
+        yield from evaluate(replace(engines, stronger=None), {split: questions}, RunFolder(Path(folder)))
 
 
 def read_report(path: Path) -> EvalReport | None:
@@ -140,12 +159,22 @@ def _rows(engines: Engines, split: str, batch: Sequence[SampleSet]) -> list[Row]
                 ),
                 "verbalized": _said(verbalized[i].text, right, {VERBALIZED: verbalized[i].spoken}),
                 "uait": _said(first[i].text, right, _stated(first[i]) | _heard(engines, first[i])),
-                "read": _said(second[i].text, right, _stated(second[i])),
+                "read": _said(second[i].text, right, _stated(second[i]))
+                | _given(engines, texts[i], second[i], found[i]),
+                "is_familiar": engines.familiarity.of([texts[i]])[0] if engines.familiarity else None,
                 "found": any(p.doc_id == samples.question.id for p in found[i]),
                 "n_passages": len(found[i]),
             }
         )
     return rows
+
+
+def _given(engines: Engines, text: str, second: Answer, passages: Sequence[Passage]) -> Row:
+    """Whether what was read would be given, and the seconds that reading took, without the search."""
+    if not passages:
+        return {"given": False, "seconds": None}
+    is_given = judge_reading(engines, text, second, passages).action is Action.ANSWER
+    return {"given": is_given, "seconds": round(second.seconds, 4)}
 
 
 def _passages(engines: Engines, text: str) -> tuple[Passage, ...]:

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,6 +29,7 @@ def work(verb: str, folder: RunFolder, settings: Settings) -> Iterator[Event]:
     """The events of one stage on the folder's own files."""
     # a waiting job needs no torch
     from uait.data.questions import read_questions  # noqa: PLC0415
+    from uait.retrieval.stronger import EndpointModel  # noqa: PLC0415
     from uait.stages.distil import distil  # noqa: PLC0415
     from uait.stages.engines import load_engines, load_untuned  # noqa: PLC0415
     from uait.stages.evaluate import evaluate  # noqa: PLC0415
@@ -41,7 +43,10 @@ def work(verb: str, folder: RunFolder, settings: Settings) -> Iterator[Event]:
     if verb == "tune":
         return tune(settings, folder)
     splits = {path.stem: read_questions(path) for path in sorted(folder.file(SPLITS).glob("*.jsonl"))}
-    return evaluate(load_engines(settings), splits, folder)
+    engines = load_engines(settings)
+    if isinstance(engines.stronger, EndpointModel):  # dozens of questions at a click would be its owner's to pay
+        engines = replace(engines, stronger=None)
+    return evaluate(engines, splits, folder)
 
 
 def main(folder: Path, lock: int) -> int:

@@ -13,9 +13,10 @@ import numpy as np
 from uait import __version__
 from uait.data.plain import left_out_lines
 from uait.method.answers import EXPECTED, HEARD, SPOKEN, title_of
+from uait.method.branches import BRANCH_TITLES, ESCALATE, NO_STRONGER, branches
 from uait.method.metrics import budget_curve, method_result, oracle_confidence, share_of_oracle_gain, threshold_sweep
 from uait.method.paired import Ranking, auroc_difference
-from uait.records import EvalReport, MethodResult, Provenance
+from uait.records import Branch, EvalReport, MethodResult, Provenance
 from uait.records.errors import DataError
 from uait.settings import EvaluateSettings, to_dict
 from uait.stages.engines import Engines
@@ -25,6 +26,8 @@ BUDGETS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SWEEP = tuple(round(0.05 * i, 2) for i in range(1, 20))
 VERBALIZED, P_TRUE, SAR, PROBABILITY = "verbalized", "P(True)", "SAR", "answer probability"
 RESULTS_START, RESULTS_END = "<!-- results -->", "<!-- /results -->"
+
+_BRANCH_HEADS = ("questions", "answered", "right of these", "right of all", "passed on", "each took")
 
 Row = dict[str, Any]
 
@@ -150,6 +153,34 @@ def markdown_table(report: EvalReport) -> str:
     return "\n".join(lines)
 
 
+def branches_markdown(report: EvalReport) -> str:
+    """What to do below the threshold as Markdown, a row per branch and split; "" where no row tells."""
+    settings, threshold = EvaluateSettings(), report.extras.get("threshold")
+    if threshold is None:
+        return ""
+    splits = dict.fromkeys(result.split for result in report.results)
+    found = [branch for split in splits for branch in branches(report.rows, split, threshold, settings)]
+    if not found:
+        return ""
+    lines = ["| below the threshold | " + " | ".join(_BRANCH_HEADS) + " |", "|---" * (1 + len(_BRANCH_HEADS)) + "|"]
+    lines += [f"| {BRANCH_TITLES[b.name]} | " + " | ".join(_branch_cells(b)) + " |" for b in found]
+    if not any(branch.name == ESCALATE for branch in found):
+        lines += ["", NO_STRONGER]
+    return "\n".join(lines)
+
+
+def _branch_cells(b: Branch) -> tuple[str, ...]:
+    of_below = f"{b.n_below}" if b.n_tried == b.n_below else f"{b.n_below}, {b.n_tried} of them tried"
+    seconds = "" if b.seconds is None else f"{b.seconds:.2f} s" + ("" if b.cost is None else f", {b.cost:.6f}")
+    shares = (_share(b.answered), "none" if b.accuracy is None else _share(b.accuracy), _share(b.right))
+    return b.split, *shares, f"{of_below} of {b.n}", seconds
+
+
+def _share(value: tuple[float, float, float]) -> str:
+    share, low, high = (100 * x for x in value)
+    return f"{share:.1f} % ({low:.1f}-{high:.1f})"
+
+
 def _cells(result: MethodResult) -> tuple[str, str, str]:
     if result.auroc is None or result.auroc_interval is None:
         auroc = "undefined"
@@ -167,6 +198,7 @@ def results_markdown(report: EvalReport) -> str:
     lines.append(f"The gate's threshold, chosen on other questions, is {100 * report.extras['threshold']:.1f} %.")
     for split, share in below.items():
         lines.append(f"- {split}: {100 * share['share']:.0f} % of {share['n']} questions fall below it.")
+    lines += ["", branches_markdown(report), ""]
     lines += _difference_lines(report.extras.get("differences", {}))
     if reading["accuracy_when_found"] is not None:
         right = f"{100 * reading['accuracy_when_found']:.1f} %"

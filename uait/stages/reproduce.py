@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ def _stages(
     distilled = yield from _timed("distil", distil(settings, train), folder)
     adapter = yield from _timed("tune", tune(settings, train), folder)
     tuned = load_engines(settings.with_adapter(train.file(ADAPTER)), beside=untuned)
+    tuned = replace(tuned, stronger=None)  # the paper turns to nobody else
     report = yield from _timed("evaluate", evaluate(tuned, splits, RunFolder(folder.file(EVALUATE))), folder)
     judged = {split: drawn(asked, preset.n_swept, settings.evaluate.seed) for split, asked in splits.items()}
     judged = {split: asked for split, asked in judged.items() if any(question.references for question in asked)}

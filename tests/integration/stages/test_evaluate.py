@@ -13,10 +13,22 @@ from tests.fakes import FakeSimilarity
 from uait.data.files import read_json
 from uait.data.json import from_json
 from uait.method.answers import title_of
+from uait.method.branches import branches
 from uait.models.confidence import answer_batch
 from uait.models.loading import LanguageModel
-from uait.records import Adapter, Done, EvalReport, Event, MethodResult, Passage, Progress, Question, SampleSet
-from uait.records.errors import DataError
+from uait.records import (
+    Adapter,
+    Done,
+    EvalReport,
+    Event,
+    MethodResult,
+    Passage,
+    Progress,
+    Question,
+    SampleSet,
+    StrongerAnswer,
+)
+from uait.records.errors import DataError, RetrievalError
 from uait.records.events import last_record
 from uait.runs.folder import RunFolder
 from uait.settings import AnswerSettings, EvaluateSettings, ModelSettings, SamplingSettings, Settings
@@ -34,6 +46,7 @@ from uait.stages.report import (
     SPOKEN,
     VERBALIZED,
     Row,
+    branches_markdown,
     build_report,
     markdown_table,
     results_markdown,
@@ -221,7 +234,7 @@ def test_the_budget_runs_from_the_first_answers_to_those_after_reading(report: E
 def test_without_a_passage_the_first_answer_stands(report: EvalReport) -> None:
     faust = _row(report, "faust")
     assert (faust["n_passages"], faust["found"]) == (0, False)
-    assert faust["read"] == faust["uait"]
+    assert faust["read"] == {**faust["uait"], "given": False, "seconds": None}
 
 
 def test_the_second_answer_is_what_the_model_says_after_reading(engines: Engines, report: EvalReport) -> None:
@@ -370,3 +383,52 @@ def test_only_the_readmes_results_are_replaced(report: EvalReport) -> None:
 def test_nothing_to_evaluate_is_a_sentence(engines: Engines) -> None:
     with pytest.raises(DataError, match="There is nothing to evaluate"):
         build_report(engines, [])
+
+
+class _Stronger:
+    """Knows who wrote Faust, fails once at the first question, and counts what it is asked."""
+
+    name, place = "stronger", ""
+
+    def __init__(self, n_failures: int = 0) -> None:
+        self.asked: list[str] = []
+        self.n_failures = n_failures
+
+    def answer(self, question: str) -> StrongerAnswer:
+        self.asked.append(question)
+        if len(self.asked) <= self.n_failures:
+            raise RetrievalError("The stronger model can't be reached.")
+        return StrongerAnswer("Schiller", self.name, 5, 1, 0.001, 0.25, 0.9, 0.5)
+
+
+def test_the_stronger_model_is_asked_what_falls_below_the_threshold_once(engines: Engines, tmp_path: Path) -> None:
+    stronger = _Stronger()
+    events = list(evaluate(replace(engines, stronger=stronger), SPLITS, RunFolder(tmp_path)))
+    report: EvalReport = last_record(events)
+    assert {"Who wrote Faust?", "Say nothing."} <= set(stronger.asked) and FRANCE not in stronger.asked
+    below = {row["id"] for row in report.rows if "stronger" in row}
+    faust = _row(report, "faust")["stronger"]
+    assert (faust["right"], faust["given"], faust["cost"], faust["seconds"]) == (True, True, 0.001, 0.25)
+    assert {row["split"] for row in report.rows if row["id"] in below} == {
+        IN_DOMAIN
+    }  # nobody knows the others' answers
+    branch = {b.name: b for b in branches(report.rows, IN_DOMAIN, engines.threshold, engines.settings.evaluate)}[
+        "escalate"
+    ]
+    assert (branch.n_tried, branch.cost) == (branch.n_below, 0.001)
+    assert "| ask a stronger model | in-domain |" in branches_markdown(report)
+    n_asked = len(stronger.asked)
+    again = last_record(evaluate(replace(engines, stronger=stronger), SPLITS, RunFolder(tmp_path)))
+    assert (again.rows, len(stronger.asked)) == (report.rows, n_asked)
+
+
+def test_a_stronger_model_out_of_reach_is_said_and_left_alone(engines: Engines, tmp_path: Path) -> None:
+    stronger = _Stronger(n_failures=99)
+    outside = {IN_DOMAIN: [replace(QUESTIONS[3], id=f"faust-{i}") for i in range(8)]}
+    events = list(evaluate(replace(engines, stronger=stronger), outside, RunFolder(tmp_path)))
+    assert len(stronger.asked) == 3
+    assert any("can't be reached" in event.note for event in events if isinstance(event, Progress))
+    told = branches_markdown(last_record(events))
+    assert "ask a stronger model" not in told and told.endswith(
+        "No stronger model was asked: none is configured, or it could not be reached."
+    )

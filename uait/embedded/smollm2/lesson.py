@@ -11,7 +11,7 @@ def _questions() -> Sequence[Question]:
     return [row.question for row in sorted(build_questions()["dev"], key=lambda row: -row.popularity)]
 
 
-PLAN = lesson.Plan("smollm2", _questions, 120, 16)
+PLAN = lesson.Plan("smollm2", _questions, 96, 10)
 
 if __name__ == "__main__":
     lesson.main(PLAN)

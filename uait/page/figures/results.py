@@ -10,6 +10,7 @@ from html import escape
 from plotly.offline import get_plotlyjs
 
 from uait.method.answers import EXPECTED, title_of
+from uait.method.branches import ESCALATE, NO_STRONGER
 from uait.page.figures import evaluation as draw
 from uait.page.figures import parts
 from uait.page.figures.style import Cell, Figure, Payload, Table, between, two
@@ -49,6 +50,12 @@ _ABOUT_BUDGET = (
     "right answers after it upwards. The sooner a line climbs, the better its method knows where help is needed. "
     "“random” looks up blindly; the “oracle” knows which look-ups help, so nobody can do better. The bars are 95 % "
     f"intervals (Wilson), drawn for “{title_of(EXPECTED)}” only; the table has them all."
+)
+_ABOUT_BRANCHES = (
+    "From it on the first answer is given. For what falls below, answering anyway, looking it up, asking a stronger "
+    "model and leaving it open are compared: how many questions get an answer in the end, how many of these answers "
+    "are right, and how many of all questions. Where a stronger model was tried on some of the questions below the "
+    "threshold, these stand for all of them. In brackets: 95 % intervals (bootstrap)."
 )
 _ABOUT_EXPOSURE = (
     "Only for a model whose every training text is known: the questions, sorted by how often training told their fact. "
@@ -100,10 +107,39 @@ def sections(shown: Payload) -> list[Section]:
     if shown["budget"]:
         figures = tuple(draw.accuracy_by_budget(b, split) for split, b in shown["budget"].items())
         found.append(Section("3. What is it worth when looking things up?", figures, _ABOUT_BUDGET))
+    if shown["branches"]:
+        found.append(_branches(shown["branches"], shown["threshold"]))
     if shown["exposure"]:
         figures = tuple(draw.confidence_by_exposure(bins, split) for split, bins in shown["exposure"].items())
-        found.append(Section("4. Is it surer of what it was told more often?", figures, _ABOUT_EXPOSURE))
+        found.append(Section("5. Is it surer of what it was told more often?", figures, _ABOUT_EXPOSURE))
     return found
+
+
+def _branches(found: Sequence[Payload], threshold: float) -> Section:
+    heads = ("below the threshold", "questions", "answered", "right of these", "right of all", "passed on", "each took")
+    rows = [
+        (b["title"], b["split"], *(_share(b[key]) for key in ("answered", "accuracy", "right")), _passed(b), _took(b))
+        for b in found
+    ]
+    note = "" if any(b["name"] == ESCALATE for b in found) else NO_STRONGER
+    caption = f"The threshold is {percent(threshold)}. {_ABOUT_BRANCHES}"
+    table = ("What to do below the threshold", Table(heads, tuple(rows)))
+    return Section("4. What should it do below the threshold?", (), caption, table=table, note=note)
+
+
+def _share(value: tuple[float, float, float] | None) -> str:
+    return "none" if value is None else percent(value[0]) + between(value[1], value[2], percent)
+
+
+def _passed(b: Payload) -> str:
+    tried = "" if b["n_tried"] == b["n_below"] else f", {b['n_tried']} of them tried"
+    return f"{b['n_below']} of {b['n']}{tried}"
+
+
+def _took(b: Payload) -> str:
+    if b["seconds"] is None:
+        return ""
+    return f"{two(b['seconds'])}\u00a0s" + ("" if b["cost"] is None else f", costing {b['cost']:.6f}")
 
 
 def _sweep(sweep: Payload | None) -> Section:

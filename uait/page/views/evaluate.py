@@ -5,12 +5,15 @@ share's Wilson's, a mean's the normal one. Knows nothing of Gradio. `present_exp
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from uait.method.answers import EXPECTED, HEARD, SPOKEN
+from uait.method.branches import BRANCH_TITLES, branches
 from uait.records import EvalReport, MethodResult, SweepPoint
+from uait.settings import EvaluateSettings
 
 Payload = dict[str, Any]
 Exposure = Callable[[str], int | None]
@@ -61,6 +64,8 @@ def evaluation(
         "methods": _methods(report.results, splits),
         "budget": {s: _budget(report, s) for s in splits if report.budget_curve.get(s)},
         "sweep": None if sweep is None else _sweep(sweep, splits),
+        "threshold": report.extras.get("threshold"),
+        "branches": [b for split in splits for b in _branches(report, split)],
         "exposure": None if exposure is None else _exposures(report, splits, exposure),
     }
 
@@ -165,7 +170,17 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     return max(0.0, min(low, share)), min(1.0, max(high, share))
 
 
-# -- 4: confidence by exposure -----------------------------------------------------------------------
+# -- 4: what to do below the threshold ---------------------------------------------------------------
+
+
+def _branches(report: EvalReport, split: str) -> list[Payload]:
+    """A row per branch; none in a report that names no threshold."""
+    threshold = report.extras.get("threshold")
+    found = () if threshold is None else branches(report.rows, split, threshold, EvaluateSettings())
+    return [{**asdict(branch), "title": BRANCH_TITLES[branch.name]} for branch in found]
+
+
+# -- 5: confidence by exposure -----------------------------------------------------------------------
 
 
 def _exposures(report: EvalReport, splits: Sequence[str], exposure: Exposure) -> dict[str, list[Payload]]:

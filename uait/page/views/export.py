@@ -8,8 +8,9 @@ from typing import Any
 Payload = dict[str, Any]
 
 COLUMNS = ("result", "split", "method", "at", "value", "low", "high", "n")
-TABLE, SWEEP, BUDGET, EXPOSURE = (
+TABLE, SWEEP, BUDGET, EXPOSURE, BRANCH = (
     "AUROC", "AUROC by distillation threshold", "accuracy by retrieval budget", "by times seen in training",
+    "below the threshold",
 )  # fmt: skip
 MEASURES = {"ECE": "ece", "AUPRC": "auprc", "Brier": "brier", "risk and coverage": "risk"}
 
@@ -40,6 +41,9 @@ def _rows(shown: Payload) -> Iterator[tuple[Any, ...]]:
         for curve in budget["curves"]:
             for at, *values in zip(budget["budgets"], *_values(curve), strict=True):
                 yield BUDGET, split, curve["name"], at, *values, budget["n"]
+    for b in shown["branches"]:
+        for key, name in (("answered", "answered"), ("accuracy", "right of these"), ("right", "right of all")):
+            yield BRANCH, b["split"], b["title"], name, *(b[key] or ("", "", "")), b["n"]
     for split, bins in (shown["exposure"] or {}).items():
         for b in bins:
             for key, name in (("right", "share right"), ("spoken", "UaIT spoken"), ("expected", "UaIT expected")):

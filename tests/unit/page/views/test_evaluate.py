@@ -11,7 +11,7 @@ import pytest
 from tests import fake_report
 from tests.fake_report import IN_DOMAIN
 from uait.method import metrics
-from uait.page.figures.results import markdown
+from uait.page.figures.results import markdown, sections
 from uait.page.views.evaluate import EXPOSURES, evaluation, no_evaluation, undefined, wilson
 from uait.page.views.export import csv_text
 from uait.records import EvalReport, MethodResult, SweepPoint
@@ -118,6 +118,32 @@ def test_questions_are_sorted_by_how_often_their_fact_was_told(shown: dict[str, 
     assert evaluation(_report(), None, None)["exposure"] is None
 
 
+def test_below_the_threshold_the_branches_are_compared_and_a_missing_one_is_said(shown: dict[str, Any]) -> None:
+    assert [(b["title"], b["split"]) for b in shown["branches"]] == [
+        (title, IN_DOMAIN) for title in ("answer anyway", "look it up", "leave it open")
+    ]
+    anyway, looked_up, left_open = shown["branches"]
+    assert looked_up["right"][0] >= anyway["right"][0] >= left_open["right"][0]  # reading is always right here
+    text = markdown(shown)
+    low, high = (f"{100 * share:.1f}".removesuffix(".0") + "\u00a0%" for share in left_open["answered"][1:])
+    assert f" ({low} to {high}) |" in text and "The threshold is 60\u00a0%." in text
+    (section,) = [one for one in sections(shown) if one.title.startswith("4.")]
+    assert section.note == "No stronger model was asked: none is configured, or it could not be reached."
+    asked = {"answer": "x", "right": True, "given": True, "seconds": 0.5, "cost": 0.0001}
+    rows = [{**row, "stronger": asked} if i == 0 else row for i, row in enumerate(_report().rows)]
+    below = [{**row, "stronger": asked} for row in rows if row["uait"]["confidences"]["UaIT spoken"] is None]
+    (section,) = [
+        one
+        for one in sections(evaluation(replace(_report(), rows=(*rows, *below)), None, None))
+        if one.title.startswith("4.")
+    ]
+    assert section.note == "" and section.table is not None
+    (row,) = [row for row in section.table[1].rows if row[0] == "ask a stronger model"]
+    assert str(row[-2]).endswith("of them tried") and row[-1] == "0.50\u00a0s, costing 0.000100"
+    without = replace(_report(), extras={})
+    assert evaluation(without, None, None)["branches"] == []
+
+
 def test_the_csv_holds_every_number_that_is_shown(shown: dict[str, Any]) -> None:
     rows = list(csv.DictReader(io.StringIO(csv_text(shown))))
     expected = next(r for r in _report().results if r.method == "UaIT expected")
@@ -128,11 +154,12 @@ def test_the_csv_holds_every_number_that_is_shown(shown: dict[str, Any]) -> None
     assert swept == [str(SWEEP[0].results[0].auroc), ""]
     assert sum(r["result"] == "accuracy by retrieval budget" for r in rows) == 10
     assert sum(r["result"] == "by times seen in training" for r in rows) == 21
+    assert sum(r["result"] == "below the threshold" for r in rows) == 9
 
 
 def test_the_report_has_a_table_per_result_and_says_what_is_undefined(shown: dict[str, Any]) -> None:
     text = markdown(shown)
-    assert text.count("\n## ") == 4
+    assert text.count("\n## ") == 5
     spoken = shown["methods"][1]["cells"][0]
     assert f"| UaIT: stated number | {spoken['auroc']:.2f} ({spoken['low']:.2f} to {spoken['high']:.2f}) |" in text
     assert "| 90\u00a0% | 0 | undefined |" in text
