@@ -19,7 +19,7 @@ from uait.method.prompts import (
     verbalized_prompt,
 )
 from uait.models.batches import Room, in_a_sentence, in_batches
-from uait.models.decoding import TextPieces, advance, decode, fits, prefill, read, to_sample
+from uait.models.decoding import TextPieces, advance, decode, fits, padded, prefill, read, to_sample
 from uait.models.hearing import MIN_MASS, Hearing, expected_number, spoken_number
 from uait.models.language_model import LanguageModel
 from uait.models.reading import Reader
@@ -200,15 +200,15 @@ class _Replies:
     def _heard(
         self, voice: LanguageModel, hears: Hearing, samples: Sequence[Sample], probabilities: Sequence[float | None]
     ) -> tuple[list[float | None], dict[int, float]]:
-        """The numbers said and expected behind each answer that ended, once its probability has been heard."""
+        """The numbers said and expected behind each answer that ended, once it is read again and its decile heard."""
         spoken: list[float | None] = [None] * len(samples)
         heard = {row: hears.decile(p) for row, p in enumerate(probabilities) if p is not None}
         if not heard:
             return spoken, {}
         ended = list(heard)
-        self._rewind(ended, [self.n_slots + len(samples[row].token_ids) for row in ended])
-        opening = [hears.opening(decile) for decile in heard.values()]
-        advance(voice, self.rows, torch.tensor(opening, device=self.lm.device))
+        self._rewind(ended, [self.n_slots] * len(ended))
+        said = [[*samples[row].token_ids, *hears.opening(decile)] for row, decile in heard.items()]
+        advance(voice, self.rows, *padded(self.lm, said))
         tens = hears.digits(self.rows.logits).argmax(-1)
         expected = dict(zip(ended, expected_number(hears, self.rows.logits), strict=True))
         advance(voice, self.rows, torch.tensor(hears.digit_ids, device=self.lm.device)[tens])

@@ -59,13 +59,7 @@ def prefill(lm: LanguageModel, chats: Sequence[str], max_new_tokens: int = 0) ->
 
 def read(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> Rows:
     """One row for each of these token sequences, read in one forward pass, padded on the left."""
-    length = max(map(len, ids))
-    tokens = torch.full((len(ids), length), lm.tokenizer.pad_token_id)
-    mask = torch.zeros_like(tokens)
-    for row, prompt in enumerate(ids):
-        tokens[row, length - len(prompt) :] = torch.tensor(prompt)
-        mask[row, length - len(prompt) :] = 1
-    tokens, mask = tokens.to(lm.device), mask.to(lm.device)
+    tokens, mask = padded(lm, ids)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     output = lm.forward(input_ids=tokens, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1)
     index = torch.arange(len(ids), device=lm.device)
@@ -73,12 +67,27 @@ def read(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> Rows:
     return Rows(output.past_key_values, mask, output.logits[:, -1].float(), index, is_open)
 
 
-def advance(lm: LanguageModel, rows: Rows, tokens: torch.Tensor) -> None:
-    """Appends one token (R,), or several (R, T), to every row and reads the next logits."""
+def padded(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """These R sequences filled up on the left (R, T), and the mask of what is theirs."""
+    length = max(map(len, ids))
+    tokens = torch.full((len(ids), length), lm.tokenizer.pad_token_id)
+    mask = torch.zeros_like(tokens)
+    for row, sequence in enumerate(ids):
+        tokens[row, length - len(sequence) :] = torch.tensor(sequence)
+        mask[row, length - len(sequence) :] = 1
+    return tokens.to(lm.device), mask.to(lm.device)
+
+
+def advance(lm: LanguageModel, rows: Rows, tokens: torch.Tensor, mask: torch.Tensor | None = None) -> None:
+    """Appends one token (R,), or several (R, T), to every row and reads the next logits.
+
+    `mask` (R, T) is 0 where a row that has fewer is filled up, on the left.
+    """
     tokens = tokens.view(len(tokens), -1)
+    mask = torch.ones_like(tokens) if mask is None else mask
     # counts read tokens: right under any padding or gap
-    positions = rows.mask.sum(-1, keepdim=True) + torch.arange(tokens.shape[1], device=tokens.device)
-    rows.mask = torch.cat([rows.mask, torch.ones_like(tokens)], dim=-1)
+    positions = (rows.mask.sum(-1, keepdim=True) + mask.cumsum(-1) - 1).clamp(min=0)
+    rows.mask = torch.cat([rows.mask, mask], dim=-1)
     output = lm.forward(
         input_ids=tokens,
         attention_mask=rows.mask,

@@ -2,8 +2,10 @@
 
 How probable an answer was is known only in the last layer, one step too late for the layers that write the number. So
 the decile of the probability measured in this very pass is appended as a token, and the number is read behind it.
-Costs the few tokens that state it, no second pass. The adapter wakes only after the answer (as an activated LoRA does,
-arXiv 2504.12397): it reads what the base has in its cache, and can change no answer. Axes: B rows, T tokens.
+The adapter wakes only once the answer has ended (as an activated LoRA does, arXiv 2504.12397), so it can change none:
+behind what the base holds of the prompt it reads the answer again, with its decile, all in one pass. What the base
+thinks of an answer lies in its middle layers at the answer's own tokens, where the adapter has to be awake to learn to
+read it (docs/LOG.md). Axes: B rows, T tokens.
 """
 
 from bisect import bisect_right

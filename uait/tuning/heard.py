@@ -1,4 +1,4 @@
-"""What an adapter that hears itself is taught: behind the base's own answer and its decile, the number alone.
+"""What an adapter that hears itself is taught: to read the base's own answer and its decile, and to say the number.
 
 The labels' questions are asked once more: what the base answers, token by token, is what it will answer later, and how
 probable all of it was, its end included, is what the adapter will hear then (`models.hearing`).
@@ -65,16 +65,18 @@ def hearing_of(lm: LanguageModel, examples: Sequence[TrainingExample], said: dic
 def encode_heard(
     lm: LanguageModel, hears: Hearing, examples: Sequence[TrainingExample], said: dict[str, Said], *, told: bool
 ) -> list[Row]:
-    """Per answer that ended: `input_ids` and `attention_mask` of question and answer (T,), `opening` of the number.
+    """Per answer that ended: `input_ids` and `attention_mask` of its prompt (T,), and what the adapter reads behind it.
 
-    `target` (1,) is what to say: the label's confidence, or, if `told`, 1 for a right answer and 0 for a wrong one.
+    `said` (S,), with `said_mask`, is the answer and what opens the number. `target` (1,) is what to say: the label's
+    confidence, or, if `told`, 1 for a right answer and 0 for a wrong one.
     """
     rows = []
     for example in examples:
         answer = said[example.question.id]
         if answer.probability is not None:
-            ids = [*lm.tokenizer(answer.prompt, add_special_tokens=False)["input_ids"], *answer.ids]
+            prompt = lm.tokenizer(answer.prompt, add_special_tokens=False)["input_ids"]
+            behind = [*answer.ids, *hears.opening(hears.decile(answer.probability))]
             target = float(example.is_correct) if told else example.confidence
-            opening = hears.opening(hears.decile(answer.probability))
-            rows.append({"input_ids": ids, "attention_mask": [1] * len(ids), "opening": opening, "target": [target]})
+            masks = {"attention_mask": [1] * len(prompt), "said_mask": [1] * len(behind)}
+            rows.append({"input_ids": prompt, "said": behind, "target": [target], **masks})
     return rows

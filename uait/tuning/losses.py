@@ -47,8 +47,8 @@ def number_loss(lm: LanguageModel, batch: Batch) -> torch.Tensor:
 
     For a confidence as for right and wrong it is least where c is what is to be expected. The variance is taxed as
     well, so that what is said is what is expected; ConfTuner (arXiv 2508.18847) taxes both at once by (v_i - y)^2.
-    Last, -log of the digits' share among all tokens, where the number stands. The base reads question and answer: no
-    gradient goes through them.
+    Last, -log of the digits' share among all tokens, where the number stands. The base reads the prompt: no gradient
+    goes through it.
     """
     hears = lm.hears
     if hears is None:
@@ -57,26 +57,27 @@ def number_loss(lm: LanguageModel, batch: Batch) -> torch.Tensor:
         read = {**_read(batch), "position_ids": (batch["attention_mask"].cumsum(-1) - 1).clamp(min=0)}
         past = base(**read, use_cache=True, logits_to_keep=1).past_key_values
     y = batch["target"][:, 0]
-    logits, mask = _behind(lm, batch["opening"], batch["attention_mask"], past)
+    logits, mask = _behind(lm, batch["said"], batch["said_mask"], batch["attention_mask"], past)
     tens = hears.digits(logits)
     held = logits.logsumexp(-1) - tens.logsumexp(-1)
     first = tens.argmax(-1)
-    after, _ = _behind(lm, torch.tensor(hears.digit_ids, device=lm.device)[first][:, None], mask, past)
+    one = torch.tensor(hears.digit_ids, device=lm.device)[first][:, None]
+    after, _ = _behind(lm, one, torch.ones_like(one), mask, past)
     digits = torch.arange(10, device=lm.device)
     ones = _score(hears.digits(after), 0.1 * first[:, None] + 0.01 * digits, y, TEN)
     return (_score(tens, 0.1 * digits + 0.045, y) + ONES * ones + held).mean()
 
 
 def _behind(
-    lm: LanguageModel, tokens: torch.Tensor, mask: torch.Tensor, past: Any
+    lm: LanguageModel, tokens: torch.Tensor, own: torch.Tensor, mask: torch.Tensor, past: Any
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The logits (B, V) behind the last of these tokens (B, T), which `past` takes in; and the mask with them in it."""
+    """The logits (B, V) behind the last of each row's `own` tokens (B, T), which `past` takes in; and the mask then."""
     positions = mask.sum(-1, keepdim=True) + torch.arange(tokens.shape[1], device=mask.device)
-    mask = torch.cat([mask, torch.ones_like(tokens)], dim=-1)
+    mask = torch.cat([mask, own], dim=-1)
     output = lm.model(
         input_ids=tokens, attention_mask=mask, position_ids=positions, past_key_values=past, use_cache=True
     )
-    return output.logits[:, -1].float(), mask
+    return output.logits[torch.arange(len(tokens), device=mask.device), own.sum(-1) - 1].float(), mask
 
 
 def _score(logits: torch.Tensor, values: torch.Tensor, y: torch.Tensor, weight: float = 1.0) -> torch.Tensor:

@@ -61,13 +61,14 @@ def test_what_is_learned_behind_is_what_answering_reads_there(taught_lm: Languag
     hears = hearing_of(taught_lm, distilled.train, said)
     tuned = replace(taught_lm, hears=hears)
     rows = encode_heard(tuned, hears, distilled.train, said, told=False)
-    assert len(rows[0]["input_ids"]) != len(rows[1]["input_ids"])  # one is filled up
+    assert len(rows[0]["said"]) != len(rows[1]["said"])  # one is filled up
     together = number_loss(tuned, collate(rows, tuned.tokenizer.pad_token_id))
     each = [number_loss(tuned, collate([row], tuned.tokenizer.pad_token_id)).item() for row in rows]
     assert together.item() == pytest.approx(sum(each) / 2, abs=1e-4)
     for row, answer in zip(rows, answer_batch(taught_lm, TEXTS, SETTINGS.answer), strict=True):
         prompt = taught_lm.tokenizer(answer.prompt, add_special_tokens=False)["input_ids"]
-        assert row["input_ids"] == [*prompt, *answer.sample.token_ids]
+        assert row["input_ids"] == prompt
+        assert row["said"][: len(answer.sample.token_ids)] == list(answer.sample.token_ids)
 
 
 def _listened(lm: LanguageModel, distilled: DistilledSet, folder: Path) -> dict[str, heard.Said]:

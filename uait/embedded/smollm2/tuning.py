@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
-from uait.embedded.smollm2.shared_prefix import Past, Prefix
+from uait.embedded.smollm2.shared_prefix import Past, Prefix, padded
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import TeacherRow
 from uait.models.hearing import mean_number
@@ -48,12 +48,12 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Below:
-    """What stays as it is of one example, above `FIRST_LAYER`: keys and values (G, T, D), in 16 bits, of its question
-    and answer, and the hidden states of what opens the number (T, hidden) and of every digit after it (10, hidden).
+    """What stays as it is of one example, above `FIRST_LAYER`: keys and values (G, T, D), in 16 bits, of its question,
+    and the hidden states of its answer with what opens the number (T, hidden) and of every digit after it (10, hidden).
     """
 
     layers: tuple[tuple[Tensor, Tensor], ...]
-    opening: Tensor
+    said: Tensor
     digits: Tensor
 
 
@@ -104,33 +104,37 @@ class Tuner:
 
     def _below(self, lessons: Sequence[Lesson]) -> list[Below]:
         hears, n = self.student.hears, len(lessons)
-        past = self.student.read([lesson.question for lesson in lessons], [lesson.row.ids for lesson in lessons])
-        opening = torch.tensor([hears.opening(hears.decile(lesson.row.probability)) for lesson in lessons])
-        positions = self._after(past.mask, opening.shape[1])
+        past = self.student.read([lesson.question for lesson in lessons])
+        rows = [[*x.row.ids, *hears.opening(hears.decile(x.row.probability))] for x in lessons]
+        tokens, mask = padded(rows, 0)
+        positions = self._after(past.mask, tokens.shape[1])
         low = Past(past.layers[:FIRST_LAYER], past.mask)
         every = torch.arange(n).repeat_interleave(10)
         with self.student.base.alone():
-            opened, low = self._read(self.llama.embed(opening), positions, self.low, low, 0, FIRST_LAYER)
+            said, low = self._read(self.llama.embed(tokens), positions, mask, self.low, low, 0, FIRST_LAYER)
             digits = self.llama.embed(self.digits.repeat(n)[:, None])
-            after = positions[every, -1:] + 1
-            digits, _ = self._read(digits, after, self.low, low.select(every), 0, FIRST_LAYER)
-        lengths = past.mask.sum(-1).tolist()
+            after = self._after(low.mask, 1)[every]
+            digits, _ = self._read(
+                digits, after, torch.ones_like(after), self.low, low.select(every), 0, FIRST_LAYER
+            )  # fmt: skip
         return [
             Below(
                 tuple((k[i, :, :m].half(), v[i, :, :m].half()) for k, v in past.layers[FIRST_LAYER:]),
-                opened[i].clone(),
+                said[i, : len(row)].clone(),
                 digits.view(n, 10, -1)[i].clone(),
             )
-            for i, m in enumerate(lengths)
+            for i, (m, row) in enumerate(zip(past.mask.sum(-1).tolist(), rows, strict=True))
         ]
 
     def loss(self, lessons: Sequence[Lesson], below: Sequence[Below], stage: Stage) -> Tensor:
         """The loss per number, a scalar."""
         past = _joined([b.layers for b in below])
-        opened = torch.stack([b.opening for b in below])
-        positions = self._after(past.mask, opened.shape[1])
-        hidden, past = self._read(opened, positions, self.high, past, FIRST_LAYER, self.n_layers)
-        tens = self._digit_logits(hidden[:, -1])
+        said = pad_sequence([b.said for b in below], batch_first=True)
+        lengths = torch.tensor([len(b.said) for b in below])
+        mask = (torch.arange(said.shape[1])[None] < lengths[:, None]).long()
+        positions = self._after(past.mask, said.shape[1])
+        hidden, past = self._read(said, positions, mask, self.high, past, FIRST_LAYER, self.n_layers)
+        tens = self._digit_logits(hidden[torch.arange(len(below)), lengths - 1])
         target = torch.tensor([lesson.target for lesson in lessons])
         if stage.truth:
             number, wanted = truth_loss(tens, target, stage.spread_weight)
@@ -139,14 +143,15 @@ class Tuner:
         first = tens.argmax(-1) if stage.truth else wanted // 10
         # one token more: the first digit, and behind it the second
         each = torch.stack([b.digits[int(digit)] for b, digit in zip(below, first, strict=True)])[:, None]
-        after, _ = self._read(each, positions[:, -1:] + 1, self.high, past, FIRST_LAYER, self.n_layers)
+        after = self._after(past.mask, 1)
+        hidden, _ = self._read(each, after, torch.ones_like(after), self.high, past, FIRST_LAYER, self.n_layers)
         second = (wanted - 10 * first).clamp(0, 9)
-        return number + ONES_WEIGHT * cross_entropy(self._digit_logits(after[:, -1]), second)
+        return number + ONES_WEIGHT * cross_entropy(self._digit_logits(hidden[:, -1]), second)
 
     def _read(
-        self, hidden: Tensor, positions: Tensor, prefix: Prefix, past: Past, first: int, last: int
+        self, hidden: Tensor, positions: Tensor, mask: Tensor, prefix: Prefix, past: Past, first: int, last: int
     ) -> tuple[Tensor, Past]:
-        return self.llama.read(hidden, positions, torch.ones_like(positions), prefix, past, first, last)
+        return self.llama.read(hidden, positions, mask, prefix, past, first, last)
 
     def _after(self, mask: Tensor, n_new: int) -> Tensor:
         """The positions (B, n_new) behind the tokens of `mask`."""

@@ -126,11 +126,11 @@ def test_tuning_moves_the_number_towards_its_target_and_no_answer(student: Stude
     config = LoraConfig(r=4, target_modules=["q_proj", "up_proj", "down_proj"], layers_to_transform=[15, 16, 17])
     tuned = Student(student.lm.with_new_adapter(config), student.hears)
     row = answered(student, "Who?", (65, 66), 0.95)
-    before = tuned.read(["Who?"], [row.ids])
+    before = tuned.read(["Who?"])
     steps = list(Tuner(tuned).tune([Lesson("Who?", row, 0.93)], Stage(truth=False, epochs=80, learning_rate=3e-2)))
     assert steps[-1]["loss"] < 0.5 < steps[0]["loss"]
     assert all(weight.grad is not None for weight in tuned.lm.adapter_weights().values())
-    after = tuned.read(["Who?"], [row.ids])
+    after = tuned.read(["Who?"])
     assert all(torch.equal(k, k2) for (k, _), (k2, _) in zip(before.layers, after.layers, strict=True))
 
 
