@@ -26,12 +26,15 @@ def claim(lesson: Lesson, about: str = "") -> Payload:
     example, known = lesson.example, lesson.known
     is_right = example.is_right(example.claimed.text)
     verdict = "That is right." if is_right else "The right answer is {truth}."
+    if example.claimed.spoken is None:
+        opening = "Asked “{question}” and how sure it is, the untuned model writes “{answer}”: no number to go by."
+        about = say("To ask for a confidence in words takes a model that can put it into words; this one can’t yet.")
+    else:
+        opening = "Asked “{question}”, the untuned model answers {answer} and says that it is {w} sure."
+    asked = {"question": example.question.text, "answer": example.claimed.text, "w": percent(example.claimed.spoken)}
     return {
         "says": [
-            say(
-                "Asked “{question}”, the untuned model answers {answer} and says that it is {w} sure.",
-                question=example.question.text, answer=example.claimed.text, w=percent(example.claimed.spoken),
-            ),
+            say(opening, **asked),
             say(verdict, truth=example.question.references[0]),
             about or say("It measured nothing: it learned such numbers from what people write, and mostly overclaims."),
         ],

@@ -60,6 +60,10 @@ def test_a_claim_that_was_never_made_is_no_number() -> None:
     told = _steps(replace(lesson, known=silent))
     assert told[0]["figure"]["claims"][1]["confidence"] is None
     assert "no number" in " ".join(told[4]["says"])
+    mute = replace(lesson.example, claimed=replace(lesson.example.claimed, spoken=None))
+    says = _steps(replace(lesson, example=mute))[0]["says"]
+    assert says[0].endswith("the untuned model writes “Saint Mary Town”: no number to go by.")
+    assert says[1] == "The right answer is Ngerulmud." and says[2].endswith("this one can’t yet.")
 
 
 def test_the_sum_on_the_board_is_the_confidence() -> None:
