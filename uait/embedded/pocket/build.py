@@ -31,7 +31,7 @@ from uait.models.confidence import answer_batch
 from uait.records import Adapter, Done, Event, Label, Progress
 from uait.runs.files import HELD_OUT
 from uait.runs.folder import RunFolder
-from uait.settings import ASSETS, DistilSettings, LabelSettings, Settings
+from uait.settings import ASSETS, DistilSettings, LabelSettings, Settings, TuneSettings
 from uait.stages.distil import distil
 from uait.stages.engines import Engines, load_engines, load_untuned
 from uait.stages.evaluate import evaluate
@@ -40,12 +40,16 @@ from uait.stages.report import IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD, with_resu
 from uait.stages.sweep import SWEEP, sweep
 from uait.stages.tune import tune
 from uait.tuning.card import save_threshold
-from uait.tuning.rounds import FIRST
+from uait.tuning.heard import SAID
 
 RUNS = Path("runs/pocket")
 README = ASSETS.parent / "README.md"
 SEED = 0
-SWEEP_EPOCHS = 2.0  # enough to rank the thresholds
+# The paper's figure: answer and number as one text; two epochs are enough to rank the thresholds.
+SWEEP_TUNING = TuneSettings(
+    recipe="paper", rank=32, alpha=32, targets="all-linear", first_layer=5, answers="base", learning_rate=1e-3,
+    epochs=2.0,
+)  # fmt: skip
 
 
 def settings() -> Settings:
@@ -96,9 +100,9 @@ def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
     # not the questions that the labels were calibrated on: their facts are tuned on too, in other words
     yield from tune(untuned, folder, calibrate_on=sets.of_split(facts, "dev", SEED))
     shutil.rmtree(POCKET / "adapter", ignore_errors=True)
-    shutil.copytree(folder.file("adapter"), POCKET / "adapter", ignore=shutil.ignore_patterns(FIRST))
+    shutil.copytree(folder.file("adapter"), POCKET / "adapter", ignore=shutil.ignore_patterns(SAID))
     choose_gate(load_engines(chosen), facts)
-    quick = replace(untuned, tune=replace(untuned.tune, epochs=SWEEP_EPOCHS, rounds=1))
+    quick = replace(untuned, tune=SWEEP_TUNING)
     dev = {
         "in-domain dev": sets.of_split(facts, "dev", SEED),
         "out-of-domain dev": sets.of_split(facts, "ood-dev", SEED),
