@@ -98,13 +98,17 @@ def p_true_answer(
 def _stated(
     method: str, question: Question, answer: Answer, rule: str, confidences: dict[str, float | None]
 ) -> MethodAnswer:
-    """An answer that came with a number in its reply. One pass more looks at the number's second digits."""
+    """An answer that came with a number in its reply. One pass more looks at the number's second digits.
+
+    Where the reply holds no number, a voice said it: one pass reads the answer and its decile, one the first digit.
+    """
+    is_heard = answer.spoken is not None and parse_reply(answer.sample.text).confidence is None
     return MethodAnswer(
         method=method,
         answer=answer.text,
         confidences=confidences,
         is_correct=is_correct(answer.text, question.references, rule),
-        n_passes=_n_passes(answer.sample) + (answer.expected is not None),
+        n_passes=_n_passes(answer.sample) + (2 if is_heard else answer.expected is not None),
         seconds=answer.seconds,
         exchanges=(Exchange("asked once", answer.prompt, (answer.sample.text,)),),
         note="" if answer.spoken is not None else "It stated no number.",

@@ -45,6 +45,11 @@ def test_the_expected_confidence_takes_one_pass_more() -> None:
     assert uait_answer(QUESTION, _answer(0.9, None, said), "exact").n_passes == 6
 
 
+def test_a_number_said_behind_the_answer_takes_two_passes_more() -> None:
+    heard = _answer(0.93, 0.91, _sample("Ngerulmud", 4))  # 4 tokens and the end, the answer with its decile, a digit
+    assert uait_answer(QUESTION, heard, "exact").n_passes == 7
+
+
 def test_the_teacher_reads_the_prompt_once_for_all_answers() -> None:
     # greedy 2 tokens + end, samples 2 + end and 3 + end: 3 + 3 + 4 = 10, of which 3 read the same prompt: 1 + 2 + 2 + 3
     opinion = teacher_answer(QUESTION, SAMPLES, SarScore("q", np.ones(2), 0.5, 0.3, 0.001), "exact", 1.5)
