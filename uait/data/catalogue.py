@@ -10,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from uait.data.facts import Facts
 from uait.data.files import read_json
 from uait.data.json import from_json
@@ -117,7 +115,7 @@ class Description:
     def gate(self) -> GateFit | None:
         """What was fitted of its gate with the adapter that it comes with."""
         reading = self._read(READING, lambda data: from_json(ReadingFit, data))
-        kinds = self._read(KINDS, _kinds)
+        kinds = self._read(KINDS, lambda data: from_json(Kinds, data))
         return None if reading is None and kinds is None else GateFit(reading, kinds)
 
     def _read(self, name: str, decode: Callable[[Any], Value]) -> Value | None:
@@ -129,11 +127,6 @@ class Description:
             return decode(read_json(path))
         except DataError as err:
             raise DataError(f"{path}: {err}") from err
-
-
-def _kinds(data: Any) -> Kinds:
-    kinds = from_json(Kinds, data)
-    return Kinds(kinds.centres / np.linalg.norm(kinds.centres, axis=1, keepdims=True), kinds.threshold)
 
 
 def _sweep(rows: Any) -> tuple[SweepPoint, ...]:

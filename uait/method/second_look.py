@@ -19,5 +19,6 @@ def reading_confidence(fit: ReadingFit, logprob: float, likeness: float) -> floa
 
 
 def kind_scores(kinds: Kinds, embeddings: np.ndarray) -> np.ndarray:
-    """The cosine of each question's unit vector (N, D) with the nearest kind's centre, shape (N,)."""
-    return (embeddings @ kinds.centres.T).max(axis=1)
+    """How much nearer each question's unit vector (N, D) lies to a measured kind than to any other: cosines, (N,)."""
+    inside, outside = (embeddings @ centres.T for centres in (kinds.centres, kinds.others))
+    return inside.max(axis=1) - outside.max(axis=1)

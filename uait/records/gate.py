@@ -26,16 +26,20 @@ class ReadingFit:
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """The kinds of question that a model was tuned on: unit vectors of their centres (C, D).
+    """The kinds of question that a model was tuned and measured on, and others: unit vectors of their centres.
 
-    A question is of such a kind when its cosine with the nearest centre is at least `threshold`.
+    A question is of a measured kind when its cosine with the nearest of `centres` (C, D) is larger by at least
+    `threshold` than that with the nearest of `others` (O, D). `metrics` holds what came of it where it was chosen.
     """
 
     centres: np.ndarray
+    others: np.ndarray
     threshold: float
+    metrics: dict[str, float]
 
     def __post_init__(self) -> None:
-        require(self.centres.ndim == 2 and len(self.centres) > 0, "Kinds need at least one centre, shape (C, D).")
+        for name, array in (("centres", self.centres), ("others", self.others)):
+            require(array.ndim == 2 and len(array) > 0, f"Kinds need at least one of their {name}, shape (n, D).")
 
 
 @dataclass(frozen=True, slots=True)

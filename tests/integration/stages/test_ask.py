@@ -179,7 +179,9 @@ def test_a_kind_of_question_that_was_never_measured_is_looked_up(engines: Engine
     def embed(texts: Sequence[str]) -> np.ndarray:
         return np.array([[1.0, 0.0] if "capital" in text else [0.0, 1.0] for text in texts])
 
-    known = replace(engines, familiarity=Familiarity(embed, Kinds(np.array([[1.0, 0.0]]), 0.9)))
+    known = replace(
+        engines, familiarity=Familiarity(embed, Kinds(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), 0.2, {}))
+    )
     assert _reply(ask(known, FRANCE)).decision.action is Action.ANSWER
     reply = _reply(ask(known, FAUST, threshold=0.0))
     assert (reply.decision.action, reply.decision.is_familiar) == (Action.RETRIEVE, False)

@@ -150,7 +150,7 @@ STEPS = [
     {"step": 1, "loss": 2.0, "learning_rate": 1e-3},
     {"step": 2, "loss": 1.0, "learning_rate": 0, "eval_loss": 1.5},
 ]
-LOOK = {"n": 4, "n_unscored": 0, "auroc": 0.75, "auroc_interval": [0.5, 1.0]}
+LOOK = {"n": 40, "n_unscored": 0, "auroc": 0.75, "auroc_interval": [0.5, 1.0]}
 LOOKS = [
     {"step": 0, "confidences": [None], "answers": ["a"]},
     {"step": 2, "confidences": [0.4], "answers": ["b"], **LOOK},

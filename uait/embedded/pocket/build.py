@@ -15,7 +15,7 @@ from uait.data.catalogue import preset
 from uait.data.files import write_json, write_jsonl
 from uait.data.questions import read_questions
 from uait.embedded import lesson, small_run
-from uait.embedded.pocket import POCKET
+from uait.embedded.pocket import POCKET, fits
 from uait.embedded.pocket import questions as sets
 from uait.embedded.pocket.corpus import SITTINGS, Corpus, n_revised
 from uait.embedded.pocket.lesson import PLAN as LESSON
@@ -70,6 +70,8 @@ def build(runs: Path = RUNS) -> Iterator[Event]:
     if not (POCKET / "model.safetensors").is_file():
         yield from _train_base(facts, corpus, runs)
     yield from _tune(facts, corpus, runs)
+    yield Progress("gate", 0, 1, "fitting what is read and what is familiar")
+    fits.fit(load_engines(settings()), facts)
     yield from _record(facts, runs)
     yield Done(POCKET)
 

@@ -36,7 +36,11 @@ def page(shown: Payload) -> Payload:
     return {
         "is_empty": not shown["steps"] and not shown["probe_steps"],
         "recorded": shown["recorded"],
-        "results": [*_results(shown["results"]), *text("caption", shown["threshold"])],
+        "results": [
+            *_results(shown["results"]),
+            *text("caption", shown["threshold"]),
+            *text("warning", shown["advice"]),
+        ],
         "figures": [probes(shown, last).payload(), watched(shown, last).payload()] if looks else [],
         "looks": [
             {"step": step, "auroc": look["text"]}

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from uait.data.catalogue import Description
+from uait.data.catalogue import Description, small
 from uait.data.files import read_json, read_rows
 from uait.page import run_files
 from uait.page.figures import labels, tuning
@@ -96,6 +96,7 @@ def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: g
     planned = [run.change, *[value.change for value in values]]
     make_planner = partial(_planner, shelf=shelf, recorded=recorded)
     gr.on(planned, own(make_planner), [run, *values, visitor], [plan, command], **quiet)
+    run.change(own(partial(_epochs, base=base)), [run, visitor], values[tune_inputs.EPOCHS], queue=False, **quiet)
     start.click(
         own(partial(_starter, base=base, description=description)),
         [run, *values, visitor],
@@ -168,6 +169,20 @@ def _planner(root: Path, shelf: Shelf, recorded: SmallRun | None) -> Callable[..
         return text, "" if name == RECORDED else runs_view.command(str(folder), tune)
 
     return plan
+
+
+def _epochs(root: Path, base: Settings) -> Callable[[str | None], Update]:
+    """Fills in the epochs that the chosen examples need; those of the recorded ones, and of none, stay."""
+
+    def fill_in(name: str | None) -> Update:
+        try:
+            if name == RECORDED:
+                return small(base).tune.epochs
+            return runs_view.epochs_for(small(base).tune, len(read_distilled(RunFolder(_chosen(root, name))).train))
+        except UaitError:
+            return gr.skip()
+
+    return fill_in
 
 
 def _recorded_seconds(run: SmallRun | None, tune: TuneSettings) -> tuple[float, str] | None:

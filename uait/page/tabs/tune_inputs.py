@@ -12,6 +12,7 @@ from uait.settings import Setting, Settings, TuneSettings, settings_of
 SMALL, FULL = "Small: a minute or two", "Full: longer, for many examples"
 _ABOUT_SIZE = "Fills in the settings below; each can still be changed."
 _FIELDS = settings_of(TuneSettings)
+EPOCHS = [f.name for f in _FIELDS].index("epochs")
 _ESSENTIAL = ("rank", "learning_rate", "epochs", "batch_size")
 
 

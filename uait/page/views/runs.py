@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from uait.method.threshold import FEWEST, FEWEST_OF_A_KIND
 from uait.records import SmallRun, ThresholdChoice, TrainingExample
 from uait.runs.jobs import JobState, JobStatus
 from uait.settings import TuneSettings, settings_of
@@ -17,6 +18,9 @@ Payload = dict[str, Any]
 _VERBS = {"label": "Labelling", "distil": "Choosing", "tune": "Tuning", "evaluate": "Evaluating"}
 _UNDEFINED = "undefined: all answers right, or all wrong"
 _SILENT = "none: it never said a number"
+_TOO_FEW = f"too few to measure: it takes {FEWEST} answers with a number, {FEWEST_OF_A_KIND} of each kind"
+LEAST_STEPS = 180  # what the recorded small tuning took
+MOST_SILENT = 0.1  # a tuning that leaves more of its answers without a number has not taken
 _RESULTS = {
     "before": "before: asked to say how sure it is",
     "after": "after: the number it says",
@@ -95,6 +99,11 @@ def n_steps(tune: TuneSettings, n_train: int) -> int:
     return min(all_steps, tune.max_steps) if tune.max_steps else all_steps
 
 
+def epochs_for(tune: TuneSettings, n_train: int) -> float:
+    """As many epochs as the settings name, or as few examples need for LEAST_STEPS: with fewer, no number is said."""
+    return max(tune.epochs, float(math.ceil(LEAST_STEPS / math.ceil(n_train / tune.batch_size))))
+
+
 def estimate(
     tune: TuneSettings,
     n_train: int,
@@ -162,6 +171,7 @@ def tuning(
         "results": [_result(row) for row in results],
         "recorded": recorded,
         "threshold": threshold,
+        "advice": _advice(probes, results),
     }
 
 
@@ -173,6 +183,8 @@ def _watched(row: Mapping[str, Any]) -> Payload:
     counted = f"{n_said} of {row['n']} answers with a number"
     if row["auroc"] is None:
         return {"auroc": None, "text": f"{_SILENT if not n_said else _UNDEFINED} ({counted})"}
+    if n_said < FEWEST:
+        return {"auroc": None, "text": f"{_TOO_FEW} ({counted})"}
     between = f", {interval[0]:.2f} to {interval[1]:.2f}" if interval else ""
     return {"auroc": row["auroc"], "interval": interval, "text": f"{row['auroc']:.2f} ({counted}{between})"}
 
@@ -204,14 +216,36 @@ def recorded_caption(run: SmallRun) -> str:
 
 
 def _result(row: Mapping[str, Any]) -> Payload:
-    interval = row["auroc_interval"]
-    missing = _SILENT if row["n_unscored"] == row["n"] else _UNDEFINED
-    auroc = missing if row["auroc"] is None else f"{row['auroc']:.2f}"
+    auroc, ece = _measured(row)
     return {
         "name": _RESULTS.get(row["method"], row["method"]),
-        "auroc": auroc + (f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else ""),
-        "ece": "none" if row["ece"] is None else f"{row['ece']:.2f}",
+        "auroc": auroc,
+        "ece": ece,
         "accuracy": f"{100 * row['accuracy']:.0f} %",
         "n": row["n"],
         "n_unscored": row["n_unscored"],
     }
+
+
+def _measured(row: Mapping[str, Any]) -> tuple[str, str]:
+    """AUROC with its interval and ECE; or why there is none: a few answers make a perfect score by chance."""
+    n_said, interval = row["n"] - row["n_unscored"], row["auroc_interval"]
+    if not n_said or row["auroc"] is None:
+        return _UNDEFINED if n_said else _SILENT, "none" if row["ece"] is None else f"{row['ece']:.2f}"
+    n_right = round(sum(accuracy * count for _, accuracy, count in row["reliability"]))
+    if n_said < FEWEST or min(n_right, n_said - n_right) < FEWEST_OF_A_KIND:
+        return _TOO_FEW, "none"
+    between = f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
+    return f"{row['auroc']:.2f}{between}", f"{row['ece']:.2f}"
+
+
+def _advice(probes: Sequence[Mapping[str, Any]], results: Sequence[Mapping[str, Any]]) -> str:
+    """What to do where the adapter leaves answers without a number; "" where it says its numbers."""
+    counted = next((row for row in results if row["method"] == "after"), None) or (probes[-1] if probes else {})
+    n, n_silent = counted.get("n", 0), counted.get("n_unscored", 0)
+    if not n or n_silent <= MOST_SILENT * n:
+        return ""
+    return (
+        f"It said no number behind {n_silent} of {n} answers: this tuning has not taken. Give it more epochs or more "
+        "examples, or a higher learning rate."
+    )

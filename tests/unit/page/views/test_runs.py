@@ -95,23 +95,55 @@ def test_probes_are_lines_over_the_looks_and_a_repeated_step_counts_once() -> No
 
 def test_each_look_tells_how_well_the_numbers_part_right_from_wrong_or_why_nobody_knows() -> None:
     found = {"step": 0, "confidences": [], "answers": [], "auroc": 0.75, "auroc_interval": [0.5, 0.9]}
-    found |= {"n": 12, "n_unscored": 3}
+    found |= {"n": 42, "n_unscored": 12}
     rows = [
         found,
         {**found, "step": 1, "auroc_interval": None},
         {**found, "step": 2, "auroc": None, "auroc_interval": None},
-        {**found, "step": 3, "auroc": None, "auroc_interval": None, "n_unscored": 12},
-        {"step": 4, "confidences": [], "answers": []},
+        {**found, "step": 3, "auroc": None, "auroc_interval": None, "n_unscored": 42},
+        {**found, "step": 4, "n_unscored": 13},
+        {"step": 5, "confidences": [], "answers": []},
     ]
     drawn = runs_view.tuning([], rows, [], [])["watched"]
-    assert [w["auroc"] for w in drawn] == [0.75, 0.75, None, None, None]
+    assert [w["auroc"] for w in drawn] == [0.75, 0.75, None, None, None, None]
     assert [w["text"] for w in drawn] == [
-        "0.75 (9 of 12 answers with a number, 0.50 to 0.90)",
-        "0.75 (9 of 12 answers with a number)",
-        "undefined: all answers right, or all wrong (9 of 12 answers with a number)",
-        "none: it never said a number (0 of 12 answers with a number)",
+        "0.75 (30 of 42 answers with a number, 0.50 to 0.90)",
+        "0.75 (30 of 42 answers with a number)",
+        "undefined: all answers right, or all wrong (30 of 42 answers with a number)",
+        "none: it never said a number (0 of 42 answers with a number)",
+        "too few to measure: it takes 30 answers with a number, 5 of each kind (29 of 42 answers with a number)",
         "not measured: no example was kept apart",
     ]
+
+
+def _before_after(right: int, wrong: int, silent: int = 0) -> dict[str, Any]:
+    n = right + wrong
+    reliability = [[0.9, 1.0, right], [0.2, 0.0, wrong]]
+    row = {"method": "after", "n": n + silent, "n_unscored": silent, "auroc": 1.0, "auroc_interval": [1.0, 1.0]}
+    return row | {"ece": 0.1, "accuracy": right / n, "reliability": reliability}
+
+
+def test_a_perfect_score_of_a_few_answers_is_not_shown() -> None:
+    few = [_before_after(3, 3), _before_after(4, 40), _before_after(24, 5), _before_after(25, 5)]
+    shown = runs_view.tuning([], [], [], few)["results"]
+    too_few = "too few to measure: it takes 30 answers with a number, 5 of each kind"
+    assert [row["auroc"] for row in shown] == [too_few, too_few, too_few, "1.00 (1.00 to 1.00)"]
+    assert [row["ece"] for row in shown] == ["none", "none", "none", "0.10"]
+
+
+def test_a_tuning_that_leaves_answers_without_a_number_comes_with_advice() -> None:
+    assert runs_view.tuning([], [], [], [_before_after(30, 15, silent=5)])["advice"] == ""
+    silent = runs_view.tuning([], [], [], [_before_after(30, 15, silent=6)])
+    assert silent["advice"].startswith("It said no number behind 6 of 51 answers")
+    assert tuning.page(silent)["results"][-1] == {"text": silent["advice"], "kind": "warning"}
+    look = {"step": 1, "confidences": [], "answers": [], "auroc": None, "auroc_interval": None, "n": 4, "n_unscored": 4}
+    assert "4 of 4" in runs_view.tuning([], [look], [], [])["advice"]  # nothing was held out
+
+
+def test_few_examples_get_as_many_epochs_as_it_takes_to_say_numbers() -> None:
+    tune = TuneSettings(batch_size=32, epochs=14.0)
+    # one step an epoch; two; 13 steps an epoch: the settings' own
+    assert [runs_view.epochs_for(tune, n) for n in (22, 40, 408)] == [180.0, 90.0, 14.0]
 
 
 def test_the_recorded_run_says_what_it_took_and_how_it_was_made() -> None:
