@@ -170,10 +170,10 @@ def branches_markdown(report: EvalReport) -> str:
 
 
 def _branch_cells(b: Branch) -> tuple[str, ...]:
-    of_below = f"{b.n_below}" if b.n_tried == b.n_below else f"{b.n_below}, {b.n_tried} of them tried"
+    tried = "" if b.n_tried == b.n_below else f", {b.n_tried} of them tried"
     seconds = "" if b.seconds is None else f"{b.seconds:.2f} s" + ("" if b.cost is None else f", {b.cost:.6f}")
     shares = (_share(b.answered), "none" if b.accuracy is None else _share(b.accuracy), _share(b.right))
-    return b.split, *shares, f"{of_below} of {b.n}", seconds
+    return b.split, *shares, f"{b.n_below} of {b.n}{tried}", seconds
 
 
 def _share(value: tuple[float, float, float]) -> str:
