@@ -20,6 +20,7 @@ from uait.embedded.smollm2.sampling import FewShotSampler
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import TeacherRow, ask_teacher, read_teacher
 from uait.embedded.smollm2.tuning import FIRST_LAYER, Lesson, Stage, Tuner
+from uait.method import probe
 from uait.method.calibration import apply, fit_calibration
 from uait.models.adapters import WEIGHTS
 from uait.models.hearing import Hearing, decile_edges
@@ -33,7 +34,8 @@ SMOLLM2 = ASSETS / "smollm2"
 RANK = 16
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 # Questions to tune on: sampled five times, and told right from wrong.
-N_SAMPLED, N_TOLD = 3000, 6000
+N_SAMPLED, N_TOLD = 1000, 4900
+READ_TOGETHER = 32
 
 
 @dataclass
@@ -90,30 +92,57 @@ def self_trained(shop: Workshop, seed: int = 0) -> Path:
     sar = [row.sar for row in rows if row.sar is not None]
     curve = fit_calibration(sar, [row.is_right for row in rows], "platt")
     targets = [apply(curve, confidence) for confidence in sar]
-    return _tuned(shop, f"self-trained-{seed}", rows, targets, Stage(truth=False, seed=seed))
+    return _tuned(shop, f"self-trained-{seed}", rows, targets, Stage(epochs=10.0, seed=seed))  # as many steps as `told`
 
 
 def told(shop: Workshop, seed: int = 0, *, shuffled: bool = False) -> Path:
     """The adapter that is told which of the base's answers are right; `shuffled` tells it at random (a control)."""
-    asked = shop.questions["tune"][:N_TOLD]
-    rows = [row for row in shop.teacher("tune-answers", asked, samples=False).values() if row.teaches]
+    rows = told_of(shop)
     targets = [float(row.is_right) for row in rows]
     if shuffled:
         targets = [targets[i] for i in np.random.default_rng(seed).permutation(len(targets))]
-    name = f"{'shuffled' if shuffled else 'told'}-{seed}"
-    return _tuned(shop, name, rows, targets, Stage(truth=True, seed=seed))
+    return _tuned(shop, f"{'shuffled' if shuffled else 'told'}-{seed}", rows, targets, Stage(seed=seed))
+
+
+def told_of(shop: Workshop) -> list[TeacherRow]:
+    """The base's answers that the student is told right from wrong of."""
+    asked = shop.questions["tune"][:N_TOLD]
+    return [row for row in shop.teacher("tune-answers", asked, samples=False).values() if row.teaches]
+
+
+def probed(student: Student, questions: Sequence[Question], rows: Sequence[TeacherRow]) -> np.ndarray:
+    """The probe's features (N, 2 + hidden) of these answers."""
+    states = [
+        student.states(
+            [question.text for question in questions[start : start + READ_TOGETHER]],
+            [row.ids for row in rows[start : start + READ_TOGETHER]],
+            FIRST_LAYER,
+        )
+        for start in range(0, len(rows), READ_TOGETHER)
+    ]
+    return probe.features(torch.cat(states).numpy(), [row.probability for row in rows])
 
 
 def _tuned(shop: Workshop, name: str, rows: Sequence[TeacherRow], targets: Sequence[float], stage: Stage) -> Path:
-    """The folder of the adapter of that name; tunes it where it is not there, a line of progress every twenty steps."""
+    """The folder of the adapter of that name; tunes it where it is not there, a line of progress every twenty steps.
+
+    It learns the targets as the probe sees them.
+    """
     folder = shop.runs / name
     if not (folder / WEIGHTS).exists():
-        texts = {question.id: question.text for question in shop.questions["tune"]}
+        questions = {question.id: question for question in shop.questions["tune"]}
+        asked = [questions[row.id] for row in rows]
         edges = decile_edges([row.probability for row in rows])
         student = shop.new_student(edges, stage.seed)
-        lessons = [Lesson(texts[row.id], row, target) for row, target in zip(rows, targets, strict=True)]
+        smooth = probe.smoothed(probed(student, asked, rows), targets, [question.fact for question in asked])
+        lessons = [Lesson(q.text, row, target) for q, row, target in zip(asked, rows, smooth, strict=True)]
+        tuner, below = Tuner(student), []
+        for start in range(0, len(lessons), READ_TOGETHER):
+            if start % (20 * READ_TOGETHER) == 0:
+                report(f"{name}: {start} of {len(lessons)} answers read")
+            below += tuner.below(lessons[start : start + READ_TOGETHER])
         recent: list[float] = []
-        for step in Tuner(student).tune(lessons, stage):
+        for step in tuner.tune(lessons, below, stage):
             recent = [*recent, step["loss"]][-20:]
             if step["step"] % 20 == 0 or step["step"] == step["total"]:
                 report(f"{name}: step {step['step']} of {step['total']}, loss {sum(recent) / len(recent):.3f}")

@@ -16,10 +16,11 @@ from uait.data.files import append_jsonl, data_hash, read_rows, write_json
 from uait.data.json import to_json
 from uait.data.named import read_set
 from uait.embedded.smollm2 import measure
-from uait.embedded.smollm2.build import SMOLLM2, Workshop, open_workshop, report, self_trained, told
+from uait.embedded.smollm2.build import SMOLLM2, Workshop, open_workshop, probed, report, self_trained, told, told_of
 from uait.embedded.smollm2.sampling import FewShotSampler
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import RULE, SAMPLING
+from uait.method import probe
 from uait.method.correctness import is_correct
 from uait.models.confidence import verbalized_batch
 from uait.models.p_true import p_true_batch
@@ -30,7 +31,8 @@ from uait.tuning.card import write_card
 
 DEV, DEV_RELATION = "dev", "dev-relation"
 IN_DOMAIN, OUT_OF_RELATION, PUBLIC = "in-domain", "relations never tuned on", "public sets"
-SELF_TRAINED = "self-trained alone"
+SELF_TRAINED, PROBE = "self-trained alone", "probe"
+SEEDS = (0, 1, 2)  # the first is shipped
 POOLED = "relations and sets never tuned on"
 PUBLIC_SETS = ("trivia_qa", "nq_open", "popqa", "web_questions", "sciq")
 N_DEV, N_TEST, N_RELATION, N_PUBLIC, N_ASKED_AGAIN = 400, 500, 350, 70, 40
@@ -38,9 +40,9 @@ PLAIN = AnswerSettings(max_new_tokens=24)
 Pairs = Sequence[tuple[bool, float | None]]
 
 
-def ship(runs: Path, seed: int = 0) -> None:
+def ship(runs: Path) -> None:
     """Tunes; puts the adapter, with the threshold that dev chose, into assets/smollm2; measures it once on the rest."""
-    shop = open_workshop(runs)
+    shop, seed = open_workshop(runs), SEEDS[0]
     folder = told(shop, seed)
     student = shop.student(folder)
     settings = replace(preset("smollm2"), sampling=SAMPLING)
@@ -55,27 +57,56 @@ def ship(runs: Path, seed: int = 0) -> None:
         metrics={"n_dev": len(rows), "dev": found}, threshold=threshold, decile_edges=student.hears.edges,
     ))  # fmt: skip
     splits = [_answered(shop, student, name, questions, seed) for name, questions in held_out(shop).items()]
-    first = shop.student(self_trained(shop, seed))
+    fitted, first = _fitted_probe(shop, student), shop.student(self_trained(shop, seed))
     splits = [
-        replace(split, baselines={**_untuned(shop, split, runs), SELF_TRAINED: _self_trained(first, split, runs, seed)})
+        replace(split, baselines={
+            **_untuned(shop, split, runs),
+            PROBE: _probe_says(student, fitted, split),
+            SELF_TRAINED: [(row.is_right, row.spoken) for row in _asked(shop, first, split, seed, "self-trained-")],
+        })
         for split in splits
-    ]
-    out = splits[1:]
-    pooled = replace(
-        splits[1],
-        name=POOLED,
-        **{kind: [row for s in out for row in getattr(s, kind)] for kind in ("teacher", "student")},
-    )
+    ]  # fmt: skip
     extras = {
         "threshold": threshold,
         "stack": to_json(stack),
-        "pooled": {POOLED: measure.differences(pooled)},
+        "seeds": {str(other): _gains(shop, told(shop, other), splits, other) for other in SEEDS},
+        "self-trained": _gains(shop, self_trained(shop, seed), splits, seed, "self-trained-"),
+        "shuffled": _gains(shop, told(shop, seed, shuffled=True), splits, seed, "shuffled-"),
         "controls": {split.name: controls(shop, student, split, seed) for split in splits},
         "cost": cost(shop, student, splits[0]),
     }
     tell(splits, stack, settings.evaluate)
     made = measure.report(splits, stack, settings, (IN_DOMAIN, OUT_OF_RELATION), extras)
     write_json(SMOLLM2 / "evaluation.json", to_json(made))
+
+
+def _fitted_probe(shop: Workshop, student: Student) -> Any:
+    """The probe of the answers that the student was told right from wrong of."""
+    questions, rows = {question.id: question for question in shop.questions["tune"]}, told_of(shop)
+    return probe.fit(probed(student, [questions[row.id] for row in rows], rows), [row.is_right for row in rows])
+
+
+def _probe_says(student: Student, fitted: Any, split: measure.Split) -> Pairs:
+    """The probe's own confidence, without a word from the student."""
+    said = probe.confidences(fitted, probed(student, split.questions, split.teacher))
+    return [(row.is_right, c if row.teaches else None) for row, c in zip(split.teacher, said, strict=True)]
+
+
+def _gains(
+    shop: Workshop, folder: Path, splits: Sequence[measure.Split], seed: int, kind: str = ""
+) -> dict[str, dict[str, Any]]:
+    """What an adapter's number gains over SAR and the answers' probability: per split, and where nothing was tuned."""
+    student = shop.student(folder)
+    own = [replace(split, student=_asked(shop, student, split, seed, kind)) for split in splits]
+    out = own[1:]
+    both = {side: [row for s in out for row in getattr(s, side)] for side in ("teacher", "student")}
+    return {s.name: measure.differences(s) for s in (*own, replace(own[1], name=POOLED, **both))}
+
+
+def _asked(shop: Workshop, student: Student, split: measure.Split, seed: int, kind: str) -> list[measure.StudentRow]:
+    """What the student says of the split's answers; `kind` begins its file's name."""
+    path = shop.runs / f"{_slug(split.name)}-{kind or 'student-'}{seed}.jsonl"
+    return measure.ask_student(student, split.questions, split.teacher, path)
 
 
 def tell(splits: Sequence[measure.Split], stack: measure.Stack, settings: EvaluateSettings) -> None:
@@ -138,14 +169,6 @@ def _untuned(shop: Workshop, split: measure.Split, runs: Path) -> dict[str, Pair
         "verbalized": [(row["right"], row["spoken"]) for row in rows],
         "P(True)": [(t.is_right, row["p_true"]) for row, t in zip(rows, teacher, strict=True)],
     }
-
-
-def _self_trained(first: Student, split: measure.Split, runs: Path, seed: int) -> Pairs:
-    """What a student says that was never told right from wrong: the paper's premise."""
-    rows = measure.ask_student(
-        first, split.questions, split.teacher, runs / f"{_slug(split.name)}-self-trained-{seed}.jsonl"
-    )
-    return [(row.is_right, row.spoken) for row in rows]
 
 
 def controls(shop: Workshop, student: Student, split: measure.Split, seed: int) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""Tunes the student on answers of the base: only what follows an answer is adapted, from `FIRST_LAYER` on.
+"""Tunes the student on answers of the base: what is read once an answer has ended is adapted, from `FIRST_LAYER` on.
 
-So the base's keys and values of question and answer, and the lower layers' output, never change: each is computed
-once, and a step reads four tokens an example. The number is learned towards the teacher's confidence (the paper's
-premise), or towards whether the answer was right (EliCal, arXiv 2510.17509). Axes: B rows, T tokens.
+So the base's keys and values of the question, and the lower layers' output, never change: each is computed once, and a
+step reads an answer and the few tokens behind it. Axes: B rows, T tokens.
 """
 
 import math
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy, cross_entropy
+from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from uait.embedded.smollm2.shared_prefix import Past, Prefix, padded
@@ -21,12 +20,11 @@ from uait.models.hearing import mean_number
 
 FIRST_LAYER = 15
 ONES_WEIGHT = 0.3  # of the second digit's loss: what it says is a tenth of the first's
-READ_TOGETHER = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A question, the base's answer, and the number to say of it: a confidence, or 1 and 0 for right and wrong."""
+    """A question, the base's answer, and how sure to be of it, in [0, 1]."""
 
     question: str
     row: TeacherRow
@@ -35,13 +33,11 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How to tune. `truth`: the targets are right and wrong, not confidences."""
+    """How to tune."""
 
-    truth: bool
     epochs: float = 2.0
     batch_size: int = 32
-    learning_rate: float = 1e-3
-    spread_weight: float = 1.0
+    learning_rate: float = 2e-3
     warmup: float = 0.06
     seed: int = 0
 
@@ -67,14 +63,13 @@ class Tuner:
         self.low = Prefix(student.prefix.layers[:FIRST_LAYER], student.prefix.length)
         self.high = Prefix(student.prefix.layers[FIRST_LAYER:], student.prefix.length)
 
-    def tune(self, lessons: Sequence[Lesson], stage: Stage) -> Iterator[dict[str, float]]:
+    def tune(self, lessons: Sequence[Lesson], below: Sequence[Below], stage: Stage) -> Iterator[dict[str, float]]:
         """Yields every step's number and loss, and how many steps there will be."""
         weights = list(self.student.lm.adapter_weights().values())
         optimiser = torch.optim.AdamW(weights, lr=stage.learning_rate, weight_decay=0.0)
         n_steps = max(1, round(stage.epochs * math.ceil(len(lessons) / stage.batch_size)))
         warm = max(1, round(stage.warmup * n_steps))
         draws = torch.Generator().manual_seed(stage.seed)
-        known: dict[int, Below] = {}
         order: list[int] = []
         for step in range(n_steps):
             if not order:
@@ -83,10 +78,8 @@ class Tuner:
             rate = min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / n_steps)))
             for group in optimiser.param_groups:
                 group["lr"] = stage.learning_rate * rate
-            new = [i for i in batch if i not in known]
-            known.update(zip(new, self.below([lessons[i] for i in new]), strict=True))
             with self.student.lm.alone():
-                loss = self.loss([lessons[i] for i in batch], [known[i] for i in batch], stage)
+                loss = self.loss([lessons[i] for i in batch], [below[i] for i in batch])
                 optimiser.zero_grad()
                 loss.backward()
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
@@ -96,13 +89,6 @@ class Tuner:
     @torch.no_grad()
     def below(self, lessons: Sequence[Lesson]) -> list[Below]:
         """What the base and the frozen layers make of each example."""
-        return [
-            below
-            for start in range(0, len(lessons), READ_TOGETHER)
-            for below in self._below(lessons[start : start + READ_TOGETHER])
-        ]
-
-    def _below(self, lessons: Sequence[Lesson]) -> list[Below]:
         hears, n = self.student.hears, len(lessons)
         past = self.student.read([lesson.question for lesson in lessons])
         rows = [[*x.row.ids, *hears.opening(hears.decile(x.row.probability))] for x in lessons]
@@ -126,7 +112,7 @@ class Tuner:
             for i, (m, row) in enumerate(zip(past.mask.sum(-1).tolist(), rows, strict=True))
         ]
 
-    def loss(self, lessons: Sequence[Lesson], below: Sequence[Below], stage: Stage) -> Tensor:
+    def loss(self, lessons: Sequence[Lesson], below: Sequence[Below]) -> Tensor:
         """The loss per number, a scalar."""
         past = _joined([b.layers for b in below])
         said = pad_sequence([b.said for b in below], batch_first=True)
@@ -136,17 +122,13 @@ class Tuner:
         hidden, past = self._read(said, positions, mask, self.high, past, FIRST_LAYER, self.n_layers)
         tens = self._digit_logits(hidden[torch.arange(len(below)), lengths - 1])
         target = torch.tensor([lesson.target for lesson in lessons])
-        if stage.truth:
-            number, wanted = truth_loss(tens, target, stage.spread_weight)
-        else:
-            number, wanted = teacher_loss(tens, target)
-        first = tens.argmax(-1) if stage.truth else wanted // 10
+        number, wanted = number_loss(tens, target)
+        first = wanted // 10
         # one token more: the first digit, and behind it the second
         each = torch.stack([b.digits[int(digit)] for b, digit in zip(below, first, strict=True)])[:, None]
         after = self._after(past.mask, 1)
         hidden, _ = self._read(each, after, torch.ones_like(after), self.high, past, FIRST_LAYER, self.n_layers)
-        second = (wanted - 10 * first).clamp(0, 9)
-        return number + ONES_WEIGHT * cross_entropy(self._digit_logits(hidden[:, -1]), second)
+        return number + ONES_WEIGHT * cross_entropy(self._digit_logits(hidden[:, -1]), wanted % 10)
 
     def _read(
         self, hidden: Tensor, positions: Tensor, mask: Tensor, prefix: Prefix, past: Past, first: int, last: int
@@ -173,21 +155,8 @@ def _joined(rows: Sequence[tuple[tuple[Tensor, Tensor], ...]]) -> Past:
     return Past(layers, mask)
 
 
-def teacher_loss(tens: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def number_loss(tens: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """-log q_i of the target's first digit i, and 5 (c - target)^2; with it the whole numbers to say (B,), 1 to 99."""
     wanted = (100 * target).round().long().clamp(1, 99)
     distance = (mean_number(tens.softmax(-1)) - target).square().mean()
     return cross_entropy(tens, wanted // 10) + 5.0 * distance, wanted
-
-
-def truth_loss(tens: Tensor, right: Tensor, spread_weight: float) -> tuple[Tensor, Tensor]:
-    """-log c of right and -log(1 - c) of wrong answers, c the mean of the number; and what to say, 100 c, rounded.
-
-    The number's variance is taxed as well, so that what is said is what is expected. ConfTuner (arXiv 2508.18847)
-    taxes both at once by (v_i - y)^2.
-    """
-    q = tens.softmax(-1)
-    expected = mean_number(q)
-    spread = q @ (torch.arange(10) / 10 + 0.045).square() - expected.square()
-    wanted = (100 * expected.detach()).round().long()
-    return binary_cross_entropy(expected, right) + spread_weight * spread.mean(), wanted

@@ -14,7 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from uait.embedded.smollm2.shots import FEW_SHOT, few_shot_question
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import TeacherRow
-from uait.embedded.smollm2.tuning import Lesson, Stage, Tuner, teacher_loss, truth_loss
+from uait.embedded.smollm2.tuning import Lesson, Stage, Tuner, number_loss
 from uait.models import hearing
 from uait.models.adapters import Weights
 from uait.models.confidence import answer_batch
@@ -127,7 +127,8 @@ def test_tuning_moves_the_number_towards_its_target_and_no_answer(student: Stude
     tuned = Student(student.lm.with_new_adapter(config), student.hears)
     row = answered(student, "Who?", (65, 66), 0.95)
     before = tuned.read(["Who?"])
-    steps = list(Tuner(tuned).tune([Lesson("Who?", row, 0.93)], Stage(truth=False, epochs=80, learning_rate=3e-2)))
+    tuner, lessons = Tuner(tuned), [Lesson("Who?", row, 0.93)]
+    steps = list(tuner.tune(lessons, tuner.below(lessons), Stage(epochs=80, learning_rate=3e-2)))
     assert steps[-1]["loss"] < 0.5 < steps[0]["loss"]
     assert all(weight.grad is not None for weight in tuned.lm.adapter_weights().values())
     after = tuned.read(["Who?"])
@@ -140,8 +141,8 @@ def test_a_loss_read_from_what_was_kept_is_the_loss_of_the_whole(student: Studen
     lessons = [Lesson(row.id, row, 0.93) for row in rows]
     tuner = Tuner(tuned)
     with tuned.lm.alone(), torch.no_grad():
-        together = tuner.loss(lessons, tuner.below(lessons), Stage(truth=False))
-        each = [tuner.loss([lesson], tuner.below([lesson]), Stage(truth=False)) for lesson in lessons]
+        together = tuner.loss(lessons, tuner.below(lessons))
+        each = [tuner.loss([lesson], tuner.below([lesson])) for lesson in lessons]
     assert together.item() == pytest.approx(sum(one.item() for one in each) / 2, abs=5e-3)  # kept in 16 bits
 
 
@@ -149,12 +150,9 @@ def test_the_number_is_worth_its_first_digit() -> None:
     assert mean_number(torch.eye(10)).tolist() == pytest.approx([0.045 + 0.1 * i for i in range(10)])
     tens = torch.full((2, 10), -9.0)
     tens[0, 9] = tens[1, 0] = 9.0
-    right, wrong = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
-    assert truth_loss(tens, right, 1.0)[0] < truth_loss(tens, wrong, 1.0)[0]
-    assert truth_loss(tens, right, 1.0)[1].tolist() == [94, 5]
-    loss, wanted = teacher_loss(tens, torch.tensor([0.999, 0.0]))
+    loss, wanted = number_loss(tens, torch.tensor([0.999, 0.0]))
     assert wanted.tolist() == [99, 1]  # certainty is never taught
-    assert loss < teacher_loss(tens, torch.tensor([0.0, 0.999]))[0]
+    assert loss < number_loss(tens, torch.tensor([0.0, 0.999]))[0]
 
 
 def test_a_place_with_few_digits_has_no_number(student: Student) -> None:
