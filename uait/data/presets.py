@@ -101,11 +101,11 @@ PRESETS = {
     "qwen3-8b": Preset("Qwen/Qwen3-8B", "the paper's recipe on a newer model"),
     "24gb": Preset(
         "mistralai/Mistral-7B-Instruct-v0.3", "7B on one GPU of 24 GB: smaller batches, a quarter of the questions",
-        {"sampling": {"batch_size": 8}, "tune": {"batch_size": 8}}, "trivia_qa[:19000]",
+        {"sampling": {"batch_size": 8}, "tune": {"micro_batch": 8}}, "trivia_qa[:19000]",
     ),
     "t4": Preset(
         "Qwen/Qwen3-4B", "4B on one GPU of 16 GB: smaller batches, 8,000 questions",
-        {"sampling": {"batch_size": 8}, "tune": {"batch_size": 8}}, "trivia_qa[:8000]", n_swept=200,
+        {"sampling": {"batch_size": 8}, "tune": {"micro_batch": 8}}, "trivia_qa[:8000]", n_swept=200,
     ),
     "smollm2": Preset(  # of so few labels all teach, in few but larger steps
         "smollm2", "135M on a CPU in an hour or two: tuned on our own questions, measured on public sets",

@@ -54,9 +54,11 @@ def _needs(
         Need("label", int(label_memory(sampling.batch_size)), label_seconds(size, machine, settings, n)),
         machine, label_memory, sampling.batch_size, "sampling.batch_size",
     )  # fmt: skip
-    tune_memory, seconds = _tune_memory(size, machine, settings), tune_seconds(size, machine, settings, n)
-    need = Need("tune", int(tune_memory(tuning.batch_size)), seconds)
-    yield _fitted(need, machine, tune_memory, tuning.batch_size, "tune.batch_size")
+    at_once = min(tuning.micro_batch or tuning.batch_size, tuning.batch_size)
+    is_twice = _tune_memory(size, machine, settings)(at_once) > machine.memory
+    tune_memory = _tune_memory(size, machine, settings, is_twice=is_twice)
+    need = Need("tune", int(tune_memory(at_once)), tune_seconds(size, machine, settings, n, is_twice=is_twice))
+    yield _fitted(need, machine, tune_memory, at_once, "tune.micro_batch")
     if n_measured:
         asked = weights(size, machine) + RUNTIME + _rows_memory(size, machine, settings, EVALUATION_BATCH)
 
@@ -110,14 +112,15 @@ def _encoder_operations(settings: Settings) -> float:
     return 2.0 * n_multiplying * (k * ANSWER_TOKENS + k * (k - 1) / 2) * 2 * read
 
 
-def tune_seconds(size: ModelSize, machine: Machine, settings: Settings, n: int) -> float:
+def tune_seconds(size: ModelSize, machine: Machine, settings: Settings, n: int, *, is_twice: bool = False) -> float:
     """Steps times 4 P operations a token: forward, and backward through weights that stay; 2 P more for a KL.
 
-    On the way the model is looked at some twelve times: a few probes and watched questions are asked.
+    2 P more, too, where each layer is computed twice. On the way the model is looked at some twelve times: a few probes
+    and watched questions are asked.
     """
     tune = settings.tune
     n_steps = tune.max_steps or ceil(tune.epochs * ceil(n / tune.batch_size))
-    n_passes = 2 if tune.answers == "examples" else 3
+    n_passes = (2 if tune.answers == "examples" else 3) + is_twice
     slower = replace(machine, flops=TUNING_SHARE * machine.flops)
     learning = n_steps * n_passes * pass_seconds(size, slower, tune.batch_size, _taught_tokens(settings))
     n_looked = N_PROBES + min(MOST_WATCHED, int(settings.distil.dev_fraction * n))
@@ -158,9 +161,11 @@ def _rows_memory(size: ModelSize, machine: Machine, settings: Settings, rows: in
     return cache + rows * size.vocabulary * (machine.bytes_a_weight + 4 + 4)
 
 
-def _tune_memory(size: ModelSize, machine: Machine, settings: Settings) -> Memory:
+def _tune_memory(size: ModelSize, machine: Machine, settings: Settings, *, is_twice: bool = False) -> Memory:
+    """What a layer keeps for the backward pass; its input alone where `is_twice`: it is then computed once more."""
     fixed = machine.bytes_a_weight * size.n_parameters + BYTES_A_TUNED * size.n_adapter + RUNTIME
-    kept = KEPT_VALUES * size.n_layers * size.hidden + 2 * size.vocabulary  # logits, and their gradients
+    values = KEPT_VALUES + size.n_layers if is_twice else KEPT_VALUES * size.n_layers
+    kept = values * size.hidden + 2 * size.vocabulary  # logits, and their gradients
     return lambda batch: fixed + batch * _taught_tokens(settings) * kept * machine.bytes_a_weight
 
 

@@ -177,6 +177,12 @@ class TuneSettings(Checked):
     learning_rate: float = Field(default=2e-4, ge=1e-7, le=1.0, description="peak learning rate")
     warmup: float = Field(default=0.03, ge=0.0, le=0.5, description="share of the steps in which the rate rises")
     batch_size: int = Field(default=32, ge=1, le=4096, description="examples per optimiser step")
+    micro_batch: int | None = Field(
+        default=None,
+        ge=1,
+        le=4096,
+        description="examples in memory at once; the step stays the same ('none': all, fewer where memory runs out)",
+    )
     epochs: float = Field(default=4.0, ge=0.01, le=1000.0, description="passes over the examples")
     max_steps: int | None = Field(
         default=None, ge=1, le=10**7, description="stop after this many steps ('none': run all epochs)"

@@ -87,7 +87,8 @@ def _identity(settings: Settings, lm: LanguageModel, distilled: DistilledSet) ->
 
 
 def _made_with(settings: Settings, lm: LanguageModel) -> dict[str, Any]:
-    tune = {f"tune.{name}": value for name, value in to_dict(settings.tune).items()}
+    made = to_dict(settings.tune).items()
+    tune = {f"tune.{name}": value for name, value in made if name != "micro_batch"}  # it changes memory, not the result
     return {"base_model_id": lm.model_id, "prompts.question": lm.prompts.question, **tune}
 
 

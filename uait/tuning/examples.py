@@ -54,6 +54,11 @@ def _ids(lm: LanguageModel, texts: Sequence[str]) -> list[list[int]]:
     return lm.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []  # it refuses an empty list
 
 
+def n_taught(rows: Sequence[Row]) -> int:
+    """How many tokens a loss of these rows is the mean of; where they have no labels, a number each."""
+    return sum(sum(label != IGNORED for label in row["labels"]) if "labels" in row else 1 for row in rows)
+
+
 def collate(rows: Sequence[Row], pad_id: int) -> Batch:
     """The rows as one batch (B, T), filled up on the right; no loss and no attention on what is filled up."""
     fills, longest = (

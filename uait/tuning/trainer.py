@@ -7,6 +7,7 @@ gates.
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,13 +19,14 @@ import torch
 from peft import LoraConfig
 
 from uait.data.files import append_jsonl, read_rows
+from uait.models.batches import Room
 from uait.models.language_model import LanguageModel
 from uait.records import DistilledSet, Done, Event, Progress
 from uait.records.errors import TrainingError
 from uait.settings import Settings, TuneSettings
 from uait.tuning.card import CARD, claim, publish, read_card
 from uait.tuning.checkpoint import read_checkpoint, write_checkpoint
-from uait.tuning.examples import Batch, Row, collate, encode
+from uait.tuning.examples import Batch, Row, collate, encode, n_taught
 from uait.tuning.heard import SAID, encode_heard, hearing_of, listen
 from uait.tuning.losses import Loss, completion_loss, kl_regularised_loss, number_loss
 from uait.tuning.targets import lora_targets
@@ -51,9 +53,12 @@ def train_adapter(
         raise TrainingError("There is no example to tune on; label more questions, or keep more of the labels.")
     claim(settings, lm, distilled, out)
     if not (out / CARD).exists():
-        with _as_sentences(settings.tune, out):
-            tuned = yield from _tuned(settings, lm, distilled, out, probe)
-            publish(settings, tuned, distilled, _metrics(settings.tune, distilled, read_log(out / LOG)), out)
+        try:
+            with _as_sentences(settings.tune, out):
+                tuned = yield from _tuned(settings, lm, distilled, out, probe)
+                publish(settings, tuned, distilled, _metrics(settings.tune, distilled, read_log(out / LOG)), out)
+        finally:
+            _compute_twice(lm, on=False)
     (out / _CHECKPOINT).unlink(missing_ok=True)
     yield Done(read_card(out))
 
@@ -83,7 +88,7 @@ def _tuned(
     weights = tuned.adapter_weights()
     optimizer = torch.optim.AdamW(weights.values(), lr=tune.learning_rate, weight_decay=0.0)
     done, n_steps = _resume(out / _CHECKPOINT, weights, optimizer, lm.device), _n_steps(tune, len(train))
-    save = partial(_save, out / _CHECKPOINT, weights, optimizer)
+    save, room = partial(_save, out / _CHECKPOINT, weights, optimizer), _room(tuned, tune)
     earlier = read_log(out / LOG)[:done]
     began = time.monotonic() - (earlier[-1]["seconds"] if earlier else 0.0)
     if done < n_steps:
@@ -91,8 +96,8 @@ def _tuned(
         _ask(probe, tuned, done)
     for step in range(done, n_steps):
         rate = optimizer.param_groups[0]["lr"] = learning_rate(step, n_steps, tune)
-        row = {"step": step + 1, "loss": _learn(tuned, loss, _batch(train, step, tune), optimizer, tune.seed + step)}
-        row["learning_rate"] = rate
+        value = _learn(tuned, loss, _batch(train, step, tune), optimizer, tune.seed + step, room)
+        row = {"step": step + 1, "loss": value, "learning_rate": rate}
         if not math.isfinite(row["loss"]):
             raise TrainingError(
                 f"The loss is {row['loss']} at step {step + 1}: the tuning ran away; lower tune.learning_rate "
@@ -100,7 +105,7 @@ def _tuned(
             )
         is_last, is_saved = step + 1 == n_steps, (step + 1) % tune.save_steps == 0
         if dev and (is_last or is_saved):
-            row["eval_loss"] = _eval_loss(tuned, loss, dev, tune.batch_size)
+            row["eval_loss"] = room.fit(partial(_mean_loss, tuned, loss, dev))
         append_jsonl(out / LOG, {**row, "seconds": round(time.monotonic() - began, 3)})
         if is_last or is_saved:
             save(step + 1)
@@ -138,29 +143,59 @@ def _paper_loss(tune: TuneSettings) -> Loss:
     return completion_loss if tune.answers == "examples" else partial(kl_regularised_loss, keep_weight=tune.keep_weight)
 
 
-def _learn(tuned: LanguageModel, loss: Loss, rows: Sequence[Row], optimizer: torch.optim.Optimizer, seed: int) -> float:
+def _room(tuned: LanguageModel, tune: TuneSettings) -> Room:
+    """How many examples are in memory at once. Where it runs out, first each layer is computed twice, then they halve.
+
+    What is kept for the backward pass is then the input of each layer alone (Chen et al. 2016), for a third more time.
+    Behind a cache it can't be done; but there the question and the answer, the most of it, are kept for nothing.
+    """
+    spare = partial(_compute_twice, tuned, on=True) if tune.recipe == "paper" else None
+    return Room(tune.micro_batch or tune.batch_size, "lower tune.rank, or choose a smaller model", spare)
+
+
+def _compute_twice(lm: LanguageModel, *, on: bool) -> None:
+    """Switches it where the model can do it; only what learns does it, and others may be asking the same model."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # later versions call it by another name
+        if lm.model.supports_gradient_checkpointing and on:
+            lm.model.gradient_checkpointing_enable({"use_reentrant": False})
+        elif lm.model.supports_gradient_checkpointing:
+            lm.model.gradient_checkpointing_disable()
+
+
+def _learn(
+    tuned: LanguageModel, loss: Loss, rows: Sequence[Row], optimizer: torch.optim.Optimizer, seed: int, room: Room
+) -> float:
     """One step; returns its loss in nats a token."""
-    cuda = [tuned.device] if tuned.device.type == "cuda" else []
-    with tuned.alone(learns=True), torch.random.fork_rng(cuda), _precision(tuned):
+
+    def gradient(n: int) -> float:
+        optimizer.zero_grad(set_to_none=True)  # of a try that ran out of memory
         torch.manual_seed(seed)  # of dropout
-        value = loss(tuned, _on_device(tuned, rows))
-        value.backward()
+        return _mean_loss(tuned, loss, rows, n, learns=True)
+
+    with torch.random.fork_rng([tuned.device] if tuned.device.type == "cuda" else []):
+        value = room.fit(gradient)
     weights = optimizer.param_groups[0]["params"]
     torch.nn.utils.clip_grad_norm_(weights, MAX_NORM)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return value.item()
+    return value
 
 
-@torch.no_grad()
-def _eval_loss(tuned: LanguageModel, loss: Loss, rows: Sequence[Row], batch_size: int) -> float:
-    """The mean of the batches' losses, each counted as often as it has examples."""
-    total = 0.0
-    for start in range(0, len(rows), batch_size):
-        batch = rows[start : start + batch_size]
-        with tuned.alone(), _precision(tuned):
-            total += len(batch) * loss(tuned, _on_device(tuned, batch)).item()
-    return total / len(rows)
+def _mean_loss(tuned: LanguageModel, loss: Loss, rows: Sequence[Row], n: int, *, learns: bool = False) -> float:
+    """The mean over the tokens that the rows teach, `n` rows at once; where it `learns`, gradients add up to its own.
+
+    Each part's mean counts as often as it has tokens, so the sum is that of one large batch.
+    """
+    total, n_tokens = 0.0, n_taught(rows)
+    for start in range(0, len(rows), n):
+        part = rows[start : start + n]
+        with tuned.alone(learns=learns), _precision(tuned), torch.set_grad_enabled(learns):
+            value = loss(tuned, _on_device(tuned, part)) * (n_taught(part) / n_tokens)
+            if learns:
+                value.backward()
+        total += value.item()
+    return total
 
 
 def _on_device(lm: LanguageModel, rows: Sequence[Row]) -> Batch:
@@ -184,7 +219,7 @@ def _as_sentences(tune: TuneSettings, out: Path) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as err:
         raise TrainingError(
-            f"The GPU's memory is too small for tune.batch_size = {tune.batch_size}; lower it."
+            f"The GPU's memory is too small for an adapter of tune.rank = {tune.rank}; lower it, or change the model."
         ) from err
     except OSError as err:
         raise TrainingError(

@@ -120,6 +120,64 @@ def test_kept_answers_stay_as_the_base_models_and_only_the_number_is_learned(
     assert (reply.text.strip(), reply.spoken) == ("Paris", 0.47)
 
 
+def _step(lm: LanguageModel, tune: TuneSettings, n: int) -> tuple[float, list[torch.Tensor]]:
+    """The loss and the gradients of five examples of different lengths, `n` at once."""
+    tuned = training._with_lora(lm, replace(tune, dropout=0.0))
+    for weight in tuned.adapter_weights().values():
+        weight.data.normal_(std=0.1, generator=torch.Generator().manual_seed(weight.numel()))
+    rows = encode(lm, _examples(FRANCE, PERU, FAUST, ("Why?", "Because it is what it is", 0.5), FAUST))
+    value = training._mean_loss(tuned, training._paper_loss(tune), rows, n, learns=True)
+    return value, [weight.grad for weight in tuned.adapter_weights().values() if weight.grad is not None]
+
+
+@pytest.mark.parametrize("answers", ["examples", "base"])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_the_gradient_of_parts_is_that_of_the_whole_batch(taught_lm: LanguageModel, answers: Any, n: int) -> None:
+    tune = replace(TUNE, answers=answers)
+    (value, gradients), (in_parts, summed) = _step(taught_lm, tune, 5), _step(taught_lm, tune, n)
+    assert in_parts == pytest.approx(value, rel=1e-5) and len(gradients) == len(summed) > 0
+    for whole, parts in zip(gradients, summed, strict=True):
+        assert torch.allclose(whole, parts, rtol=1e-3, atol=1e-6)
+
+
+def test_a_tuning_that_runs_out_of_memory_takes_fewer_at_once_and_learns_the_same(
+    taught_lm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(SETTINGS, tune=replace(TUNE, dropout=0.0, epochs=1.0))
+    distilled = _distilled(*[FRANCE, PERU, FAUST] * 4, dev=(FRANCE, PERU, FAUST))
+    _, whole = _train(settings, taught_lm, distilled, tmp_path / "whole")
+    tried: list[tuple[int, bool]] = []
+    real = training.completion_loss
+
+    def short_of_memory(lm: LanguageModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        tried.append((len(batch["labels"]), lm.model.is_gradient_checkpointing))
+        if len(batch["labels"]) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(lm, batch)
+
+    monkeypatch.setattr(training, "completion_loss", short_of_memory)
+    _, parts = _train(settings, taught_lm, distilled, tmp_path / "parts")
+    assert tried[:5] == [(4, False), (4, True), (2, True), (1, True), (1, True)]
+    assert not taught_lm.model.is_gradient_checkpointing  # others may tune it behind a cache
+    assert parts.metrics["train_loss"] == pytest.approx(whole.metrics["train_loss"], rel=1e-4)
+    assert parts.metrics["eval_loss"] == pytest.approx(whole.metrics["eval_loss"], rel=1e-4)
+    for name, weight in _weights(tmp_path / "whole").items():
+        assert torch.allclose(_weights(tmp_path / "parts")[name], weight, atol=1e-4)
+
+
+def test_an_example_too_much_for_the_memory_is_a_sentence_and_fewer_at_once_go_on_in_the_same_folder(
+    random_lm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: Any) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patch, pytest.raises(ModelError, match=r"too small for one .*; lower tune\.rank"):
+        patch.setattr(training, "completion_loss", none_left)
+        _train(SETTINGS, random_lm, TWELVE, tmp_path)
+    steps, _ = _train(replace(SETTINGS, tune=replace(TUNE, micro_batch=2)), random_lm, TWELVE, tmp_path)
+    assert steps[-1].done == 6
+
+
 def test_the_learning_rate_rises_then_falls_as_a_cosine(random_lm: LanguageModel, tmp_path: Path) -> None:
     settings = replace(SETTINGS, tune=replace(TUNE, warmup=0.25, epochs=1.0, max_steps=4))
     _train(settings, random_lm, TWELVE, tmp_path)

@@ -79,12 +79,30 @@ def test_disk_holds_what_is_fetched_what_is_written_and_a_checkpoint() -> None:
 
 
 def test_a_stage_that_is_too_large_names_the_largest_batch_that_fits() -> None:
-    # 1.004016e9 and 152,320 an example: 761,600 for five, 304,640 for two
+    # 1.004016e9 and, computed twice, 56 tokens * (26 * 10 + 200) values of 4 bytes an example: 515,200 for five
     tight = replace(MACHINE, memory=1_004_016_000 + 400_000)
     plan = _plan(tight)
-    assert _need(plan, "tune").remedy == "tune.batch_size 2"
+    assert _need(plan, "tune").remedy == "tune.micro_batch 2"
     assert not plan.fits
     assert _plan().fits
+
+
+def test_tuning_computes_each_layer_twice_where_there_is_no_room_to_keep_it() -> None:
+    # 761,600 kept for five; twice: 515,200, and a third pass over 280 tokens in each of 8 steps
+    plan = _plan(replace(MACHINE, memory=1_004_016_000 + 600_000))
+    need, roomy = _need(plan, "tune"), _need(_plan(), "tune")
+    assert need.memory == 1_004_016_000 + 515_200 and not need.remedy
+    assert need.seconds - roomy.seconds == pytest.approx(8 * 1.1206)
+
+
+def test_an_8b_model_is_tuned_on_24_gb_with_the_papers_settings() -> None:
+    # Llama 3 8B: 32 layers of 4,096, vocabulary 128,256; LoRA of rank 64 on its attention
+    llama = ModelSize("8B", 8_030_261_248, 32, 4096, 128_256, 2048, n_adapter=54_525_952, n_bytes=0)
+    gpu = Machine("GPU", 24 * 10**9, 10**12, flops=1e14, bandwidth=1e12, launch=1e-5, bytes_a_weight=2)
+    need = _need(footprint.plan(llama, gpu, Settings(), 1000), "tune")
+    assert not need.remedy and 18e9 < need.memory < 21e9
+    small = replace(gpu, memory=18 * 10**9 + 4 * 10**8)
+    assert _need(footprint.plan(llama, small, Settings(), 1000), "tune").remedy.startswith("tune.micro_batch")
 
 
 def test_a_model_that_never_fits_says_how_much_memory_it_wants() -> None:
