@@ -21,6 +21,7 @@ OPERATIONS_A_LAYER = 30  # calls of the library, each of which takes the machine
 # Activations kept per token, layer and value of h: 34 bytes at 2 bytes (Korthikanti et al. 2022), and LoRA's own copies
 KEPT_VALUES = 17 + 7
 TUNING_SHARE = 0.5  # of the burst's throughput: an adapter's matrices are narrow
+QUANTISED = {"8bit": 1.0, "4bit": 0.52}  # bytes a weight, with the scales of its block (NF4, Dettmers et al. 2023)
 BYTES_A_TUNED = 16  # of an adapter's parameter: itself, its gradient and Adam's two moments, 32 bits each
 EVALUATION_BATCH, N_QUESTIONS_MORE = 32, 4  # beside sampling: verbalized, P(True), the answer, the answer after reading
 N_LOOKS, N_PROBES, MOST_WATCHED, LOOK_BATCH = 12, 8, 64, 16  # questions asked while tuning
@@ -60,7 +61,7 @@ def _needs(
     need = Need("tune", int(tune_memory(at_once)), tune_seconds(size, machine, settings, n, is_twice=is_twice))
     yield _fitted(need, machine, tune_memory, at_once, "tune.micro_batch")
     if n_measured:
-        asked = weights(size, machine) + RUNTIME + _rows_memory(size, machine, settings, EVALUATION_BATCH)
+        asked = weights(size, machine, settings) + RUNTIME + _rows_memory(size, machine, settings, EVALUATION_BATCH)
 
         def memory(batch: int) -> float:
             return max(label_memory(batch), asked)
@@ -70,14 +71,21 @@ def _needs(
         yield _fitted(more, machine, memory, sampling.batch_size, "sampling.batch_size")
     if n_sweep:
         yield replace(need, stage="sweep", seconds=need.seconds * n_sweep)
-    answer_memory = weights(size, machine) + RUNTIME + _rows_memory(size, machine, settings, 1)
+    answer_memory = weights(size, machine, settings) + RUNTIME + _rows_memory(size, machine, settings, 1)
     one = Need("answer", int(answer_memory), answer_seconds(size, machine, settings, 1))
     yield _fitted(one, machine, lambda _: answer_memory, 1, "")
 
 
-def weights(size: ModelSize, machine: Machine) -> int:
-    """Bytes of the base's weights, b P, and of the adapter's beside them."""
-    return machine.bytes_a_weight * size.n_parameters + 4 * size.n_adapter
+def weights(size: ModelSize, machine: Machine, settings: Settings) -> int:
+    """Bytes of the base's weights, and of the adapter's beside them."""
+    return base_weights(size, machine, settings) + 4 * size.n_adapter
+
+
+def base_weights(size: ModelSize, machine: Machine, settings: Settings) -> int:
+    """b P bytes; quantised, the vocabulary's two tables stay as they are and the rest takes fewer."""
+    bytes_a_matrix = QUANTISED.get(settings.model.quantize, machine.bytes_a_weight)
+    n_tables = min(size.n_parameters, 2 * size.vocabulary * size.hidden)
+    return int(machine.bytes_a_weight * n_tables + bytes_a_matrix * (size.n_parameters - n_tables))
 
 
 def prompt_tokens(settings: Settings, *, has_shots: bool) -> int:
@@ -149,7 +157,7 @@ def evaluate_seconds(size: ModelSize, machine: Machine, settings: Settings, n: i
 
 def _label_memory(size: ModelSize, machine: Machine, settings: Settings) -> Memory:
     n_encoder, *_ = ENCODERS.get(settings.model.encoder, CROSS_ENCODER)
-    fixed = weights(size, machine) + 4 * n_encoder + RUNTIME
+    fixed = weights(size, machine, settings) + 4 * n_encoder + RUNTIME
     k = settings.sampling.n_samples
     return lambda batch: fixed + _rows_memory(size, machine, settings, batch * (k + 1))
 
@@ -163,7 +171,7 @@ def _rows_memory(size: ModelSize, machine: Machine, settings: Settings, rows: in
 
 def _tune_memory(size: ModelSize, machine: Machine, settings: Settings, *, is_twice: bool = False) -> Memory:
     """What a layer keeps for the backward pass; its input alone where `is_twice`: it is then computed once more."""
-    fixed = machine.bytes_a_weight * size.n_parameters + BYTES_A_TUNED * size.n_adapter + RUNTIME
+    fixed = base_weights(size, machine, settings) + BYTES_A_TUNED * size.n_adapter + RUNTIME
     values = KEPT_VALUES + size.n_layers if is_twice else KEPT_VALUES * size.n_layers
     kept = values * size.hidden + 2 * size.vocabulary  # logits, and their gradients
     return lambda batch: fixed + batch * _taught_tokens(settings) * kept * machine.bytes_a_weight

@@ -26,7 +26,7 @@ from uait.models.reading import Reader
 from uait.records import Answer, Done, Finish, Partial, Passage, Sample
 from uait.settings import AnswerSettings
 
-_REMEDY = "lower answer.max_new_tokens or retrieval.n_passages, or choose a smaller model"
+_REMEDY = "lower answer.max_new_tokens or retrieval.n_passages, set model.quantize, or choose a smaller model"
 
 
 def answer(

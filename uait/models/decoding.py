@@ -19,7 +19,7 @@ from uait.records import Finish, Question, Sample, SampleSet
 from uait.records.errors import DataError
 from uait.settings import PromptSettings, SamplingSettings
 
-_REMEDY = "lower sampling.n_samples or sampling.max_new_tokens, or choose a smaller model"
+_REMEDY = "lower sampling.n_samples or sampling.max_new_tokens, set model.quantize, or choose a smaller model"
 
 Texts = dict[tuple[int, ...], tuple[str, ...]]  # ids of a sample -> the pieces of its text
 Choose = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]
@@ -152,7 +152,7 @@ def generate(
     texts: Texts = {}
     made = [
         to_sample(lm, row_ids, row_values, texts)
-        for row_ids, row_values in zip(ids.tolist(), logprobs.double().cpu().numpy(), strict=True)
+        for row_ids, row_values in zip(ids.tolist(), logprobs.cpu().double().numpy(), strict=True)
     ]
     return [(made[i], tuple(made[i + 1 : i + n_rows])) for i in range(0, len(made), n_rows)]
 

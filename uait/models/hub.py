@@ -48,7 +48,8 @@ def unloadable(what: str, name: str, place: str, err: Exception) -> ModelError:
         )
     if is_out_of_memory(err):
         return ModelError(
-            f"The {what} {name!r} does not fit into the memory ({first_line(err)}); choose a smaller model."
+            f"The {what} {name!r} does not fit into the memory ({first_line(err)}); set model.quantize, or choose a "
+            "smaller model."
         )
     if not Path(place).is_dir():
         return ModelError(

@@ -4,6 +4,7 @@ Knows nothing about questions, prompts' wording or sampling. One base in memory 
 somebody holds it, and whoever asks for the same one shares it.
 """
 
+import importlib.util
 import threading
 import warnings
 import weakref
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging
 
 from uait.data.catalogue import Description, describe, names
@@ -32,7 +33,7 @@ _lock = threading.Lock()
 
 
 def load_model(settings: Settings) -> LanguageModel:
-    """The model that the settings name, on its device: 32-bit floats on a CPU, bfloat16 on a GPU.
+    """The model that the settings name, on its device: 32-bit floats on a CPU, bfloat16 or quantised on a GPU.
 
     A base that is in memory already is shared, not read again. Raises ModelError when the model or the adapter is
     missing, incomplete, or the two don't fit each other.
@@ -47,8 +48,9 @@ def load_model(settings: Settings) -> LanguageModel:
     check_architecture(load_config(name, source), name)  # before gigabytes are fetched
     tokenizer = _load_tokenizer(name, source)
     with _lock:
-        key = source, str(device), _state(Path(source))
-        weights = _bases.get(key) or Weights(_load_weights(name, source, device))
+        quantize = settings.model.quantize
+        key = source, str(device), quantize, _state(Path(source))
+        weights = _bases.get(key) or Weights(_load_weights(name, source, device, quantize))
         _bases[key] = weights
     lm = LanguageModel(weights, tokenizer, device, model_id, None, settings.prompts)
     adapter = _adapter_folder(settings, description)
@@ -66,11 +68,13 @@ def _state(folder: Path) -> tuple:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device for 'auto', 'cpu' or 'cuda'. Raises ModelError when a GPU is asked for and there is none."""
-    has_gpu = torch.cuda.is_available()
-    if name == "cuda" and not has_gpu:
-        raise ModelError("model.device is 'cuda', but PyTorch finds no GPU here; choose 'auto' or 'cpu'.")
-    return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
+    """The device for 'auto', 'cpu', 'cuda' or 'mps'. Raises ModelError when a GPU is asked for and there is none."""
+    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device("cuda" if found["cuda"] else "cpu")
+    if not found[name]:
+        raise ModelError(f"model.device is {name!r}, but PyTorch finds no such GPU here; choose 'auto' or 'cpu'.")
+    return torch.device(name)
 
 
 def _folder(name: str, description: Description | None) -> Path | None:
@@ -125,11 +129,11 @@ def _one_day() -> str:
     return f"{{% macro strftime_now(format) %}}{{{{ format{parts} }}}}{{% endmacro %}}"
 
 
-def _load_weights(name: str, source: str, device: torch.device) -> Any:
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+def _load_weights(name: str, source: str, device: torch.device, quantize: str) -> Any:
+    how = _placed(device, quantize)
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, output_loading_info=True)
-        model, report = loaded[0].to(device), loaded[1]
+        loaded: Any = AutoModelForCausalLM.from_pretrained(source, **how, output_loading_info=True)
+        model, report = loaded[0] if how["device_map"] else loaded[0].to(device), loaded[1]
     except LOAD_ERRORS as err:
         raise unloadable("model", name, source, err) from err
     if report["missing_keys"]:  # the library only warns, and fills them with random numbers
@@ -138,6 +142,38 @@ def _load_weights(name: str, source: str, device: torch.device) -> Any:
             f"e.g. {min(report['missing_keys'])}; copy or download the model again."
         )
     return model
+
+
+def _placed(device: torch.device, quantize: str) -> dict[str, Any]:
+    """How the weights are read: onto which device, or spread over several GPUs, in how many bits.
+
+    Raises ModelError when they can't be quantised here.
+    """
+    several = device.type == "cuda" and torch.cuda.device_count() > 1
+    how: dict[str, Any] = {
+        "dtype": torch.float32 if device.type == "cpu" else torch.bfloat16,
+        "device_map": "auto" if several else None,
+    }
+    if quantize == "none":
+        return how
+    if device.type != "cuda":
+        raise ModelError(
+            f"model.quantize is {quantize!r}, which takes a CUDA GPU, and the model runs on {device.type!r}; "
+            "set it to 'none', or choose a smaller model."
+        )
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelError(f"model.quantize is {quantize!r}, which takes bitsandbytes; run `pip install bitsandbytes`.")
+    is_four = quantize == "4bit"
+    return how | {
+        "device_map": how["device_map"] or {"": device},
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=is_four,
+            load_in_8bit=not is_four,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        ),
+    }
 
 
 def _adapter_folder(settings: Settings, description: Description | None) -> Path | None:

@@ -11,15 +11,15 @@ import torch
 from uait.models.loading import choose_device
 from uait.records.plans import Machine
 
-_SIDE = {"cpu": 1024, "cuda": 8192}  # of the matrices multiplied
-_N_READ = {"cpu": 2**25, "cuda": 2**30}  # values read once for the bandwidth: more than any cache holds
+_SIDE = {"cpu": 1024, "cuda": 8192, "mps": 2048}  # of the matrices multiplied
+_N_READ = {"cpu": 2**25, "cuda": 2**30, "mps": 2**28}  # values read once for the bandwidth: more than any cache holds
 _N_CALLS, _SECONDS = 200, 0.2
 
 
 def measure(device_name: str, place: Path) -> Machine:
     """The device, free memory and disk at `place`, and how fast it multiplies, reads and is called right now."""
     device = choose_device(device_name)
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
     side, n_read = _SIDE[device.type], _N_READ[device.type]
     matrix = torch.ones(side, side, dtype=dtype, device=device)
     flops = 2 * side**3 / _fastest(lambda: matrix @ matrix, device)
@@ -33,7 +33,8 @@ def measure(device_name: str, place: Path) -> Machine:
 
     launch = _fastest(called, device) / _N_CALLS
     disk = shutil.disk_usage(next(folder for folder in (place, *place.absolute().parents) if folder.is_dir())).free
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    names = {"cpu": f"CPU, {torch.get_num_threads()} threads", "mps": "Apple GPU"}
+    name = names.get(device.type) or torch.cuda.get_device_name(device)
     return Machine(name, _free_memory(device), disk, flops, bandwidth, launch, dtype.itemsize)
 
 
@@ -44,8 +45,8 @@ def _fastest(work: Callable[[], object], device: torch.device) -> float:
     while time.perf_counter() < end:
         start = time.perf_counter()
         work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        if device.type != "cpu":
+            torch.accelerator.synchronize()
         best = min(best, time.perf_counter() - start)
     return best
 

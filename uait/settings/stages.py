@@ -75,8 +75,11 @@ class ModelSettings(Checked):
         description="a folder or hub id (user/repo) with a tuned adapter, 'auto' (the one shipped with the model) or "
         "'none'",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="where to run: a GPU if there is one, else the CPU"
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        default="auto", description="where to run: on a CUDA GPU if there is one, else on the CPU ('auto')"
+    )
+    quantize: Literal["none", "4bit", "8bit"] = Field(
+        default="none", description="bits of a weight in memory, on a CUDA GPU: fewer than 16 take less, and round"
     )
     encoder: str = Field(
         default="bi-encoder",

@@ -150,7 +150,9 @@ def _room(tuned: LanguageModel, tune: TuneSettings) -> Room:
     Behind a cache it can't be done; but there the question and the answer, the most of it, are kept for nothing.
     """
     spare = partial(_compute_twice, tuned, on=True) if tune.recipe == "paper" else None
-    return Room(tune.micro_batch or tune.batch_size, "lower tune.rank, or choose a smaller model", spare)
+    return Room(
+        tune.micro_batch or tune.batch_size, "lower tune.rank, set model.quantize, or choose a smaller model", spare
+    )
 
 
 def _compute_twice(lm: LanguageModel, *, on: bool) -> None:
@@ -204,7 +206,7 @@ def _on_device(lm: LanguageModel, rows: Sequence[Row]) -> Batch:
 
 def _precision(lm: LanguageModel) -> torch.autocast:
     """On a GPU the adapter's 32-bit weights are multiplied as bfloat16, like the base's."""
-    return torch.autocast(lm.device.type, torch.bfloat16, enabled=lm.device.type == "cuda")
+    return torch.autocast(lm.device.type, torch.bfloat16, enabled=lm.device.type != "cpu")
 
 
 def _ask(probe: Probe | None, tuned: LanguageModel, step: int) -> None:

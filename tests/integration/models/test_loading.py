@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from uait.models import loading
 from uait.models.language_model import LanguageModel
 from uait.models.loading import choose_device, load_model
 from uait.records.errors import ModelError
@@ -255,6 +256,44 @@ def test_an_embedded_model_brings_its_adapter(random_folder: Path, adapter_folde
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_asking_for_a_gpu_that_is_not_there_is_one_sentence() -> None:
-    with pytest.raises(ModelError, match=r"model\.device is 'cuda', but PyTorch finds no GPU"):
-        choose_device("cuda")
+    for name in ("cuda", "mps"):
+        with pytest.raises(ModelError, match=rf"model\.device is '{name}', but PyTorch finds no such GPU"):
+            choose_device(name)
     assert choose_device("auto") == torch.device("cpu")
+
+
+def test_weights_are_quantised_on_a_cuda_gpu_alone(random_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(model=ModelSettings(model=str(random_folder), device="cpu", quantize="4bit"))
+    with pytest.raises(
+        ModelError, match=r"model\.quantize is '4bit', which takes a CUDA GPU, and the model runs on 'cpu'"
+    ):
+        load_model(settings)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="run `pip install bitsandbytes`"):
+        loading._placed(torch.device("cuda"), "8bit")
+
+
+@pytest.mark.parametrize(("bits", "four"), [("4bit", True), ("8bit", False)])
+def test_quantised_weights_go_where_they_are_read_to(bits: str, four: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    how = loading._placed(torch.device("cuda", 0), bits)
+    assert (how["quantization_config"].load_in_4bit, how["quantization_config"].load_in_8bit) == (four, not four)
+    assert how["device_map"] == {"": torch.device("cuda", 0)}
+
+
+def test_a_model_is_spread_over_several_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert loading._placed(torch.device("cuda"), "none") == {"dtype": torch.bfloat16, "device_map": "auto"}
+    assert loading._placed(torch.device("cpu"), "none") == {"dtype": torch.float32, "device_map": None}
+
+
+def test_a_model_too_large_for_the_memory_is_one_sentence(
+    load: Callable[..., LanguageModel], make_llm: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 14 GiB.\nMore of it.")
+
+    folder = make_llm("large")
+    monkeypatch.setattr(loading.AutoModelForCausalLM, "from_pretrained", too_large)
+    with pytest.raises(ModelError, match=r"does not fit into the memory \(CUDA out .* set model\.quantize, or choose"):
+        load(folder)

@@ -105,6 +105,15 @@ def test_an_8b_model_is_tuned_on_24_gb_with_the_papers_settings() -> None:
     assert _need(footprint.plan(llama, small, Settings(), 1000), "tune").remedy.startswith("tune.micro_batch")
 
 
+def test_a_quantised_base_keeps_its_tables_and_shrinks_the_rest() -> None:
+    # two tables of 100 * 10 values at 4 bytes, 998,000 others at 0.52; the adapter's 1,000 at 4
+    quantised = replace(SETTINGS, model=replace(SETTINGS.model, quantize="4bit"))
+    assert footprint.weights(SIZE, MACHINE, quantised) == 8_000 + 518_960 + 4_000
+    saved = 4 * 998_000 - 518_960
+    for stage in ("label", "tune", "answer"):
+        assert _need(_plan(), stage).memory - _need(_plan(settings=quantised), stage).memory == saved
+
+
 def test_a_model_that_never_fits_says_how_much_memory_it_wants() -> None:
     # one question: 1.094856864e9 + 4 rows * (3,200 + 1,200) bytes
     plan = _plan(replace(MACHINE, memory=10**9))

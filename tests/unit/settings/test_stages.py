@@ -35,7 +35,7 @@ CARDS = sorted(ASSETS.rglob("card.json"))
         (DistilSettings, "balance", "no", "it must be true or false"),
         (DistilSettings, "keep_right_from", "all", "it must be a number or none"),
         (TuneSettings, "epochs", True, "it must be a number"),
-        (ModelSettings, "device", "tpu", "choose one of auto, cpu, cuda"),
+        (ModelSettings, "device", "tpu", "choose one of auto, cpu, cuda, mps"),
         (ModelSettings, "adapter", Path("runs"), "it must be a text"),
     ],
 )
