@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
@@ -36,7 +37,7 @@ N_TOKENS, K = 16, 5
 HEADS = ("work", "batch", "questions/s", "tokens/s", "of the bandwidth limit", "peak memory, GB")
 
 
-def random_model(shape: dict[str, int], device: torch.device) -> LanguageModel:
+def random_model(shape: dict[str, Any], device: torch.device) -> LanguageModel:
     """A model of this shape with random weights, in the precision that loading would choose; pocket's tokenizer."""
     dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
     torch.manual_seed(0)
@@ -98,7 +99,7 @@ def _peak(device: torch.device) -> int:
 
 def main(argv: Sequence[str] | None = None) -> Iterator[str]:
     """The table as Markdown, under the device and its measured bandwidth."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--tiny", action="store_true", help="two layers on the CPU, to see that this file works")
     is_tiny = parser.parse_args(argv).tiny
     if not is_tiny and not torch.cuda.is_available():

@@ -71,7 +71,7 @@ def curve_of(rows: Sequence[tuple[float, float]], right: Sequence[bool]) -> Read
     answers like forty right ones.)
     """
     curve: Any = LogisticRegression(C=1e3, max_iter=1000)
-    aside = cross_val_predict(curve, np.array(rows), right, cv=5, method="predict_proba")[:, 1]
+    aside = np.asarray(cross_val_predict(curve, np.array(rows), right, cv=5, method="predict_proba"))[:, 1]
     curve.fit(np.array(rows), right)
     tried = np.arange(0.5, 1.0, 0.005)
     mistakes = [int(np.sum((aside >= threshold) != np.array(right))) for threshold in tried]
