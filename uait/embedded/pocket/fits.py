@@ -170,7 +170,8 @@ def _embedded(encoder: BiEncoder, questions: Sequence[Question]) -> np.ndarray:
 
 def _centres(embeddings: np.ndarray, n: int) -> np.ndarray:
     """Unit vectors (n, D) of what k-means finds, to four decimals."""
-    centres = KMeans(n, n_init=4, random_state=SEED).fit(embeddings).cluster_centers_.astype(float)
+    fitted: Any = KMeans(n, random_state=SEED).set_params(n_init=4)
+    centres = fitted.fit(embeddings).cluster_centers_.astype(float)
     return (centres / np.linalg.norm(centres, axis=1, keepdims=True)).round(4)
 
 
