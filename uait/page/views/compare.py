@@ -21,7 +21,7 @@ _HOW = {
     VERBALIZED: "The untuned model is asked the question together with “how likely are you right?”",
     TEACHER: "The untuned model is asked {n_samples} times more; the more its answers agree, the surer.",
     P_TRUE: "The untuned model is shown its own answer and asked whether it is right; the probability of “yes”.",
-    UAIT: "Tuned on the teacher’s confidence, the model answers and says the number in the same breath.",
+    UAIT: "The model answers, then says how sure it is of that, as tuning has taught it. Nothing is sampled.",
 }
 _OVERCONFIDENT = "Untuned language models asked this way are usually overconfident."
 _NOTHING_TO_JUDGE = "The untuned model gave no answer, so there was nothing to judge."
