@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 FOLDS = 5
 PENALTY = 500.0  # on the weights' squares, each feature having variance 1
@@ -20,7 +21,7 @@ def features(states: np.ndarray, probabilities: Sequence[float]) -> np.ndarray:
     return np.column_stack([np.log(p / (1 - p)), np.log(p), states])
 
 
-def fit(rows: np.ndarray, targets: Sequence[float]) -> Any:
+def fit(rows: np.ndarray, targets: ArrayLike) -> Any:
     """A logistic regression on these features; a target between 0 and 1 counts as that share of a right answer."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 -- takes 2 s to import
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415
@@ -37,14 +38,15 @@ def confidences(probe: Any, rows: np.ndarray) -> list[float]:
     return probe.predict_proba(rows)[:, 1].tolist()
 
 
-def smoothed(rows: np.ndarray, targets: Sequence[float], facts: Sequence[str]) -> list[float]:
+def smoothed(rows: np.ndarray, targets: ArrayLike, facts: Sequence[str]) -> list[float]:
     """Each answer's target (N,) as a probe sees it that was fitted on the answers about other facts (cross-fitting).
 
     Raises ValueError with fewer than five facts.
     """
     from sklearn.model_selection import GroupKFold  # noqa: PLC0415 -- takes 2 s to import
 
-    y, found = np.asarray(targets, dtype=float), np.zeros(len(targets))
+    y = np.asarray(targets, dtype=float)
+    found = np.zeros(len(y))
     for fitted, held_out in GroupKFold(FOLDS).split(rows, groups=list(facts)):
         found[held_out] = confidences(fit(rows[fitted], y[fitted]), rows[held_out])
     return found.tolist()
