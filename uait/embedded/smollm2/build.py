@@ -92,7 +92,7 @@ def self_trained(shop: Workshop, seed: int = 0) -> Path:
     sar = [row.sar for row in rows if row.sar is not None]
     curve = fit_calibration(sar, [row.is_right for row in rows], "platt")
     targets = [apply(curve, confidence) for confidence in sar]
-    return _tuned(shop, f"self-trained-{seed}", rows, targets, Stage(epochs=10.0, seed=seed))  # as many steps as `told`
+    return _tuned(shop, f"self-trained-{seed}", rows, targets, Stage(seed=seed))
 
 
 def told(shop: Workshop, seed: int = 0, *, shuffled: bool = False) -> Path:
