@@ -202,19 +202,21 @@ class _Replies:
     ) -> tuple[list[float | None], dict[int, float]]:
         """The numbers said and expected behind each answer that ended, once it is read again and its decile heard."""
         spoken: list[float | None] = [None] * len(samples)
+        expected: dict[int, float] = {}
         heard = {row: hears.decile(p) for row, p in enumerate(probabilities) if p is not None}
-        if not heard:
-            return spoken, {}
-        ended = list(heard)
-        self._rewind(ended, [self.n_slots] * len(ended))
-        said = [[*samples[row].token_ids, *hears.opening(decile)] for row, decile in heard.items()]
-        advance(voice, self.rows, *padded(self.lm, said))
-        tens = hears.digits(self.rows.logits).argmax(-1)
-        expected = dict(zip(ended, expected_number(hears, self.rows.logits), strict=True))
-        advance(voice, self.rows, torch.tensor(hears.digit_ids, device=self.lm.device)[tens])
-        for row, number in zip(ended, spoken_number(tens, hears.digits(self.rows.logits)), strict=True):
-            spoken[row] = None if expected[row] is None else number
-        return spoken, {row: mean for row, mean in expected.items() if mean is not None}
+        # What fills a shorter answer up would take room in a nearsighted layer's window: there each row goes alone.
+        together = [list(heard)] if self.lm.family.window is None else [[row] for row in heard]
+        for ended in filter(None, together):
+            self._rewind(ended, [self.n_slots] * len(ended))
+            said = [[*samples[row].token_ids, *hears.opening(heard[row])] for row in ended]
+            advance(voice, self.rows, *padded(self.lm, said))
+            tens, means = hears.digits(self.rows.logits).argmax(-1), expected_number(hears, self.rows.logits)
+            advance(voice, self.rows, torch.tensor(hears.digit_ids, device=self.lm.device)[tens])
+            numbers = spoken_number(tens, hears.digits(self.rows.logits))
+            for row, mean, number in zip(ended, means, numbers, strict=True):
+                if mean is not None:
+                    spoken[row], expected[row] = number, mean
+        return spoken, expected
 
     def _rewind(self, rows: Sequence[int], n_slots: Sequence[int]) -> None:
         """Keeps these rows of the batch, without what was generated from their slot `n_slots` on.
