@@ -154,8 +154,8 @@ def recorded_run() -> SmallRun:
     looks = []
     for step, said, auroc in ((0, None, None), (10, 0.4, 0.6), (20, 0.7, 0.8)):
         interval = None if auroc is None else [auroc - 0.1, auroc + 0.1]
-        row = {"step": step, "confidences": [said] * 8, "answers": ["Lima"] * 8, "auroc": auroc, "n": 6}
-        looks.append({**row, "auroc_interval": interval, "n_unscored": 6 if auroc is None else 0})
+        row = {"step": step, "confidences": [said] * 8, "answers": ["Lima"] * 8, "auroc": auroc, "n": 36}
+        looks.append({**row, "auroc_interval": interval, "n_unscored": 36 if auroc is None else 0})
     log = tuple({"step": i, "loss": 2.0 / i, "learning_rate": 1e-3 / i, "seconds": float(i)} for i in range(1, 21))
     seconds = {"label the first 64": 9.0, "tune": 55.0}
     tune = {"tune": to_dict(TuneSettings())}
