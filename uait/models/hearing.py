@@ -21,7 +21,7 @@ from uait.records.errors import ModelError
 
 OPENS, CLOSES = " [", "]; "  # around the decile
 MIN_MASS = 0.5  # with less, the place where the number stands says more about other words than about numbers
-_MIDDLES = tuple(0.1 * tens + 0.045 for tens in range(10))
+MIDDLES = tuple(0.1 * tens + 0.045 for tens in range(10))  # of the ten numbers that each first digit begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Hearing:
 
 def mean_number(p_tens: Tensor) -> Tensor:
     """c = sum_i q_i v_i over the first digit (..., 10), v_i the middle of the ten numbers that it begins; [0, 1]."""
-    return p_tens @ torch.tensor(_MIDDLES, dtype=p_tens.dtype, device=p_tens.device)
+    return p_tens @ torch.tensor(MIDDLES, dtype=p_tens.dtype, device=p_tens.device)
 
 
 def expected_number(hears: Hearing, logits: Tensor) -> list[float | None]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy, kl_div
 
+from uait.models.hearing import MIDDLES
 from uait.models.language_model import LanguageModel
 from uait.tuning.examples import IGNORED, Batch
 
@@ -65,7 +66,7 @@ def number_loss(lm: LanguageModel, batch: Batch) -> torch.Tensor:
     after, _ = _behind(lm, one, torch.ones_like(one), mask, past)
     digits = torch.arange(10, device=lm.device)
     ones = _score(hears.digits(after), 0.1 * first[:, None] + 0.01 * digits, y, TEN)
-    return (_score(tens, 0.1 * digits + 0.045, y) + ONES * ones + held).mean()
+    return (_score(tens, torch.tensor(MIDDLES, device=lm.device), y) + ONES * ones + held).mean()
 
 
 def _behind(

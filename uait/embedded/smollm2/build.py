@@ -110,6 +110,12 @@ def told_of(shop: Workshop) -> list[TeacherRow]:
     return [row for row in shop.teacher("tune-answers", asked, samples=False).values() if row.teaches]
 
 
+def asked_of(shop: Workshop, rows: Sequence[TeacherRow]) -> list[Question]:
+    """The questions to tune on that these are the rows of."""
+    questions = {question.id: question for question in shop.questions["tune"]}
+    return [questions[row.id] for row in rows]
+
+
 def probed(student: Student, questions: Sequence[Question], rows: Sequence[TeacherRow]) -> np.ndarray:
     """The probe's features (N, 2 + hidden) of these answers."""
     states = [
@@ -130,8 +136,7 @@ def _tuned(shop: Workshop, name: str, rows: Sequence[TeacherRow], targets: Seque
     """
     folder = shop.runs / name
     if not (folder / WEIGHTS).exists():
-        questions = {question.id: question for question in shop.questions["tune"]}
-        asked = [questions[row.id] for row in rows]
+        asked = asked_of(shop, rows)
         edges = decile_edges([row.probability for row in rows])
         student = shop.new_student(edges, stage.seed)
         smooth = probe.smoothed(probed(student, asked, rows), targets, [question.fact for question in asked])

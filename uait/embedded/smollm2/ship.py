@@ -16,7 +16,17 @@ from uait.data.files import append_jsonl, data_hash, read_rows, write_json
 from uait.data.json import to_json
 from uait.data.named import read_set
 from uait.embedded.smollm2 import measure
-from uait.embedded.smollm2.build import SMOLLM2, Workshop, open_workshop, probed, report, self_trained, told, told_of
+from uait.embedded.smollm2.build import (
+    SMOLLM2,
+    Workshop,
+    asked_of,
+    open_workshop,
+    probed,
+    report,
+    self_trained,
+    told,
+    told_of,
+)
 from uait.embedded.smollm2.sampling import FewShotSampler
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import RULE, SAMPLING
@@ -82,8 +92,8 @@ def ship(runs: Path) -> None:
 
 def _fitted_probe(shop: Workshop, student: Student) -> Any:
     """The probe of the answers that the student was told right from wrong of."""
-    questions, rows = {question.id: question for question in shop.questions["tune"]}, told_of(shop)
-    return probe.fit(probed(student, [questions[row.id] for row in rows], rows), [row.is_right for row in rows])
+    rows = told_of(shop)
+    return probe.fit(probed(student, asked_of(shop, rows), rows), [row.is_right for row in rows])
 
 
 def _probe_says(student: Student, fitted: Any, split: measure.Split) -> Pairs:
