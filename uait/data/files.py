@@ -105,6 +105,11 @@ def read_rows(path: Path | str, *, is_log: bool = False) -> Iterator[tuple[int, 
             raise DataError(f"{path}, row {row}: this line is no JSON object; mend or delete it.")
 
 
+def rows_by_id(path: Path) -> dict[str, dict[str, Any]]:
+    """The objects that a log of `append_jsonl` holds so far, by their `id`; none where it was not begun."""
+    return {row["id"]: row for _, row in read_rows(path, is_log=True)} if path.exists() else {}
+
+
 def data_hash(records: Iterable[Any]) -> str:
     """SHA-256 of the records, as 64 hex digits: equal for equal records in equal order, whatever made them."""
     digest = hashlib.sha256()

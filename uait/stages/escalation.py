@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
-from uait.data.files import append_jsonl, read_rows
+from uait.data.files import append_jsonl, rows_by_id
 from uait.method.branches import STRONGER, is_sure
 from uait.method.correctness import is_correct
 from uait.method.gate import decide_again
@@ -28,7 +28,7 @@ def escalate(engines: Engines, rows: Sequence[Row], questions: Sequence[Question
     references = {question.id: question.references for question in questions}
     below = [r for r in rows if r["uait"]["right"] is not None and not is_sure(r, engines.threshold)]
     asked = Random(engines.settings.evaluate.seed).sample(below, min(MOST, len(below)))
-    known = {row["id"]: row for _, row in read_rows(path, is_log=True)} if path.exists() else {}
+    known = rows_by_id(path)
     n_failed = 0
     for i, row in enumerate(asked):
         if row["id"] not in known:

@@ -12,7 +12,7 @@ from typing import Any
 
 from uait import __version__
 from uait.data.catalogue import describe
-from uait.data.files import append_jsonl, data_hash, read_json, read_jsonl, read_rows, write_json
+from uait.data.files import append_jsonl, data_hash, read_json, read_jsonl, rows_by_id, write_json
 from uait.data.json import from_json, to_json
 from uait.data.plain import left_out_data
 from uait.method import baselines
@@ -69,7 +69,7 @@ def evaluate(engines: Engines, splits: dict[str, list[Question]], folder: RunFol
                 yield Progress("evaluate", before + event.done, total, f"{split}: sampling")
         before += len(questions)
         path = sampled.file(f"asked-{_asker(engines)}.jsonl")
-        asked = {row["id"]: row for _, row in read_rows(path, is_log=True)} if path.exists() else {}
+        asked = rows_by_id(path)
         todo = [question for question in questions if question.id not in asked]
         n_asked = len(questions) - len(todo)
         by_id = {s.question.id: s for s in read_jsonl(sampled.file(SAMPLES), SampleSet)} if todo else {}

@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from uait.data.files import append_jsonl, read_rows
+from uait.data.files import append_jsonl, rows_by_id
 from uait.models.confidence import answer_batch
 from uait.models.hearing import Hearing, decile_edges
 from uait.models.language_model import LanguageModel
@@ -39,8 +39,7 @@ def listen(
 ) -> Generator[Progress, None, dict[str, Said]]:
     """What the base says to every example's question, by id; asks only what the file at `path` does not hold yet."""
     questions = [example.question for example in (*distilled.train, *distilled.dev)]
-    rows = read_rows(path, is_log=True) if path.exists() else ()
-    said = {row["id"]: Said(**{**row, "ids": tuple(row["ids"])}) for _, row in rows}
+    said = {id: Said(**{**row, "ids": tuple(row["ids"])}) for id, row in rows_by_id(path).items()}
     todo, base = [question for question in questions if question.id not in said], lm.without_adapter()
     for start in range(0, len(todo), BATCH):
         yield Progress("listen", len(questions) - len(todo) + start, len(questions))

@@ -12,7 +12,7 @@ from time import process_time
 from typing import Any
 
 from uait.data.catalogue import preset
-from uait.data.files import append_jsonl, data_hash, read_rows, write_json
+from uait.data.files import append_jsonl, data_hash, rows_by_id, write_json
 from uait.data.json import to_json
 from uait.data.named import read_set
 from uait.embedded.smollm2 import measure
@@ -163,7 +163,7 @@ def _untuned(shop: Workshop, split: measure.Split, runs: Path) -> dict[str, Pair
     report(f"{split.name}: asking the untuned model")
     questions, teacher = split.questions[:N_ASKED_AGAIN], split.teacher[:N_ASKED_AGAIN]
     path = runs / f"{_slug(split.name)}-untuned.jsonl"
-    known = {row["id"]: row for _, row in read_rows(path, is_log=True)} if path.exists() else {}
+    known = rows_by_id(path)
     todo = [(q, t) for q, t in zip(questions, teacher, strict=True) if q.id not in known]
     for start in range(0, len(todo), 16):
         batch = todo[start : start + 16]
