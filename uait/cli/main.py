@@ -196,14 +196,17 @@ def _distil(options: Namespace, settings: Settings) -> Outcome:
 
 def _tune(options: Namespace, settings: Settings) -> Outcome:
     say_loading()
-    from uait.stages.tune import tune
+    from uait.stages.tune import read_untaught, tune
 
     folder = RunFolder(options.run)
     adapter: Adapter = followed(tune(settings, folder, options.out))
     results = read_json(folder.file(BEFORE_AFTER)) if folder.file(BEFORE_AFTER).exists() else []
-    lines = [f"{name}: {value}" for name, value in adapter.metrics.items()]
+    left_out = left_out_data(read_untaught(folder))
+    lines = [*left_out_lines(left_out), *(f"{name}: {value}" for name, value in adapter.metrics.items())]
     lines += [*before_after_lines(results), *threshold_lines(adapter)]
-    return Outcome({**to_json(adapter), "before_after": results}, [*lines, f"adapter: {adapter.path}"])
+    return Outcome(
+        {**to_json(adapter), "left_out": left_out, "before_after": results}, [*lines, f"adapter: {adapter.path}"]
+    )
 
 
 def _threshold(options: Namespace, settings: Settings) -> Outcome:

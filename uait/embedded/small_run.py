@@ -27,10 +27,9 @@ from uait.runs.files import ADAPTER, BEFORE_AFTER, HELD_OUT, LABELS, PROBES, QUE
 from uait.runs.folder import RunFolder
 from uait.runs.jobs import JobState
 from uait.settings import ASSETS, Settings, to_dict
-from uait.stages.distil import read_distilled
 from uait.stages.evaluate import drawn
 from uait.stages.report import IN_DOMAIN
-from uait.stages.tune import before_after, probe_examples
+from uait.stages.tune import before_after, probe_examples, read_taught
 from uait.tuning.card import read_card
 from uait.tuning.trainer import read_log
 
@@ -86,7 +85,7 @@ def measure(plan: Plan, folder: Path, held_out: Sequence[Question]) -> SmallRun:
         results = before_after(chosen, load_model(chosen.with_adapter("none")), folder / ADAPTER, held_out)
         write_json(folder / BEFORE_AFTER, [to_json(result) for result in results])
         seconds["ask the held-out questions"] = time.perf_counter() - start
-    distilled = read_distilled(run)
+    distilled = read_taught(run)
     return SmallRun(
         command=plan.command,
         n_cores=len(os.sched_getaffinity(0)),

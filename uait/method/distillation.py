@@ -6,7 +6,7 @@ wrong and unsure, with the model's own answer. Knows nothing about tokens or tra
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -50,9 +50,7 @@ def distil(labels: Sequence[Label], settings: DistilSettings) -> DistilledSet:
         dropped.update({BALANCE: n_before - len(train)} if len(train) < n_before else {})
     if not train:
         raise DataError(_nothing_left(dropped, len(dev), settings))
-    n_right = sum(example.is_correct for example in train + dev)
-    kept = {"right": n_right, "wrong": len(train) + len(dev) - n_right}
-    return _summed_up(train, dev, kept, dict(dropped))
+    return _summed_up(train, dev, _kept(train, dev), dict(dropped))
 
 
 def kept_apart(questions: Sequence[Question], settings: DistilSettings) -> list[Question]:
@@ -79,6 +77,19 @@ def relabel(distilled: DistilledSet, confidences: Sequence[float | None]) -> Dis
     ]
     n_train = len(distilled.train)
     return _summed_up(relabelled[:n_train], relabelled[n_train:], distilled.kept, distilled.dropped)
+
+
+def without(distilled: DistilledSet, ids: Container[str], reason: str) -> DistilledSet:
+    """The set less the examples of the questions with these `ids`, dropped for this reason."""
+    train, dev = ([e for e in part if e.question.id not in ids] for part in (distilled.train, distilled.dev))
+    n_dropped = len(distilled.train) + len(distilled.dev) - len(train) - len(dev)
+    dropped = {**distilled.dropped, reason: n_dropped} if n_dropped else distilled.dropped
+    return _summed_up(train, dev, _kept(train, dev), dropped)
+
+
+def _kept(train: Sequence[TrainingExample], dev: Sequence[TrainingExample]) -> dict[str, int]:
+    n_right = sum(example.is_correct for example in (*train, *dev))
+    return {"right": n_right, "wrong": len(train) + len(dev) - n_right}
 
 
 def _summed_up(

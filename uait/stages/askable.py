@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from uait.method.prompts import p_true_prompt, question_prompt, verbalized_prompt
 from uait.models.decoding import fits, sampling_prompt
+from uait.models.language_model import LanguageModel
 from uait.records import Question, Reason, Unscored
-from uait.stages.engines import Engines
+from uait.settings import Settings
 
 
 def askable(
-    engines: Engines, questions: Sequence[Question], *, is_measured: bool = False
+    lm: LanguageModel, settings: Settings, questions: Sequence[Question], *, is_measured: bool = False
 ) -> tuple[list[Question], list[Unscored]]:
     """The questions to ask, in order, and why the others are left out: too long to be sampled, or a repeated id.
 
@@ -20,15 +21,14 @@ def askable(
     for question in questions:
         if question.id in kept:
             left_out.append(Unscored(question.id, Reason.REPEATED))
-        elif not _is_short(engines, question.text, is_measured):
+        elif not _is_short(lm, settings, question.text, is_measured):
             left_out.append(Unscored(question.id, Reason.TOO_LONG))
         else:
             kept[question.id] = question
     return list(kept.values()), left_out
 
 
-def _is_short(engines: Engines, text: str, is_measured: bool) -> bool:
-    lm, settings = engines.lm, engines.settings
+def _is_short(lm: LanguageModel, settings: Settings, text: str, is_measured: bool) -> bool:
     chats, longest = [sampling_prompt(lm, text, settings.prompts)], settings.sampling.max_new_tokens
     if is_measured:
         longest = max(longest, settings.answer.max_new_tokens)

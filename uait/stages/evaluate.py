@@ -60,7 +60,8 @@ def evaluate(engines: Engines, splits: dict[str, list[Question]], folder: RunFol
     where the engines have one, is asked some of the questions below the threshold.
     """
     rows: list[Row] = []
-    parted = {split: askable(engines, questions, is_measured=True) for split, questions in splits.items()}
+    lm, settings = engines.lm, engines.settings
+    parted = {split: askable(lm, settings, questions, is_measured=True) for split, questions in splits.items()}
     total, before = 2 * sum(len(kept) for kept, _ in parted.values()), 0
     for split, (questions, _) in parted.items():
         sampled = RunFolder(folder.file(split))

@@ -90,7 +90,7 @@ def read_left_out(folder: RunFolder) -> list[Unscored]:
 
 def _asked(engines: Engines, questions: Sequence[Question], folder: RunFolder) -> tuple[list[Question], str]:
     """The questions that can be asked, and a note on the others, which are written into the folder."""
-    kept, left_out = askable(engines, questions)
+    kept, left_out = askable(engines.lm, engines.settings, questions)
     write_jsonl(folder.file(LEFT_OUT), left_out)
     return kept, " ".join(left_out_lines(left_out_data(left_out)))
 

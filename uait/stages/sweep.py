@@ -21,6 +21,7 @@ from uait.runs.folder import RunFolder
 from uait.settings import Settings, to_dict
 from uait.stages.evaluate import BATCH, answers_result
 from uait.tuning.card import read_card
+from uait.tuning.examples import teachable
 from uait.tuning.trainer import train_adapter
 
 THRESHOLDS = (None, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -71,6 +72,7 @@ def _point(
         distilled = distil(labels, replace(settings.distil, keep_right_from=threshold, keep_wrong_below=threshold))
     except DataError:
         return SweepPoint(threshold, {"right": 0, "wrong": 0}, ())
+    distilled, _ = teachable(base, distilled, settings.answer.max_new_tokens)
     with closing(train_adapter(settings, base, distilled, place / "adapter")) as events:
         for event in events:
             if isinstance(event, Progress):

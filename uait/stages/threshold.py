@@ -7,14 +7,15 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from uait.data.files import read_jsonl
+from uait.data.plain import left_out_data, left_out_lines
 from uait.data.questions import read_questions
 from uait.method import distillation
 from uait.method.correctness import is_correct
 from uait.method.threshold import choose_threshold
-from uait.models.confidence import answer_batch
+from uait.models.confidence import answer_batch, can_read
 from uait.models.language_model import LanguageModel
 from uait.models.loading import load_model
-from uait.records import Answer, Done, Event, Label, Progress, Question, ThresholdChoice
+from uait.records import Answer, Done, Event, Label, Progress, Question, Reason, ThresholdChoice, Unscored
 from uait.records.errors import DataError
 from uait.runs.files import ADAPTER, DISTILLED, HELD_OUT, LABELS
 from uait.runs.folder import RunFolder
@@ -48,11 +49,17 @@ def threshold(
 def chosen(
     settings: Settings, lm: LanguageModel, questions: Sequence[Question], source: str
 ) -> Generator[Event, None, ThresholdChoice]:
-    """Asks up to 500 of the questions and chooses; returns the choice to a `yield from`."""
-    asked = drawn([q for q in questions if q.references], MOST, settings.distil.seed)
+    """Asks up to 500 of the questions and chooses; returns the choice to a `yield from`.
+
+    One that is longer than the model reads is left out, and named.
+    """
+    is_short = {q: can_read(lm, q.text, (), settings.answer) for q in questions if q.references}
+    left_out = [Unscored(q.id, Reason.TOO_LONG) for q in is_short if not is_short[q]]
+    asked = drawn([q for q in is_short if is_short[q]], MOST, settings.distil.seed)
+    note = ". ".join((f"asking {len(asked)} questions to choose it by", *left_out_lines(left_out_data(left_out))))
     answers: list[Answer] = []
     for start in range(0, len(asked), BATCH):
-        yield Progress("threshold", start, len(asked), f"asking {len(asked)} questions to choose it by")
+        yield Progress("threshold", start, len(asked), note)
         texts = [question.text for question in asked[start : start + BATCH]]
         answers += answer_batch(lm, texts, settings.answer, batch_size=BATCH)
     rule = settings.label.correctness

@@ -1,24 +1,39 @@
 """Tune an adapter on the examples that were distilled, watch it on the way, and measure before and after."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from uait.data.files import append_jsonl, data_hash, read_json, write_json
+from uait.data.files import append_jsonl, data_hash, read_json, read_jsonl, write_json, write_jsonl
 from uait.data.json import to_json
+from uait.data.plain import left_out_data, left_out_lines
 from uait.data.questions import read_questions
+from uait.method.distillation import without
 from uait.models.confidence import answer_batch, verbalized_batch
 from uait.models.loading import LanguageModel, load_model
-from uait.records import DistilledSet, Done, Event, MethodResult, Progress, Question, TrainingExample
-from uait.runs.files import ADAPTER, BEFORE_AFTER, HELD_OUT, PROBES
+from uait.records import (
+    Adapter,
+    DistilledSet,
+    Done,
+    Event,
+    MethodResult,
+    Progress,
+    Question,
+    Reason,
+    TrainingExample,
+    Unscored,
+)
+from uait.runs.files import ADAPTER, BEFORE_AFTER, HELD_OUT, PROBES, UNTAUGHT
 from uait.runs.folder import RunFolder
 from uait.settings import Settings
+from uait.stages.askable import askable
 from uait.stages.distil import calibrated_on, read_distilled
 from uait.stages.evaluate import answers_result
 from uait.stages.threshold import OWN, chosen, to_choose_by
 from uait.tuning import rounds
 from uait.tuning.card import read_card, save_threshold
+from uait.tuning.examples import teachable
 
 N_PROBES, N_WATCHED = 8, 64
 BATCH = 16
@@ -31,12 +46,18 @@ def tune(
 
     A few questions are asked again on the way (probes.jsonl), and those of held_out.jsonl before and after
     (before_after.json). A second round is calibrated on `calibrate_on`, by default what the labels were calibrated on.
-    The threshold is chosen by these too, or by default by what `to_choose_by` finds.
+    The threshold is chosen by these too, or by default by what `to_choose_by` finds. An example longer than the model
+    reads teaches nothing; it is named in untaught.jsonl.
     """
     distilled, out = read_distilled(folder), out or folder.file(ADAPTER)
     folder.save_settings(settings, ("prompts", "model"))
     base = load_model(settings.with_adapter("none"))
-    fitted_on = calibrated_on(folder) if calibrate_on is None else calibrate_on
+    distilled, untaught = teachable(base, distilled, settings.answer.max_new_tokens)
+    write_jsonl(folder.file(UNTAUGHT), untaught)
+    if untaught:
+        yield Progress("read", 0, len(untaught), " ".join(_lines(untaught)))
+    asked = calibrated_on(folder) if calibrate_on is None else calibrate_on
+    fitted_on, _ = askable(base, settings, asked, is_measured=True)
 
     def probe(tuning: LanguageModel, step: int) -> None:
         append_jsonl(folder.file(PROBES), {"step": step, **_look(settings, tuning, distilled)})
@@ -49,14 +70,35 @@ def tune(
     if adapter.chosen is None:
         asked = to_choose_by(folder) if calibrate_on is None else calibrate_on
         adapter = save_threshold(out, (yield from chosen(settings, base.with_adapter(out), asked, OWN)))
-    held_out = read_questions(folder.file(HELD_OUT)) if folder.file(HELD_OUT).exists() else []
+    yield from _measured(settings, base, adapter, folder)
+    yield Done(adapter)
+
+
+def _measured(settings: Settings, base: LanguageModel, adapter: Adapter, folder: RunFolder) -> Iterator[Progress]:
+    """Puts before_after.json into the folder, unless it is of this adapter and these questions already."""
+    given = read_questions(folder.file(HELD_OUT)) if folder.file(HELD_OUT).exists() else []
+    held_out, left_out = askable(base, settings, given, is_measured=True)
     of = data_hash([adapter.data_hash, adapter.settings, held_out])
     if held_out and not _is_measured(folder.file(BEFORE_AFTER), of):
-        yield Progress("measure", 0, 1, f"asking {len(held_out)} held-out questions before and after")
-        results = before_after(settings, base, out, held_out)
+        note = f"asking {len(held_out)} held-out questions before and after"
+        yield Progress("measure", 0, 1, ". ".join((note, *_lines(left_out))))
+        results = before_after(settings, base, Path(adapter.path), held_out)
         write_json(folder.file(BEFORE_AFTER), [{**to_json(result), "of": of} for result in results])
         yield Progress("measure", 1, 1)
-    yield Done(adapter)
+
+
+def _lines(left_out: Sequence[Unscored]) -> list[str]:
+    return left_out_lines(left_out_data(left_out))
+
+
+def read_untaught(folder: RunFolder) -> list[Unscored]:
+    """The examples that could not be tuned on, each with the reason; none before the tuning has begun."""
+    return read_jsonl(folder.file(UNTAUGHT), Unscored) if folder.file(UNTAUGHT).exists() else []
+
+
+def read_taught(folder: RunFolder) -> DistilledSet:
+    """The folder's distilled set less these. Raises DataError when there is none."""
+    return without(read_distilled(folder), {one.question_id for one in read_untaught(folder)}, str(Reason.TOO_LONG))
 
 
 def _is_measured(path: Path, of: str) -> bool:

@@ -9,22 +9,46 @@ from typing import Any
 
 import torch
 
+from uait.method.distillation import without
 from uait.method.prompts import question_prompt, target_text
+from uait.models.decoding import fits, sampling_prompt
 from uait.models.language_model import LanguageModel
-from uait.records import TrainingExample
+from uait.records import DistilledSet, Reason, TrainingExample, Unscored
 from uait.records.errors import TrainingError
 
 IGNORED = -100  # the label that PyTorch's cross-entropy leaves out
+_SAID_BEHIND = " [9]; 93"  # the most that an adapter which hears itself reads and says behind an answer
 
 Row = dict[str, list[Any]]
 Batch = dict[str, torch.Tensor]
+
+
+def teachable(lm: LanguageModel, distilled: DistilledSet, max_new_tokens: int) -> tuple[DistilledSet, list[Unscored]]:
+    """The set less the examples that the model can't read whole, and which these are.
+
+    A question is also asked while it is taught: behind it there must be room for `max_new_tokens` and the number.
+    """
+
+    def is_short(example: TrainingExample) -> bool:
+        text, completion = example.question.text, target_text(example.answer, example.confidence)
+        taught, behind = _ids(lm, [completion, _SAID_BEHIND])
+        longest = max(len(taught) + 1, max_new_tokens + len(behind))
+        prompts = {lm.chat(question_prompt(lm.prompts, text)), sampling_prompt(lm, text, lm.prompts)}
+        return all(fits(lm, prompt, longest) for prompt in prompts)
+
+    left_out = [e.question.id for e in (*distilled.train, *distilled.dev) if not is_short(e)]
+    if not left_out:
+        return distilled, []
+    kept = without(distilled, set(left_out), str(Reason.TOO_LONG))
+    return kept, [Unscored(id, Reason.TOO_LONG) for id in left_out]
 
 
 def encode(lm: LanguageModel, examples: Sequence[TrainingExample]) -> list[Row]:
     """Per example `input_ids`, `attention_mask`, `labels` and `is_answer`, each (T,); labels are -100 on the prompt.
 
     `is_answer` is 1 on the tokens of the answer, and 0 from the `;` before the number on, and on a token that a
-    tokeniser has merged with it. Raises TrainingError when an example is longer than the model reads.
+    tokeniser has merged with it. Raises TrainingError when an example is longer than the model reads, which those that
+    are `teachable` are not.
     """
     # Prompt and completion are tokenised apart and joined as ids. The prompt's ids are then exactly those that
     # answering feeds, and the completion starts as a fresh text does: with a word-start mark for SentencePiece

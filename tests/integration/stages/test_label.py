@@ -142,7 +142,8 @@ def test_a_question_too_long_and_a_repeated_id_are_left_out_and_named_and_the_ot
 def test_a_question_that_just_fits_is_asked(engines: Engines) -> None:
     assert engines.lm.max_tokens is not None
     room = engines.lm.max_tokens - engines.settings.sampling.max_new_tokens - 2  # the template's two marks
-    kept, left_out = askable(engines, [Question("fits", "!" * room), Question("not", "!" * (room + 1))])
+    questions = [Question("fits", "!" * room), Question("not", "!" * (room + 1))]
+    kept, left_out = askable(engines.lm, engines.settings, questions)
     assert [question.id for question in kept] == ["fits"] and [one.question_id for one in left_out] == ["not"]
 
 

@@ -80,6 +80,9 @@ def test_a_set_of_ones_own_chooses_without_what_taught_or_measures(engines: Engi
     with pytest.raises(DataError, match="0 right and 0 wrong"):  # the same texts under other names
         list(threshold(settings, folder, _questions(40, "other"), "mine"))
     others = [replace(question, text=f" {question.text}") for question in _questions(40, "other")]
-    adapter: Adapter = last_record(threshold(settings, folder, others, "mine"))
+    events = list(threshold(settings, folder, [*others, Question("long", "Why? " * 200, ("So",))], "mine"))
+    named = next(e.note for e in events if isinstance(e, Progress) and e.stage == "threshold")
+    assert named.endswith("by. Left out, longer than the model reads (1): long.")
+    adapter: Adapter = last_record(events)
     assert adapter.chosen is not None and (adapter.chosen.source, adapter.chosen.n) == ("mine", 40)
     assert adapter.threshold == adapter.chosen.value == read_card(adapter.path).threshold

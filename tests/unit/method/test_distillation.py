@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from uait.method.distillation import distil, relabel
+from uait.method.distillation import distil, relabel, without
 from uait.records import Label, Question, Reason
 from uait.records.errors import DataError
 from uait.settings import DistilSettings
@@ -148,6 +148,15 @@ def test_relabelled_examples_keep_their_answers_and_are_counted_anew() -> None:
     assert (again.kept, again.dropped) == (made.kept, made.dropped)
     assert (again.histogram[10], again.histogram[4], again.histogram[18]) == (2, 1, 0)
     assert again.entropy_bits == pytest.approx(made.entropy_bits)
+
+
+def test_what_is_taken_out_later_is_counted_by_its_reason_and_the_rest_anew() -> None:
+    made = distil([_label("a", 0.931, True), _label("b", 0.2, False), _label("c", 0.1, False)], ALL_TRAIN)
+    less = without(made, {"b", "elsewhere"}, "longer than the model reads")
+    assert [e.question.id for e in less.train] == ["a", "c"]
+    assert (less.kept, less.dropped) == ({"right": 1, "wrong": 1}, {"longer than the model reads": 1})
+    assert (sum(less.histogram), less.entropy_bits) == (2, pytest.approx(1.0))
+    assert without(made, set(), "longer than the model reads") == made
 
 
 def test_relabelling_wants_one_confidence_per_example() -> None:

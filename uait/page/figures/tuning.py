@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 
 import plotly.graph_objects as go
 
+from uait.data.plain import left_out_data, left_out_lines
 from uait.page.figures.parts import heading, table, text
 from uait.page.figures.style import AMBER, BLUE, GREY, Figure, Look, Payload, Table, faint, figure, line, two
 from uait.page.views.answer import percent
+from uait.records import Unscored
 
 _RIGHT, _WRONG = Look(BLUE), Look(AMBER, "dash", "diamond")
 _HEADS = ("", "tells right from wrong (AUROC, 95 % interval)", "off by (ECE)", "right answers", "no number said")
@@ -29,14 +31,18 @@ _ABOUT_WATCHED = (
 )
 
 
-def page(shown: Payload) -> Payload:
-    """What the tab draws of a tuning; with no step and no look yet there are no figures."""
+def page(shown: Payload, left_out: Sequence[Unscored] = ()) -> Payload:
+    """What the tab draws of a tuning; with no step and no look yet there are no figures.
+
+    `left_out`: the examples that could not be tuned on.
+    """
     last = max([0, *(row["step"] for row in shown["steps"][-1:]), *shown["probe_steps"][-1:]])
     looks = shown["probe_steps"] and shown["probes"]
     return {
         "is_empty": not shown["steps"] and not shown["probe_steps"],
         "recorded": shown["recorded"],
         "results": [
+            *(part for line in left_out_lines(left_out_data(left_out)) for part in text("warning", line)),
             *_results(shown["results"]),
             *text("caption", shown["threshold"]),
             *text("warning", shown["advice"]),

@@ -31,7 +31,7 @@ from uait.runs.jobs import JobStatus
 from uait.settings import Settings, TuneSettings
 from uait.stages.distil import read_distilled
 from uait.stages.engines import DEFAULT_THRESHOLD, Shelf
-from uait.stages.tune import probe_examples
+from uait.stages.tune import probe_examples, read_taught, read_untaught
 from uait.tuning.card import CARD, read_card
 from uait.tuning.rounds import FIRST, read_steps
 from uait.tuning.trainer import LOG
@@ -268,11 +268,13 @@ def _drawn(folder: Path | None) -> runs_view.Payload:
         return _recorded_run(None)
     *_, probes, results = _watched(folder)
     looks = [row for _, row in read_rows(probes, is_log=True)] if probes.exists() else []
-    examples = probe_examples(read_distilled(RunFolder(folder)))
+    run = RunFolder(folder)
+    examples = probe_examples(read_taught(run))
     after = read_json(results) if results.exists() else []
     chosen = read_card(folder / ADAPTER).chosen if (folder / ADAPTER / CARD).exists() else None
     trusted = runs_view.chosen_threshold(chosen, DEFAULT_THRESHOLD)
-    return tuning.page(runs_view.tuning(read_steps(folder / ADAPTER), looks, examples, after, threshold=trusted))
+    shown = runs_view.tuning(read_steps(folder / ADAPTER), looks, examples, after, threshold=trusted)
+    return tuning.page(shown, read_untaught(run))
 
 
 def _ask_both(shelf: Shelf, verbs: Any, name: str | None, question: str, visitor: str) -> runs_view.Payload:
