@@ -71,9 +71,13 @@ def left_out_data(left_out: Iterable[Unscored]) -> dict[str, list[str]]:
     return by_reason
 
 
-def left_out_lines(by_reason: Mapping[str, Sequence[str]]) -> list[str]:
-    """A sentence per reason of `left_out_data`, with the number of questions and the first of their ids."""
+def left_out_lines(by_reason: Mapping[str, Sequence[str]], split: str = "") -> list[str]:
+    """A sentence per reason of `left_out_data`, with the number of questions and the first of their ids.
+
+    `split`: the set that they are in, where there are several.
+    """
+    of = f" of {split}" if split else ""
     return [
-        f"Left out, {reason} ({len(ids)}): {', '.join(ids[:_N_NAMED])}{', ...' if len(ids) > _N_NAMED else '.'}"
+        f"Left out{of}, {reason} ({len(ids)}): {', '.join(ids[:_N_NAMED])}{', ...' if len(ids) > _N_NAMED else '.'}"
         for reason, ids in by_reason.items()
     ]

@@ -149,7 +149,7 @@ def markdown_table(report: EvalReport) -> str:
     counts = ", ".join(f"{s}: n = {next(r.n for r in report.results if r.split == s)}" for s in splits)
     lines += ["", f"AUROC with 95 % bootstrap intervals; {counts}."]
     for split, by_reason in report.extras.get("left_out", {}).items():
-        lines += [f"{split}: {line}" for line in left_out_lines(by_reason)]
+        lines += left_out_lines(by_reason, split)
     return "\n".join(lines)
 
 

@@ -148,7 +148,7 @@ def test_what_cannot_be_asked_or_read_is_left_out_and_named_not_the_end(
     }
     assert [row["id"] for row in again.rows] == [question.id for question in QUESTIONS]
     assert {row["n_passages"] for row in again.rows} == {2}  # of three, which the model can't read at once
-    assert f"{IN_DOMAIN}: Left out, longer than the model reads (1): long." in markdown_table(again)
+    assert f"Left out of {IN_DOMAIN}, longer than the model reads (1): long." in markdown_table(again)
     assert "left_out" not in report.extras
 
 

@@ -88,7 +88,8 @@ def page(shown: Payload) -> Payload:
         {"label": "Figures as HTML", "name": "evaluation.html", "text": html(shown), "type": "text/html"},
     ]
     head = {"files": files, "about": shown["made"]}
-    return {"kind": "evaluate", "state": "done", "parts": [head, *(_part(one) for one in sections(shown))]}
+    left_out = [part for line in shown["left_out"] for part in parts.text("caveat", line)]
+    return {"kind": "evaluate", "state": "done", "parts": [head, *left_out, *map(_part, sections(shown))]}
 
 
 def _part(one: Section) -> Payload:
@@ -210,7 +211,7 @@ def markdown(shown: Payload) -> str:
 
 def tables(shown: Payload) -> str:
     """What `markdown` says below its title."""
-    lines: list[str] = []
+    lines: list[str] = [*shown["left_out"]]
     for part in sections(shown):
         lines += [f"## {part.title}", part.caption]
         lines += [_markdown_table(kept[1]) for kept in (part.table, part.folded) if kept]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from uait.data.plain import left_out_lines
 from uait.method.answers import EXPECTED, HEARD, SPOKEN
 from uait.method.branches import BRANCH_TITLES, branches
 from uait.records import EvalReport, MethodResult, SweepPoint
@@ -60,6 +61,7 @@ def evaluation(
     return {
         "state": "done",
         "made": _made(report, recorded),
+        "left_out": [line for s, ids in report.extras.get("left_out", {}).items() for line in left_out_lines(ids, s)],
         "splits": [{"name": s, "n": next(r.n for r in report.results if r.split == s)} for s in splits],
         "methods": _methods(report.results, splits),
         "budget": {s: _budget(report, s) for s in splits if report.budget_curve.get(s)},

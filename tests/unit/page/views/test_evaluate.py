@@ -11,10 +11,10 @@ import pytest
 from tests import fake_report
 from tests.fake_report import IN_DOMAIN
 from uait.method import metrics
-from uait.page.figures.results import markdown, sections
+from uait.page.figures.results import markdown, page, sections
 from uait.page.views.evaluate import EXPOSURES, evaluation, no_evaluation, undefined, wilson
 from uait.page.views.export import csv_text
-from uait.records import EvalReport, MethodResult, SweepPoint
+from uait.records import EvalReport, MethodResult, Reason, SweepPoint
 from uait.settings import EvaluateSettings
 
 BUDGETS = [0.0, 0.25, 0.5, 0.75, 1.0]
@@ -79,6 +79,17 @@ def test_without_results_there_is_nothing_to_show() -> None:
 def test_it_says_whether_the_numbers_were_recorded_or_made_here(shown: dict[str, Any]) -> None:
     assert shown["made"] == "Recorded 2026-11-22 on pocket with pocket/adapter."
     assert evaluation(_report(), None, None, recorded=False)["made"].startswith("Measured from this page 2026-11-22")
+
+
+def test_what_was_left_out_is_named_above_the_results_and_in_the_report() -> None:
+    report = _report()
+    left_out = {IN_DOMAIN: {str(Reason.TOO_LONG): ["q7", "q9"], str(Reason.REPEATED): ["q1"]}}
+    shown = evaluation(replace(report, extras={**report.extras, "left_out": left_out}), None, None)
+    too_long = "Left out of in-domain, longer than the model reads (2): q7, q9."
+    twice = "Left out of in-domain, its id came before (1): q1."
+    assert shown["left_out"] == [too_long, twice]
+    assert [part["text"] for part in page(shown)["parts"][1:3]] == [too_long, twice]
+    assert f"{too_long}\n\n{twice}\n\n## 1." in markdown(shown)
 
 
 def test_a_threshold_that_kept_nothing_is_a_gap_in_the_curve(shown: dict[str, Any]) -> None:
