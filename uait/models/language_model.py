@@ -100,7 +100,7 @@ class LanguageModel:
         missing, incomplete, or tuned on another model.
         """
         folder = Path(folder).expanduser()
-        names = Path(self.model.name_or_path).resolve().name, self.model_id
+        names = Path(self.model.name_or_path).resolve().name, Path(self.model_id).name
         lora, edges = self.weights.load(folder, names), decile_edges_of(folder)
         hears = None if edges is None else Hearing.of(self.tokenizer, edges)
         name = "/".join(folder.parts[-2:])

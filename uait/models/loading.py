@@ -21,7 +21,7 @@ from uait.models.adapters import LOAD_ERRORS, Weights
 from uait.models.family import check_architecture, rendered
 from uait.models.hub import find_adapter, unloadable
 from uait.models.language_model import LanguageModel
-from uait.models.packaged import converted
+from uait.models.packaged import converted, from_own, own_file
 from uait.records.errors import ModelError
 from uait.settings import Settings
 
@@ -86,7 +86,9 @@ def _folder(name: str, description: Description | None) -> Path | None:
             place = f"{description.folder.parent.name}/{description.folder.name}"
             raise ModelError(f"The model {name!r} is not in {place}; make it with `{description.made_by}`.")
         return description.folder
-    folder = Path(name).expanduser()
+    file, folder = own_file(name), Path(name).expanduser()
+    if file is not None:
+        return from_own(file)
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise ModelError(f"The model folder {name!r} has no config.json; name a folder saved by save_pretrained.")

@@ -9,7 +9,7 @@ from uait.data.catalogue import describe
 from uait.models.adapters import LOAD_ERRORS, Weights, first_line
 from uait.models.language_model import LanguageModel
 from uait.models.loading import load_config
-from uait.models.packaged import converted, packaged_file
+from uait.models.packaged import config_in, converted, own_file, packaged_file
 from uait.records.errors import ModelError
 from uait.settings import Settings
 
@@ -33,8 +33,9 @@ def empty_model(settings: Settings) -> LanguageModel:
         source = str(converted(description.weights))
     else:
         source = str(description.folder if description is not None else Path(name).expanduser())
-        source = source if Path(source).is_dir() else name
-    config = load_config(name, source)
+        source = source if Path(source).exists() else name
+    file = own_file(name)
+    config = load_config(name, source) if file is None else config_in(file)
     try:
         with _META:
             model = AutoModelForCausalLM.from_config(config)
@@ -57,4 +58,4 @@ def cache_width(lm: LanguageModel) -> int:
 
 def bytes_to_fetch(lm: LanguageModel) -> int:
     """What the hub would send, reckoned from the number of parameters; 0 for a model that is on this machine."""
-    return 0 if Path(lm.model.name_or_path).is_dir() else _PUBLISHED_BYTES * lm.weights.n_parameters
+    return 0 if Path(lm.model.name_or_path).exists() else _PUBLISHED_BYTES * lm.weights.n_parameters

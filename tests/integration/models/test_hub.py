@@ -10,6 +10,7 @@ import httpx
 import pytest
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 from safetensors import SafetensorError
+from transformers import LlamaConfig
 
 from uait.models import hub, loading, packaged
 from uait.models.language_model import LanguageModel
@@ -84,8 +85,10 @@ def test_what_the_hub_refuses_is_one_sentence(
 
 
 def test_a_full_disk_while_converting_says_how_much_to_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packaged.AutoTokenizer, "from_pretrained", _raising(_NO_ROOM))
-    with pytest.raises(ModelError, match=r"no room on the disk to convert model\.gguf .* free 600 MB"):
+    monkeypatch.setattr(packaged, "config_in", lambda _: LlamaConfig())
+    monkeypatch.setattr(packaged.AutoTokenizer, "from_pretrained", lambda **_: None)
+    monkeypatch.setattr(packaged.AutoModelForCausalLM, "from_pretrained", _raising(_NO_ROOM))
+    with pytest.raises(ModelError, match=r"no room on the disk to convert model\.gguf .* four bytes a parameter; free"):
         packaged.convert(tmp_path / "model.gguf", tmp_path / "cache" / "model", "<|end|>")
     assert list((tmp_path / "cache").iterdir()) == []
 

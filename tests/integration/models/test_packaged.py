@@ -59,6 +59,6 @@ def test_what_was_converted_once_is_not_converted_again(monkeypatch: pytest.Monk
 def test_a_conversion_that_fails_leaves_nothing(tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"no model at all")
-    with pytest.raises(ModelError, match=r"broken\.gguf can't be converted"):
+    with pytest.raises(ModelError, match=r"broken\.gguf can't be converted .*; choose a GGUF file of an architecture"):
         packaged.convert(broken, tmp_path / "cache" / "model", WEIGHTS.stop)
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert not (tmp_path / "cache").exists()
