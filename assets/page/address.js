@@ -6,15 +6,16 @@ window.uaitAddress = (() => {
   const given = new URLSearchParams(window.location.search);
   const isThreshold = /^(0?\.\d+|0|1(\.0+)?)$/.test(given.get("t") ?? "");
   const question = (given.get("q") ?? "").trim().slice(0, LONGEST);
-  const kept = new Map(); // per tab {q, t}: what is shown in it
-  let shown = given.get("tab") || "ask";
+  const step = /^[1-8]$/.test(given.get("step") ?? "") ? Number(given.get("step")) : undefined;
+  const kept = new Map([["learn", { step }]]); // per tab {q, t}, of Learn {step}: what is shown in it
+  let shown = given.get("tab") || (step ? "learn" : "ask");
   let names = []; // the page's tabs; empty until it is open
-  kept.set(shown, { q: question || undefined, t: isThreshold ? Number(given.get("t")) : undefined });
+  kept.set(shown, { ...kept.get(shown), q: question || undefined, t: isThreshold ? Number(given.get("t")) : undefined });
 
   const write = () => {
     if (names.length === 0) return; // what was asked for has not been read yet
     const address = new URL(window.location.href);
-    for (const [name, value] of Object.entries({ q: undefined, t: undefined, ...kept.get(shown), tab: shown })) {
+    for (const [name, value] of Object.entries({ q: undefined, t: undefined, step: undefined, ...kept.get(shown), tab: shown })) {
       if (value === undefined || value.length > LONGEST) address.searchParams.delete(name);
       else address.searchParams.set(name, value);
     }
@@ -41,14 +42,14 @@ window.uaitAddress = (() => {
       if (names.length > 0) shown = names.includes(selected) ? selected : tab;
       write();
     },
-    // For the page, once: the tab to select and the questions of Ask and Compare. A tab that is none is ignored.
+    // For the page, once: the tab, the questions of Ask and Compare, and Learn's step. A tab that is none is ignored.
     open: (tabs) => {
       names = tabs;
       if (!names.includes(shown)) shown = "ask";
       write();
       const changed = (props) => ({ __type__: "update", ...props }); // without props: as it is, somebody may be typing
       const asked = (tab) => (tab === shown && kept.get(tab)?.q ? { value: kept.get(tab).q } : {});
-      return [changed(shown === "ask" ? {} : { selected: shown }), changed(asked("ask")), changed(asked("compare"))];
+      return [changed(shown === "ask" ? {} : { selected: shown }), changed(asked("ask")), changed(asked("compare")), changed(step ? { selected: step } : {})];
     },
     ask: () => kept.get(shown)?.q && press(`#${shown}-button`),
   };

@@ -35,13 +35,6 @@ const tableOf = (label, { heads, rows }, kind = "") => el("div", { class: `scrol
     el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
     el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, i) => el(i ? "td" : "th", { ...lookOf(cell), "data-name": i ? heads[i] : null, scope: i ? null : "row" }, cellOf(cell))))))));
 
-// What is known of each sample, and how alike each pair is.
-const similarityTable = (label, known, heads, similarity, kind) => {
-  const cell = (g, k, j) => ({ text: k === j ? "–" : g.toFixed(2), kind: "cell", style: { "--g": k === j ? 0 : g } });
-  const rows = known.map((cells, k) => [String(k + 1), ...cells, ...similarity[k].map((g, j) => cell(g, k, j))]);
-  return tableOf(label, { heads: ["", ...heads, ...rows.map(([number]) => number)], rows }, kind);
-};
-
 const set = (node, attributes) => Object.entries(attributes).forEach(([name, v]) => node.setAttribute(name, v));
 
 // New children, with the details that the visitor had opened still open.

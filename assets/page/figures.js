@@ -39,17 +39,20 @@ const makePlot = (name) => {
   const draw = async () => {
     if (!figure || box.clientWidth === 0) return; // in a tab that is not shown: the observer calls again
     const Plotly = await plotly();
-    const theme = document.body.classList.contains("dark") ? "dark" : "light";
-    const wanted = JSON.stringify([figure, box.clientWidth, theme]);
+    const isRoom = document.documentElement.classList.contains("present"); // larger type wants larger margins
+    const theme = (isRoom ? "present " : "") + (document.body.classList.contains("dark") ? "dark" : "light");
+    const { t, b, ...sides } = figure.layout.margin;
+    const margin = { t: t * (isRoom ? 1.5 : 1), b: b * (isRoom ? 1.5 : 1), ...sides };
+    const wanted = JSON.stringify([figure, box.clientWidth, box.clientHeight, theme]);
     if (box.clientWidth === 0 || wanted === drawn) return;
     drawn = wanted;
     const template = TEMPLATES[theme];
-    await Plotly.react(box, structuredClone(figure.data), { ...structuredClone(figure.layout), template, width: box.clientWidth }, config(Plotly));
+    await Plotly.react(box, structuredClone(figure.data), { ...structuredClone(figure.layout), margin, template, width: box.clientWidth, height: box.clientHeight }, config(Plotly));
   };
   const show = (next) => {
     if (JSON.stringify(next) === JSON.stringify(figure)) return;
     figure = structuredClone(next);
-    box.style.minHeight = `${figure.layout.height}px`;
+    box.style.setProperty("--height", `${figure.layout.height}px`);
     node.setAttribute("aria-label", figure.label);
     caption.textContent = figure.caption;
     if (figure.table) table.replaceChildren(el("summary", {}, "As a table"), tableOf(figure.label, figure.table));

@@ -59,22 +59,10 @@ const drawTable = () => {
   return el("details", { class: "as-table" }, el("summary", {}, "The same as a table"), tableOf("Tokens as a table", { heads, rows }));
 };
 
-const drawSamples = () => {
-  const rows = value.samples.map(({ text, p }) => [{ ...own(text), kind: "answer-text" }, p.toFixed(2)]);
-  return similarityTable("Samples and their similarity", rows, ["answer", "p"], value.similarity, "samples");
-};
-
-const HINTS = {
-  said: "the number that the model stated",
-  expected: "the mean of all the numbers it might have said",
-  "answer probability": "the probabilities of the answer's tokens, multiplied",
-  SAR: "how far several samples agree, weighing the words that matter",
-};
-
 const drawDone = () => {
   const parts = [
     el("h2", {}, "How sure, by each measure"),
-    el("dl", { class: "numbers" }, value.numbers.map((number) => fact(number.name, number.value, HINTS[number.name]))),
+    el("dl", { class: "numbers" }, value.numbers.map((number) => fact(number.name, number.value, number.hint))),
     el("p", { class: "summary" }, value.verdict),
     el("h2", {}, "Where the doubt sits"),
     el("p", { class: "lead" }, "The model's own answer, token by token:"),
@@ -83,7 +71,7 @@ const drawDone = () => {
     el("h2", {}, value.agreement),
     el("p", { class: "lead" }, value.sar),
     el("p", { class: "caption" }, "The same model, asked several times. Each sample with its own probability, and how alike each pair is (1.00: the same meaning):"),
-    drawSamples(),
+    tableOf("Samples and their similarity", value.similar, "samples"),
     el("div", { class: "costs" }, el("h3", {}, "What the two numbers cost"), value.costs.map((cost) => el("p", {}, cost))),
   ];
   root.replaceChildren(el("section", { class: "card why", "aria-label": "Why" }, parts.flat()));

@@ -5,59 +5,46 @@ const bar = (share, kind = "") => el("span", { class: `learn-bar ${kind}`, "aria
 
 const small = (p) => (p < 0.001 ? "< 0.001" : p.toFixed(p < 0.1 ? 3 : 2));
 
-// -- the figures ---------------------------------------------------------------------------------------
+// -- the figures: on a projector, what has a data-build comes when it is played (present.js) -------------------------
 
-const verdict = (isRight) => isRight !== null && isRight !== undefined && el("span", { class: `verdict ${isRight ? "right" : "wrong"}` }, isRight ? "● right" : "◆ wrong");
+const verdict = (isRight, build) => isRight !== null && isRight !== undefined && el("span", { class: `verdict ${isRight ? "right" : "wrong"}`, "data-build": build }, isRight ? "● right" : "◆ wrong");
 
 const drawClaim = ({ question, answer, confidence, right, truth }) => el("div", { class: "learn-claim" },
   data("p", { class: "learn-question" }, question),
-  el("p", { class: "learn-line" }, data("b", { class: "learn-voice" }, answer), verdict(right)),
-  confidence === null ? el("p", {}, "It said no number.") : [el("p", { class: "learn-number" }, percent(confidence)), bar(confidence)],
-  right === false && truth && el("p", {}, "right would be: ", data("b", {}, truth)));
+  el("p", { class: "learn-line" }, data("b", { class: "learn-voice" }, answer), verdict(right, 1)),
+  confidence === null ? el("p", {}, "It stated no confidence.") : [el("p", { class: "learn-number" }, percent(confidence)), bar(confidence)],
+  right === false && truth && el("p", { "data-build": 1 }, "right would be: ", data("b", {}, truth)));
 
-const drawAttempts = ({ question, rows, counted, confidence }) => el("div", { class: "learn-attempts" },
+const drawAttempts = ({ question, rows, counted, confidence }, i) => el("div", { class: "learn-attempts" },
   data("p", { class: "learn-question" }, question),
-  el("ol", {}, rows.map(({ text, p }) => el("li", {}, data("span", { class: "learn-voice" }, text), bar(p), el("span", { class: "learn-p" }, small(p))))),
-  el("p", { class: "learn-counted" }, counted),
+  el("ol", { "data-build": i + 1 }, rows.map(({ text, p }) => el("li", {}, data("span", { class: "learn-voice" }, text), bar(p), el("span", { class: "learn-p" }, small(p))))),
+  el("p", { class: "learn-counted", "data-build": i + 1 }, counted),
   confidence !== null && confidence !== undefined && el("p", {}, "Together: a confidence of ", el("b", {}, percent(confidence))));
 
-const voice = (text) => ({ text, is_data: true, kind: "learn-voice" });
+const drawTable = (label) => ({ kind, table }) => el("div", { class: `learn-${kind} learn-part`, "data-build": 1 }, tableOf(label, table));
 
-const drawWords = ({ rows }) => tableOf("Tokens", {
-  heads: ["piece", "p", "surprise", "relevance", "without it", "share of the doubt"],
-  rows: rows.map((row) => [
-    data("span", { class: "learn-token", style: { "--shade": row.shade } }, row.text), row.p.toFixed(3), row.surprise.toFixed(2), row.relevance.toFixed(3),
-    voice(row.without), el("div", {}, el("b", {}, percent(row.share)), bar(row.share, "doubt"))]),
-}, "learn-words");
+const drawSum = (value) => [drawTable("One score per attempt")(value), el("p", { class: "learn-total", translate: "no", "data-build": 2 },
+  el("span", {}, `(${value.rows.map(({ score }) => score.toFixed(3)).join(" × ")})`, el("sup", {}, `1/${value.rows.length}`), " = "), el("b", {}, value.confidence.toFixed(3)), ` = ${percent(value.confidence)}`)];
 
-const drawMatrix = ({ texts, similarity }) => similarityTable("Similarity of each pair", texts.map((text) => [voice(text)]), ["answer"], similarity, "learn-matrix");
+const drawQuadrants = ({ plot: chart, counts }) => [plot(chart), el("ul", { class: "learn-counts", "data-build": 1 }, counts.map(({ name, n, kept }) => el("li", { class: kept ? "kept" : "" }, el("b", {}, String(n)), el("span", {}, name))))];
 
-const drawSum = ({ rows, weight, most, confidence }) => [
-  tableOf("One score per attempt", {
-    heads: ["attempt", "p", "support", `(p + ${weight.toLocaleString("en")} × support) / ${most.toLocaleString("en")}`],
-    rows: rows.map(({ text, p, support, score }) => [voice(text), p.toFixed(3), support.toFixed(3), el("b", {}, score.toFixed(3))]),
-  }),
-  el("p", { class: "learn-total", translate: "no" }, el("span", {}, `(${rows.map(({ score }) => score.toFixed(3)).join(" × ")})`, el("sup", {}, `1/${rows.length}`), " = "), el("b", {}, confidence.toFixed(3)), ` = ${percent(confidence)}`),
-];
+const drawCurves = ({ plot: chart }) => el("div", { class: "learn-curtain learn-part", "data-build": 1 }, plot(chart));
 
-const drawQuadrants = ({ plot: chart, counts }) => [plot(chart), el("ul", { class: "learn-counts" }, counts.map(({ name, n, kept }) => el("li", { class: kept ? "kept" : "" }, el("b", {}, String(n)), el("span", {}, name))))];
-
-const drawCurves = ({ plot: chart }) => plot(chart);
-
-const drawDecision = ({ question, first, first_right, confidence, threshold, looked_up, passages, final, final_right, truth }) => el("ol", { class: "learn-decision" },
-  el("li", {}, data("p", { class: "learn-question" }, question), el("p", { class: "learn-line" }, data("b", { class: "learn-voice" }, final === null || final === first ? first : el("del", {}, first)), verdict(first_right))),
-  el("li", {},
-    el("p", {}, confidence === null ? "It said no number." : el("b", {}, percent(confidence)), ` ${confidence !== null && confidence >= threshold ? "≥" : "<"} ${percent(threshold)}`),
+const drawDecision = ({ question, first, first_right, confidence, threshold, looked_up, passages, final, final_right, is_open, truth }) => el("ol", { class: "learn-decision" },
+  el("li", {}, data("p", { class: "learn-question" }, question), el("p", { class: "learn-line" }, data("b", { class: "learn-voice" }, first), verdict(first_right, 3))),
+  el("li", { "data-build": 1 },
+    el("p", {}, confidence === null ? "It stated no confidence." : el("b", {}, percent(confidence)), ` ${confidence !== null && confidence >= threshold ? "≥" : "<"} ${percent(threshold)}`),
     el("div", { class: `learn-gate ${confidence !== null && confidence >= threshold ? "" : "doubt"}`, style: { "--at": threshold } }, bar(confidence ?? 0))),
-  el("li", {}, looked_up ? el("b", {}, "Looked it up:") : el("b", {}, "Answered without looking it up."),
+  el("li", { "data-build": 2 }, looked_up ? el("b", {}, "Looked it up:") : el("b", {}, "Answered without looking it up."),
     looked_up && (passages.length ? passages.map(({ text }) => data("p", { class: "learn-passage" }, text)) : el("p", {}, "Nothing was found."))),
-  final !== null && el("li", {}, el("p", { class: "learn-line" }, data("b", { class: "learn-voice" }, final), verdict(final_right))),
-  truth && (final_right ?? first_right) === false && el("li", { class: "learn-truth" }, "right would be: ", data("b", {}, truth)));
+  final !== null && el("li", { "data-build": 3 }, el("p", { class: "learn-line" }, data("b", { class: "learn-voice" }, final), verdict(final_right))),
+  is_open && el("li", { "data-build": 3 }, el("b", { class: "learn-voice" }, "I don’t know.")),
+  truth && (final_right ?? first_right) === false && el("li", { class: "learn-truth", "data-build": 3 }, "right would be: ", data("b", {}, truth)));
 
 const FIGURES = {
   claims: ({ claims }) => el("div", { class: "learn-pair" }, claims.map(drawClaim)),
   attempts: ({ columns }) => el("div", { class: "learn-pair" }, columns.map(drawAttempts)),
-  words: drawWords, matrix: drawMatrix, sum: drawSum, quadrants: drawQuadrants, curves: drawCurves, decision: drawDecision,
+  words: drawTable("Tokens"), matrix: drawTable("Similarity of each pair"), sum: drawSum, quadrants: drawQuadrants, curves: drawCurves, decision: drawDecision,
 };
 
 // -- the step ------------------------------------------------------------------------------------------
@@ -67,6 +54,8 @@ const figure = (value) => el("figure", { class: `learn-figure ${value.figure.kin
 const drawStep = (value) => el("section", { class: "card learn", "aria-label": value.title },
   el("h2", {}, el("span", { class: "learn-count" }, `${value.number}`), el("span", {}, value.title)),
   el("div", { class: "learn-says" }, value.says.map((text) => el("p", {}, text))),
+  el("p", { class: "learn-opens" }, value.slide.opens),
+  el("p", { class: "learn-reveals", "data-build": 9 }, value.slide.reveals),
   figure(value),
   el("div", { class: "learn-task" }, el("h3", {}, "Now you"), el("p", {}, value.task), el("button", { type: "button", class: "learn-link", onclick: () => trigger("go") }, value.link)),
   el("details", { class: "learn-note" }, el("summary", {}, "For the lecturer"), el("p", {}, `${value.minutes} minutes`), value.note.map((text) => el("p", {}, text))));

@@ -59,13 +59,14 @@ def served(root: Path) -> Iterator[str]:
 
 
 def visit(tab: Page, url: str) -> Iterator[str]:
-    """The name of each tab, and of each step of the lesson, once it is open in Chinese and shows as much as it can."""
+    """The name of each tab, each step of the lesson and each slide, once it is open in Chinese and shows all it can."""
     tab.goto(f"{url}?lang=zh&__theme=light")
     tab.locator("#ask-question textarea").fill("What is the capital of Palau?")
     tab.locator("#ask-button").click()
     tab.locator("#answer .actions .secondary").click()
     tab.locator("#why .tokens").wait_for()
-    for name in tab.locator('[role="tab"][data-tab-id]').evaluate_all("all => all.map((one) => one.dataset.tabId)"):
+    names = "all => all.map((one) => one.dataset.tabId)"
+    for name in tab.locator('[role="tab"][data-tab-id]:not(#lesson *)').evaluate_all(names):
         tab.locator(f'[role="tab"][data-tab-id="{name}"]').first.click()
         tab.wait_for_timeout(1500)  # the run tabs look at their jobs once a second
         if name == "compare":
@@ -77,6 +78,20 @@ def visit(tab: Page, url: str) -> Iterator[str]:
             tab.locator(".learn-next:visible").click()
             tab.wait_for_timeout(300)
             yield from _opened(tab, name)
+    tab.goto(f"{url}?lang=zh&__theme=light&present=1&step=1")
+    for number in range(1, 9):
+        tab.locator(f"#lesson-{number}-button").click()
+        tab.locator(f"#step-{number} .learn-figure").wait_for()
+        tab.locator("#lesson [data-build]").evaluate_all("all => all.forEach((one) => one.classList.add('built'))")
+        yield from _opened(tab, f"slide {number}")
+    tab.keyboard.press("PageUp")  # phones vote before the reveal
+    tab.locator("#lesson-8 .vote-phones button").click()
+    tab.locator("#lesson-8 .vote-phones p").wait_for()
+    yield "the address for phones"
+    tab.goto(f"{url}vote?lang=zh&__theme=light")
+    tab.locator("#vote-choice label").first.click()
+    tab.locator("#vote-said p").wait_for()
+    yield "vote"
 
 
 def _opened(tab: Page, name: str) -> Iterator[str]:

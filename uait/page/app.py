@@ -15,6 +15,7 @@ from uait.data.catalogue import describe, names, preset
 from uait.data.facts import Facts
 from uait.page import endpoints, menu
 from uait.page.components import PLOTLY
+from uait.page.lesson.ballot import Ballot
 from uait.page.place import Place
 from uait.page.tabs import ask as ask_tab
 from uait.page.tabs import compare as compare_tab
@@ -22,6 +23,7 @@ from uait.page.tabs import evaluate as evaluate_tab
 from uait.page.tabs import label as label_tab
 from uait.page.tabs import learn as learn_tab
 from uait.page.tabs import tune as tune_tab
+from uait.page.tabs import vote
 from uait.records.errors import ModelError, SettingsError
 from uait.runs import visitors
 from uait.stages import verbs
@@ -51,13 +53,17 @@ def build(
     `note` is said beside the menu of models.
     """
     places = [_place(Shelf(engines, load, gpu), facts) for engines in models]
+    ballot = Ballot()
     page = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, 24 * _HOUR))
     for i, place in enumerate(places):
         with page if i == 0 else page.route(place.title, f"/{place.name}", show_in_navbar=False):
             if i == 0:
                 endpoints.publish(places, verbs)  # before handlers of the same names
             menu.models(places, place, note)
-            _lay_out(page, place, verbs)
+            _lay_out(page, place, verbs, ballot)
+    if not settings.is_space():
+        with page.route("Vote", f"/{vote.PATH}", show_in_navbar=False):
+            vote.page(ballot)
     return page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
 
 
@@ -66,7 +72,7 @@ def _place(shelf: Shelf, facts: Facts | None) -> Place:
     return Place(shelf, description, facts or (description.facts if description else None))
 
 
-def _lay_out(page: gr.Blocks, place: Place, verbs: Any) -> None:
+def _lay_out(page: gr.Blocks, place: Place, verbs: Any, ballot: Ballot) -> None:
     """The six tabs of one model."""
     who = menu.build(place.shelf)
     with gr.Tabs() as tabs:
@@ -81,24 +87,27 @@ def _lay_out(page: gr.Blocks, place: Place, verbs: Any) -> None:
         with gr.Tab("Evaluate", id="evaluate"):
             evaluate_tab.build(place, who)
         with gr.Tab("Learn", id="learn"):
-            learn_tab.build(place, verbs, who, tabs, asked.question)
+            steps = learn_tab.build(place, verbs, who, tabs, asked.question, ballot)
     menu.connect(place.shelf, who, page, _tabs_of(tabs), [asked.card])
-    _connect(page, tabs, asked, compared)
+    _connect(page, tabs, asked, compared, steps)
 
 
 def _tabs_of(tabs: gr.Tabs) -> list[gr.Tab]:
     return [tab for tab in tabs.children if isinstance(tab, gr.Tab)]
 
 
-def _connect(page: gr.Blocks, tabs: gr.Tabs, asked: ask_tab.AskTab, compared: compare_tab.CompareTab) -> None:
+def _connect(
+    page: gr.Blocks, tabs: gr.Tabs, asked: ask_tab.AskTab, compared: compare_tab.CompareTab, steps: gr.Tabs | None
+) -> None:
     """Lets the lab ask its questions in Ask, and the address bar open the page and follow it."""
     private: Any = {"api_visibility": "private"}
     picked = compared.lab.ask(None, js=compare_tab.PICKED_IN_LAB, outputs=asked.question, **private)
     opened = picked.then(lambda: gr.Tabs(selected="ask"), outputs=tabs, **private)
     opened.then(None, js="() => uaitAddress.press('#ask-button')", **private)
     names = [str(tab.id) for tab in _tabs_of(tabs)]
-    set_first = [tabs, asked.question, compared.question]
-    first = page.load(None, js=f"() => uaitAddress.open({json.dumps(names)})", outputs=set_first, **private)
+    set_first = [tabs, asked.question, compared.question, *([steps] if steps else [])]
+    opened_at = f"() => uaitAddress.open({json.dumps(names)}).slice(0, {len(set_first)})"
+    first = page.load(None, js=opened_at, outputs=set_first, **private)
     first.then(None, js="() => uaitAddress.ask()", **private)
     for tab, name in zip(_tabs_of(tabs), names, strict=True):
         tab.select(None, js=f"() => uaitAddress.show({json.dumps(name)})", **private)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import gradio as gr
 import plotly
 
-from uait.page.figures.style import GROUNDS, SCRIPT, template
+from uait.page.figures.style import FOR_A_ROOM, GROUNDS, SCRIPT, template
 from uait.settings import ASSETS
 
 # Served from this machine, when the first figure is seen; `launch` must allow it.
@@ -29,9 +29,10 @@ def _script(names: Sequence[str]) -> str:
 
 
 def _plotly() -> str:
-    """The constants that figures.js goes by: where plotly's script is, and the two templates."""
-    templates = json.dumps({theme: template(ground) for theme, ground in GROUNDS.items()})
-    return f"const PLOTLY = {json.dumps(f'gradio_api/file={PLOTLY}')};\nconst TEMPLATES = {templates};"
+    """The constants that figures.js goes by: where plotly's script is, and a template per theme, for a room too."""
+    templates = {theme: template(ground) for theme, ground in GROUNDS.items()}
+    templates |= {f"present {theme}": template(ground, FOR_A_ROOM) for theme, ground in GROUNDS.items()}
+    return f"const PLOTLY = {json.dumps(f'gradio_api/file={PLOTLY}')};\nconst TEMPLATES = {json.dumps(templates)};"
 
 
 class Drawn(gr.HTML):

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from uait.page.lesson import figures, score_words, tune_words
+from uait.page.lesson import figures, score_words, slides, tune_words
 from uait.settings import ASSETS
 
 HOLE = re.compile(r"\{[a-z]+\d*\}")
@@ -38,7 +38,7 @@ def test_text_has_no_space_around_it_as_the_page_looks_it_up_without() -> None:
     assert [pair for pair in PAIRS for text in pair if text != text.strip() or not text] == []
 
 
-@pytest.mark.parametrize("source", [score_words, tune_words, figures], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("source", [score_words, tune_words, slides, figures], ids=lambda module: module.__name__)
 def test_every_sentence_of_the_lesson_is_translated(source: object) -> None:
     assert [text for text in _said(str(getattr(source, "__file__", ""))) if text not in dict(PAIRS)] == []
 

@@ -1,26 +1,66 @@
-"""The lesson's charts: labels sorted into four groups, and how the watched questions' numbers moved.
+"""The lesson's charts and tables: labels sorted into four groups, how the watched questions' numbers moved, and sums.
 
-In: a step of the lesson, as `lesson.words` and `lesson.figures` make it. Out: the same, its chart drawn.
+In: a step of the lesson, as `lesson.words` and `lesson.figures` make it. Out: the same, its chart or table made.
 """
 
 from collections.abc import Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 
 from uait.page.figures.style import AMBER, BLUE, GREY, Cell, Figure, Look, Payload, Table, faint, figure, line
 from uait.page.views.answer import percent
+from uait.page.views.why import similarity_table
 
 # Where a lane begins, and its colour, shape and name.
 _LANES = {True: (1.0, BLUE, "circle", "● right answers"), False: (0.0, AMBER, "diamond", "◆ wrong answers")}
 
 
 def drawn(step: Payload) -> Payload:
-    """The step with a plot where its figure is a chart; every other step as it is."""
+    """The step with a plot where its figure is a chart, and a table where it is one; every other step as it is."""
     charts = {"quadrants": quadrants, "curves": curves}
+    tables = {"words": _words, "matrix": _matrix, "sum": _sum}
     shown = step.get("figure", {})
-    if shown.get("kind") not in charts:
-        return step
-    return {**step, "figure": {**shown, "plot": charts[shown["kind"]](shown).payload()}}
+    kind = shown.get("kind")
+    if kind in charts:
+        return {**step, "figure": {**shown, "plot": charts[kind](shown).payload()}}
+    if kind in tables:
+        return {**step, "figure": {**shown, "table": tables[kind](shown)}}
+    return step
+
+
+def _voice(text: str) -> Payload:
+    return {"text": text, "is_data": True, "kind": "learn-voice"}
+
+
+def _words(shown: Payload) -> Payload:
+    """One line per token; its shade and its bar are drawn by the styles."""
+    rows = [
+        (
+            {"text": row["text"], "is_data": True, "kind": "learn-token", "style": {"--shade": row["shade"]}},
+            f"{row['p']:.3f}",
+            f"{row['surprise']:.2f}",
+            f"{row['relevance']:.3f}",
+            _voice(row["without"]),
+            {"text": percent(row["share"]), "kind": "learn-share", "style": {"--share": row["share"]}},
+        )
+        for row in shown["rows"]
+    ]
+    return {"heads": ["piece", "p", "surprise", "relevance", "without it", "share of the doubt"], "rows": rows}
+
+
+def _matrix(shown: Payload) -> Payload:
+    return similarity_table([[_voice(text)] for text in shown["texts"]], ["answer"], np.array(shown["similarity"]))
+
+
+def _sum(shown: Payload) -> Payload:
+    """One line per attempt: what its score is made of."""
+    rows = [
+        (_voice(row["text"]), f"{row['p']:.3f}", f"{row['support']:.3f}", f"{row['score']:.3f}")
+        for row in shown["rows"]
+    ]
+    score = f"(p + {shown['weight']:,} × support) / {shown['most']:,}"
+    return {"heads": ["attempt", "p", "support", score], "rows": rows}
 
 
 def quadrants(shown: Payload) -> Figure:
@@ -107,5 +147,4 @@ def curves(shown: Payload) -> Figure:
 def _moved(row: Payload) -> tuple[Cell, ...]:
     sign = "●" if row["right"] else "◆"
     question = {"text": f"{sign} {row['question']}", "is_data": True}
-    answer = {"text": row["answers"][-1], "is_data": True, "kind": "learn-voice"}
-    return question, answer, percent(row["said"][0]), percent(row["said"][-1])
+    return question, _voice(row["answers"][-1]), percent(row["said"][0]), percent(row["said"][-1])

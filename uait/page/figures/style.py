@@ -18,6 +18,7 @@ Cell = str | tuple[str, str] | Payload
 
 BLUE, AMBER, GREEN, GREY = "#2b7fc3", "#c9731a", "#1f9270", "#7d8594"
 HEIGHT = 330  # px
+FOR_A_ROOM = 20  # px: the smallest text of a figure on a projector
 SCRIPT = "plotly.min.js"  # in plotly's own package
 _FONT = '"IBM Plex Sans", system-ui, sans-serif'
 
@@ -37,8 +38,8 @@ GROUNDS = {
 }
 
 
-def template(ground: Ground) -> Payload:
-    """Plotly's template for everything that is not data."""
+def template(ground: Ground, size: int = 12) -> Payload:
+    """Plotly's template for everything that is not data; `size` of its smallest text, in px."""
     axis = {
         "gridcolor": ground.line,
         "linecolor": ground.line,
@@ -46,16 +47,24 @@ def template(ground: Ground) -> Payload:
         "fixedrange": True,
         "automargin": True,
     }
-    axis |= {"title": {"standoff": 8, "font": {"size": 12}}, "tickcolor": "rgba(0,0,0,0)", "ticklen": 4}
+    axis |= {"title": {"standoff": 8, "font": {"size": size}}, "tickcolor": "rgba(0,0,0,0)", "ticklen": 4}
     title = {"x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top"}
-    title |= {"pad": {"t": 4, "l": 2}, "font": {"size": 15, "color": ground.ink, "weight": 700}}
-    title |= {"subtitle": {"font": {"size": 13, "color": ground.muted, "weight": 400}}}
+    title |= {
+        "automargin": True,
+        "pad": {"t": 4, "l": 2},
+        "font": {"size": size + 3, "color": ground.ink, "weight": 700},
+    }
+    title |= {"subtitle": {"font": {"size": size + 1, "color": ground.muted, "weight": 400}}}
     below = {"orientation": "h", "x": 0, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom"}
     layout = {
-        "font": {"family": _FONT, "size": 12, "color": ground.muted},
+        "font": {"family": _FONT, "size": size, "color": ground.muted},
         "paper_bgcolor": ground.card,
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "hoverlabel": {"bgcolor": ground.card, "bordercolor": ground.muted, "font": {"color": ground.ink, "size": 13}},
+        "hoverlabel": {
+            "bgcolor": ground.card,
+            "bordercolor": ground.muted,
+            "font": {"color": ground.ink, "size": size + 1},
+        },
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": ground.muted, "activecolor": ground.ink},
         "legend": {**below, "bgcolor": "rgba(0,0,0,0)"},
         "title": title,

@@ -162,6 +162,7 @@ def curves(probes: dict[str, Any]) -> Payload:
 def decision(reply: Reply, references: Sequence[str] | None, rule: str) -> Payload:
     """First answer, number, threshold, what was read, second answer; `rule` says when an answer counts as right."""
     passages = reply.retrieved.passages if reply.retrieved else ()
+    final = reply.final.text if reply.is_read and reply.outcome else None
     return {
         "kind": "decision",
         "question": reply.question.text,
@@ -171,8 +172,9 @@ def decision(reply: Reply, references: Sequence[str] | None, rule: str) -> Paylo
         "threshold": reply.decision.threshold,
         "looked_up": reply.retrieved is not None,
         "passages": [{"title": passage.title, "text": passage.text} for passage in passages],
-        "final": (reply.final.text or NO_WORDS) if passages else None,
-        "final_right": is_correct(reply.final.text, references or (), rule) if passages else None,
+        "final": final,
+        "final_right": None if final is None else is_correct(final, references or (), rule),
+        "is_open": reply.outcome is None,
         "truth": references[0] if references else None,
     }
 

@@ -131,8 +131,10 @@ def _relevance_differs(example: LessonExample) -> bool:
     return len(relevance) > 1 and max(relevance) > 2 * min(relevance)
 
 
-# In order of importance: a later rule only chooses among those that meet the earlier ones.
+# In order of importance: a later rule only chooses among those that meet the earlier ones, and the first is a must:
+# a lesson ends with a right answer.
 EXAMPLE_RULES: tuple[Rule, ...] = (
+    ("the tuned model is right after reading", lambda e: e.is_right(e.reply.final.text)),
     ("the untuned model is wrong", lambda e: not e.is_right(e.claimed.text)),
     ("it claims to be at least 90 % sure", lambda e: (e.claimed.spoken or 0.0) >= OVERCONFIDENT),
     ("it is wrong without being asked for a number, too", lambda e: e.label.is_correct is False),
@@ -140,7 +142,6 @@ EXAMPLE_RULES: tuple[Rule, ...] = (
     ("its answer has several tokens, of different relevance", _relevance_differs),
     ("the confidence from the samples is below 50 %", lambda e: e.score.confidence < 0.5),
     ("the tuned model doubts it", lambda e: e.reply.decision.action is Action.RETRIEVE),
-    ("the tuned model is right after reading", lambda e: e.is_right(e.reply.final.text)),
     ("the tuned model is wrong before reading", lambda e: not e.is_right(e.reply.first.text)),
 )
 KNOWN_RULES: tuple[Rule, ...] = (
@@ -155,11 +156,11 @@ KNOWN_RULES: tuple[Rule, ...] = (
 def choose(candidates: Sequence[LessonExample], rules: Sequence[Rule]) -> tuple[LessonExample, tuple[str, ...]]:
     """The first candidate left when each rule in turn has kept those that meet it, and the rules it meets.
 
-    A rule that none of those left meets is passed over. Raises DataError when there is no candidate.
+    A rule that none of those left meets is passed over, but the first. Raises DataError when none meets that one.
     """
-    if not candidates:
-        raise DataError("No question can open the lesson; look at more of them.")
-    left = list(candidates)
+    left = [example for example in candidates if rules[0][1](example)]
+    if not left:
+        raise DataError(f"Of none of {len(candidates)} questions holds that {rules[0][0]}; look at more of them.")
     for _, is_met in rules:
         left = [example for example in left if is_met(example)] or left
     return left[0], tuple(name for name, is_met in rules if is_met(left[0]))

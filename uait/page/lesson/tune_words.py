@@ -1,6 +1,7 @@
 """The lesson's steps 6 to 8 in words: from scores to a tuned model and its gate. Numbers come from the lesson only."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from uait.method.prompts import target_text
 from uait.page.lesson.figures import (
@@ -52,9 +53,7 @@ def keep(lesson: Lesson) -> Payload:
 def watch(lesson: Lesson) -> Payload:
     """Step 7: how the numbers move while the model learns."""
     probes, label = lesson.probes, lesson.example.label
-    known, unknown = (
-        [_last(q["said"]) for q in probes["questions"] if bool(q["right"]) is side] for side in (True, False)
-    )
+    astray = gone_astray(probes)
     caption = (
         "Each line is one question, asked again and again while the model learns. "
         "Solid: it was right at first. Dashed: it was wrong. The two kinds should part."
@@ -72,23 +71,48 @@ def watch(lesson: Lesson) -> Payload:
                 "A small add-on to the model (LoRA: a few extra numbers, the rest stays as it is) is adjusted until it "
                 "writes such endings by itself. No sampling is needed from then on."
             ),
-            say(
-                "At the end it says {w1} on average where it was right before, {w2} where it was wrong.",
-                w1=_average(known), w2=_average(unknown),
-            ),
+            average_at_the_end(probes),
         ],
         "figure": curves(probes),
         "caption": say(caption),
-        "task": say("Which lines should fall? Find one that does the wrong thing. Then start a run in Tune."),
+        "task": say("Which lines should fall? Find one that does the wrong thing. Then start a run in Tune.")
+        if astray
+        else say("Which lines should fall, which rise, and from when on do they part? Then start a run in Tune."),
         "note": [
             say("Ask: does it learn facts here, or to judge itself? How could you tell? (Look at the answers.)"),
-            say("Dwell on a line that goes the wrong way: the form of a confidence is learned before its content."),
+            say(
+                "The line that does the wrong thing is “{question}”: it goes from {n1} to {n2}.",
+                question=astray[0], n1=percent(astray[1]), n2=percent(astray[2]),
+            )
+            if astray
+            else say("No line ends on the wrong side here; in a run of your own one may."),
+            say("Dwell on the first looks: the form of a confidence is learned before its content."),
         ],
     }  # fmt: skip
 
 
-def _last(said: Sequence[float | None]) -> float | None:
-    return said[-1] if said else None
+def gone_astray(probes: dict[str, Any]) -> tuple[str, float, float] | None:
+    """The watched question that moved furthest the wrong way, with its first and its last number; None where none did.
+
+    A right one goes wrong where it falls, a wrong one where it rises.
+    """
+    found = []
+    for row in probes["questions"]:
+        said = [value for value in row["said"] if value is not None]
+        wrong_way = (said[-1] - said[0]) * (-1 if row["right"] else 1) if said else 0.0
+        if round(wrong_way, 2) > 0:
+            found.append((wrong_way, row["question"], said[0], said[-1]))
+    return max(found)[1:] if found else None
+
+
+def average_at_the_end(probes: dict[str, Any]) -> str:
+    """What it says at the last look, on average, where it was right before and where it was wrong."""
+    ends = [
+        [q["said"][-1] for q in probes["questions"] if bool(q["right"]) is side and q["said"]] for side in (True, False)
+    ]
+    right, wrong = (_average(values) for values in ends)
+    return say("At the end it says {w1} on average where it was right before, {w2} where it was wrong.",
+               w1=right, w2=wrong)  # fmt: skip
 
 
 def _average(values: Sequence[float | None]) -> str:
@@ -105,8 +129,8 @@ def decide(lesson: Lesson) -> Payload:
     is_asked = reply.decision.action is Action.RETRIEVE
     after = (
         "It looks the question up, reads, and answers {final}."
-        if reply.retrieved and reply.retrieved.passages
-        else "It looked the question up and found nothing."
+        if reply.is_read
+        else "It looks the question up, and what it reads doesn’t say."
         if is_asked
         else "So it answers without looking anything up."
     )

@@ -7,6 +7,7 @@ from functools import partial
 
 from uait.page.lesson.record import Lesson
 from uait.page.lesson.score_words import agreement, ask_again, claim, number, tokens
+from uait.page.lesson.slides import slides
 from uait.page.lesson.tune_words import decide, keep, watch
 from uait.page.views.answer import Payload
 
@@ -41,7 +42,8 @@ def steps(lesson: Lesson, about_verbalized: str = "") -> list[Payload]:
             "minutes": MINUTES[i - 1],
             "tab": TABS[i - 1],
             "link": LINKS[TABS[i - 1]],
+            "slide": slide,
             **tell(lesson),
         }
-        for i, tell in enumerate(tellers, start=1)
+        for i, (tell, slide) in enumerate(zip(tellers, slides(lesson), strict=True), start=1)
     ]

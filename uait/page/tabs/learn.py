@@ -13,9 +13,11 @@ from uait.page import limits
 from uait.page.components import Drawn
 from uait.page.figures import lesson as lesson_figures
 from uait.page.lesson import figures, words
+from uait.page.lesson.ballot import Ballot
 from uait.page.lesson.record import Lesson, recorded_lesson
 from uait.page.menu import Who
 from uait.page.place import Place
+from uait.page.tabs import vote
 from uait.page.views import answer as answer_view
 from uait.records.errors import DataError, UaitError
 from uait.records.events import last_record
@@ -36,8 +38,8 @@ class LessonPart(Drawn):
         return value and lesson_figures.drawn(value)
 
 
-def build(place: Place, verbs: Any, who: Who, tabs: gr.Tabs, question: gr.Textbox) -> None:
-    """Places the tab's components in the current Blocks and wires them.
+def build(place: Place, verbs: Any, who: Who, tabs: gr.Tabs, question: gr.Textbox, ballot: Ballot) -> gr.Tabs | None:
+    """Places the tab's components in the current Blocks and wires them; gives the steps, None where there are none.
 
     A step's link selects its tab in `tabs`, and puts the lesson's question into `question` where that tab is Ask.
     """
@@ -46,21 +48,24 @@ def build(place: Place, verbs: Any, who: Who, tabs: gr.Tabs, question: gr.Textbo
         lesson = recorded_lesson(description.folder) if description else None
     except DataError as err:
         gr.Markdown(str(err))
-        return
+        return None
     if lesson is None:
         gr.Markdown(NO_LESSON)
-        return
+        return None
     steps = words.steps(lesson, description.about_verbalized if description else "")
     live = _live_answers(place, verbs)
-    with gr.Walkthrough(selected=1, elem_id="lesson") as walk:
+    with gr.Tabs(selected=1, elem_id="lesson", overflow_behavior="wrap") as walk:
         for step in steps:
             number = step["number"]
-            with gr.Step(step["title"], id=number, elem_id=f"lesson-{number}"):
+            with gr.Tab(step["title"], id=number, elem_id=f"lesson-{number}") as tab:
                 part = LessonPart(step, elem_id=f"step-{number}", label=f"step {number}")
+                vote.count(step["slide"], ballot)
                 _link(part, step["tab"], tabs, question, lesson)
                 if number in live:
                     _try_it(number, live[number], lesson.example.question.text, shelf.shipped.threshold, who)
-                _turn_pages(walk, number, len(steps))
+                _turn_pages(number, len(steps))
+            tab.select(None, js=f"() => uaitAddress.keep('learn', {{step: {number}}})", api_visibility="private")
+    return walk
 
 
 def _link(part: LessonPart, tab: str, tabs: gr.Tabs, question: gr.Textbox, lesson: Lesson) -> None:
@@ -72,15 +77,12 @@ def _link(part: LessonPart, tab: str, tabs: gr.Tabs, question: gr.Textbox, lesso
         part.go(lambda: gr.Tabs(selected=tab), outputs=tabs, **private)
 
 
-def _turn_pages(walk: gr.Walkthrough, number: int, last: int) -> None:
+def _turn_pages(number: int, last: int) -> None:
     with gr.Row(elem_classes="learn-pages"):
         for label, other in (("Back", number - 1), ("Next", number + 1)):
             if 1 <= other <= last:
                 button = gr.Button(label, elem_classes=f"learn-{label.lower()}", scale=0, min_width=140)
-                button.click(
-                    lambda other=other: gr.Walkthrough(selected=other),
-                    outputs=walk, api_visibility="private", show_progress="hidden", queue=False,
-                )  # fmt: skip
+                button.click(None, js=f"() => uaitAddress.press('#lesson-{other}-button')", api_visibility="private")
 
 
 # -- trying it live ------------------------------------------------------------------------------
@@ -118,7 +120,8 @@ def _live_answers(place: Place, verbs: Any) -> dict[int, Live]:
         return figures.live_attempts(question, last_record(shelf.run(verbs.explain, *who, question)))
 
     def decision(question: str, threshold: float, *who: str) -> answer_view.Payload:
-        reply = last_record(shelf.run(verbs.ask, *who, question, threshold=threshold / 100))
+        asked: Any = {"threshold": threshold / 100, "when_unsure": "retrieve"}
+        reply = last_record(shelf.run(verbs.ask, *who, question, **asked))
         return figures.live_decision(reply, references(question), shelf.shipped.settings.label.correctness)
 
     return {1: _shown(claim), 2: _shown(attempts), 8: _shown(decision)}

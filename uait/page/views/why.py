@@ -6,6 +6,7 @@ Knows nothing of Gradio, nor of how the data is drawn.
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,12 @@ DEEPEST_DOUBT = 2.0
 AGREE_WITHIN = 0.15
 # -log p from here on is drawn with the thickest underline: p = 0.018.
 THICKEST_NLL = 4.0
+_HINTS = {
+    "said": "the number that the model stated",
+    "expected": "the mean of all the numbers it might have said",
+    "answer probability": "the probabilities of the answer's tokens, multiplied",
+    "SAR": "how far several samples agree, weighing the words that matter",
+}
 
 
 def empty_heatmap() -> Payload:
@@ -49,8 +56,7 @@ def heatmap(explanation: Explanation) -> Payload:
         "summary": _summary(tokens, total),
         "numbers": _numbers(explanation),
         "verdict": _verdict(explanation),
-        "samples": [{"text": s.text, "p": math.exp(float(s.logprobs.sum()))} for s in explanation.samples],
-        "similarity": explanation.similarity.tolist(),
+        "similar": _similar(explanation),
         "agreement": _agreement([s.text for s in explanation.samples]),
         "sar": _sar(score),
         "costs": _costs(explanation),
@@ -99,7 +105,29 @@ def _sides(explanation: Explanation) -> list[tuple[str, float]]:
 
 
 def _numbers(explanation: Explanation) -> list[Payload]:
-    return [{"name": name, "value": percent(number)} for name, number in _sides(explanation)]
+    return [{"name": name, "value": percent(number), "hint": _HINTS[name]} for name, number in _sides(explanation)]
+
+
+def _similar(explanation: Explanation) -> Payload:
+    known = [
+        ({"text": s.text, "is_data": True, "kind": "answer-text"}, f"{math.exp(float(s.logprobs.sum())):.2f}")
+        for s in explanation.samples
+    ]
+    return similarity_table(known, ("answer", "p"), explanation.similarity)
+
+
+def similarity_table(known: Sequence[Sequence[Any]], heads: Sequence[str], similarity: np.ndarray) -> Payload:
+    """What is `known` of each sample, a cell per head, and how alike each pair is; `similarity` (K, K)."""
+    numbers = [str(k + 1) for k in range(len(known))]
+    rows = [
+        [numbers[k], *cells, *({"text": "–", "kind": "cell"} if k == j else _alike(g) for j, g in enumerate(similar))]
+        for k, (cells, similar) in enumerate(zip(known, similarity.tolist(), strict=True))
+    ]
+    return {"heads": ["", *heads, *numbers], "rows": rows}
+
+
+def _alike(similarity: float) -> Payload:
+    return {"text": f"{similarity:.2f}", "kind": "cell", "style": {"--g": similarity}}
 
 
 def _verdict(explanation: Explanation) -> str:

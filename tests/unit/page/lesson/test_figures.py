@@ -1,8 +1,10 @@
 """The lesson as the page draws it: eight steps, 45 minutes, its own numbers only; and the shipped lesson's shape."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +12,15 @@ import pytest
 from tests import fake_lesson
 from uait.data.files import read_json
 from uait.data.json import from_json
-from uait.embedded.pocket import POCKET
 from uait.method.answers import MethodAnswer
 from uait.method.sar import sar_score
 from uait.page.lesson import figures, words
 from uait.page.lesson.record import Lesson, geometric_mean, sample_scores
+from uait.page.lesson.tune_words import gone_astray
 from uait.records import Explanation, Question, SarScore
+from uait.settings import ASSETS
 
-SHIPPED = POCKET / "lesson.json"
+SHIPPED = sorted(ASSETS.glob("*/lesson.json"))
 
 
 def _steps(lesson: Lesson) -> list[dict[str, Any]]:
@@ -112,8 +115,9 @@ def test_live_answers_are_drawn_as_their_step_is() -> None:
     assert figures.live_decision(example.reply, None, "exact")["figure"]["kind"] == "decision"
 
 
-def test_the_shipped_lesson_is_whole_and_its_numbers_follow_from_its_records() -> None:
-    lesson = from_json(Lesson, read_json(SHIPPED))
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
+def test_a_shipped_lesson_is_whole_ends_right_and_its_numbers_follow_from_its_records(path: Path) -> None:
+    lesson = from_json(Lesson, read_json(path))
     for example in (lesson.example, lesson.known):
         assert example.label.question == example.reply.question == example.question == example.samples.question
         again = sar_score(example.samples, example.relevance, example.score.t)
@@ -125,4 +129,33 @@ def test_the_shipped_lesson_is_whole_and_its_numbers_follow_from_its_records() -
     assert {lesson.example.question.id, lesson.known.question.id} <= {label.question.id for label in lesson.labels}
     n_steps = len(lesson.probes["steps"])
     assert all(len(q["said"]) == len(q["answers"]) == n_steps for q in lesson.probes["questions"])
-    assert len(_steps(lesson)) == 8
+    last = _steps(lesson)[-1]
+    assert last["figure"]["final_right"] is True
+    astray = gone_astray(lesson.probes)
+    (row,) = [q for q in lesson.probes["questions"] if astray and q["question"] == astray[0]] or [None]
+    assert row is None or (row["said"][-1] > next(n for n in row["said"] if n is not None)) is not row["right"]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
+def test_a_slide_has_two_sentences_and_at_most_four_options(path: Path) -> None:
+    for lesson in (fake_lesson.lesson(), from_json(Lesson, read_json(path))):
+        for slide in (step["slide"] for step in _steps(lesson)):
+            assert slide["opens"][-1] in ".?" and slide["reveals"][-1] == "."
+            said = re.sub("“.*?”", "", f"{slide['opens']} {slide['reveals']}")  # names hold points of their own
+            assert len(re.findall(r"[.?!](?= |$)", said)) == 2
+            options = [option["text"] for option in slide["options"]]
+            assert len(options) == len(set(options)) != 1 and len(options) <= 4
+
+
+def test_the_task_names_a_line_that_does_the_wrong_thing_only_where_there_is_one() -> None:
+    lesson = fake_lesson.lesson("tuning")
+    assert gone_astray(lesson.probes) is None  # each says the same at every look
+    step = _steps(lesson)[6]
+    assert "wrong thing" not in step["task"] and step["note"][1].startswith("No line ends on the wrong side")
+    rises = {"question": "Who?", "right": False, "said": [None, 0.3, 0.2, 0.4], "answers": ["x"] * 4}
+    falls = {"question": "Where?", "right": True, "said": [0.9, 0.8, 0.9, 0.85], "answers": ["x"] * 4}
+    probes = {**lesson.probes, "questions": [*lesson.probes["questions"], rises, falls]}
+    assert gone_astray(probes) == ("Who?", 0.3, 0.4)
+    step = _steps(replace(lesson, probes=probes))[6]
+    assert "Find one that does the wrong thing" in step["task"]
+    assert step["note"][1] == "The line that does the wrong thing is “Who?”: it goes from 30\u00a0% to 40\u00a0%."

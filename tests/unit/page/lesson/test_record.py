@@ -37,16 +37,26 @@ def test_certain_samples_that_agree_score_their_probability() -> None:
 
 def test_rules_choose_the_first_example_that_meets_the_earlier_rules_and_most_of_the_later() -> None:
     right = fake_lesson.example(replace(PALAU, references=(WAVERING[0],)), WAVERING)
-    modest = fake_lesson.example(PALAU, WAVERING, claim=0.5)
+    modest = fake_lesson.example(PALAU, WAVERING, claim=0.5, final="Ngerulmud")
     agreeing = fake_lesson.example(PALAU, ("Saint Mary Town",) * 5, final="Ngerulmud")
-    wavering = fake_lesson.example(PALAU, WAVERING)
+    wavering = fake_lesson.example(PALAU, WAVERING, final="Ngerulmud")
     chosen, met = choose([right, modest, agreeing, wavering, wavering], EXAMPLE_RULES)
     assert chosen is wavering
-    assert met[:2] == ("the untuned model is wrong", "it claims to be at least 90 % sure")
-    assert "the tuned model is right after reading" not in met
+    assert met[1:3] == ("the untuned model is wrong", "it claims to be at least 90 % sure")
 
 
-def test_a_rule_that_no_question_meets_is_passed_over() -> None:
+@pytest.mark.parametrize("final", [None, "Koror"])
+def test_no_lesson_ends_wrong_however_well_it_begins(final: str | None) -> None:
+    ends_wrong = fake_lesson.example(PALAU, WAVERING, final=final)
+    ends_right = fake_lesson.example(PALAU, ("Saint Mary Town",) * 5, claim=0.5, final="Ngerulmud")
+    chosen, met = choose([ends_wrong, ends_right], EXAMPLE_RULES)
+    assert chosen is ends_right
+    assert met[0] == "the tuned model is right after reading"
+    with pytest.raises(DataError, match="Of none of 1 questions holds that the tuned model is right after reading"):
+        choose([ends_wrong], EXAMPLE_RULES)
+
+
+def test_a_rule_that_no_question_meets_is_passed_over_but_the_first() -> None:
     right = fake_lesson.example(replace(PALAU, references=(WAVERING[0],)), WAVERING)
     chosen, met = choose([right], EXAMPLE_RULES)
     assert chosen is right

@@ -117,9 +117,10 @@ def test_a_sample_shows_the_probability_of_its_whole_text() -> None:
     answer = _explanation().answer
     sample = _sample("ab", (math.log(0.5), math.log(0.4)))
     heat = heatmap(Explanation(answer, (_token("a", 1.0),), (sample,), np.eye(1), SCORE, 2, 1.0))
-    assert heat["samples"][0]["p"] == pytest.approx(0.2)
+    number, answer, p, alike = heat["similar"]["rows"][0]
+    assert (number, answer["text"], p, alike["text"]) == ("1", "ab", "0.20", "–")
 
 
 def test_hostile_text_stays_text_and_everything_is_json() -> None:
     heat = heatmap(_explanation(_token(HOSTILE, 1.0), samples=(HOSTILE,)))
-    assert json.loads(json.dumps(heat, allow_nan=False))["samples"][0]["text"] == HOSTILE
+    assert json.loads(json.dumps(heat, allow_nan=False))["similar"]["rows"][0][1]["text"] == HOSTILE
