@@ -11,18 +11,21 @@ from uait.settings import EvaluateSettings, to_dict
 
 METHODS = {"base": ("SAR", "P(True)"), "verbalized": ("verbalized",), "uait": ("UaIT spoken", "UaIT expected")}
 IN_DOMAIN, OUT_OF_WORLD = "in-domain", "out-of-world"
+FORMULA = '=HYPERLINK("http://evil.example","a, b")'
 HOSTILE = "What is {{value}} ${window.pwned=1} <img src=x onerror=window.pwned=1>?"
 
 
 def report(n: int = 120, seed: int = 1) -> EvalReport:
     """`n` judged questions whose UaIT confidence tells right from wrong and whose verbalized one does not; 12 unjudged.
 
-    The first question is hostile text. Some UaIT numbers are missing; all are tied to whole percents.
+    The first question is hostile text, and one of its answers a formula. Some UaIT numbers are missing; all are tied to
+    whole percents.
     """
     rng = np.random.default_rng(seed)
     rows = [_row(rng, IN_DOMAIN, i, bool(rng.random() < 0.55)) for i in range(n)]
     rows += [_row(rng, OUT_OF_WORLD, i, None) for i in range(12)]
     rows[0]["question"] = HOSTILE
+    rows[0]["base"]["answer"] = FORMULA
     judged = [row for row in rows if row["split"] == IN_DOMAIN]
     results = [_result(judged, source, method) for source, methods in METHODS.items() for method in methods]
     return EvalReport(tuple(results), {}, {}, {"threshold": 0.6}, tuple(rows), _provenance())

@@ -6,16 +6,18 @@ window.uaitAddress = (() => {
   const given = new URLSearchParams(window.location.search);
   const isThreshold = /^(0?\.\d+|0|1(\.0+)?)$/.test(given.get("t") ?? "");
   const question = (given.get("q") ?? "").trim().slice(0, LONGEST);
+  const NAMES = ["q", "t", "step", "method", "beside", "split"];
   const step = /^[1-8]$/.test(given.get("step") ?? "") ? Number(given.get("step")) : undefined;
-  const kept = new Map([["learn", { step }]]); // per tab {q, t}, of Learn {step}: what is shown in it
+  const kept = new Map([["learn", { step }]]); // per tab, by NAMES: what is shown in it
   let shown = given.get("tab") || (step ? "learn" : "ask");
   let names = []; // the page's tabs; empty until it is open
-  kept.set(shown, { ...kept.get(shown), q: question || undefined, t: isThreshold ? Number(given.get("t")) : undefined });
+  kept.set(shown, { ...Object.fromEntries(given), step: undefined, ...kept.get(shown), q: question || undefined, t: isThreshold ? Number(given.get("t")) : undefined });
 
   const write = () => {
     if (names.length === 0) return; // what was asked for has not been read yet
     const address = new URL(window.location.href);
-    for (const [name, value] of Object.entries({ q: undefined, t: undefined, step: undefined, ...kept.get(shown), tab: shown })) {
+    for (const name of [...NAMES, "tab"]) {
+      const value = name === "tab" ? shown : kept.get(shown)?.[name];
       if (value === undefined || value.length > LONGEST) address.searchParams.delete(name);
       else address.searchParams.set(name, value);
     }

@@ -140,17 +140,13 @@ const draw = () => {
   const confidence = state === "done" ? value.confidence : null;
   bar.style.setProperty("--confidence", 100 * (confidence || 0));
   ({ empty: drawEmpty, working: drawWorking, error: drawError, done: drawDone })[state]();
-  if (state === "working" || state === "done") window.uaitAddress?.keep("ask", { q: value.question });
-  window.uaitAddress?.keep("ask", { t: threshold === usual ? undefined : threshold });
+  window.uaitAddress?.keep("ask", { ...(["working", "done"].includes(state) && { q: value.question }), t: threshold === usual ? undefined : threshold });
 };
 
 // Screen readers hear the finished answer once, not every token of it.
 const announce = () => {
-  if (value.state !== "done") heard.textContent = "";
-  else {
-    const { text, isRead } = verdict();
-    heard.textContent = `${isRead ? value.final.text : value.first.text}. ${text}`;
-  }
+  const { text, isRead } = value.state === "done" ? verdict() : {};
+  heard.textContent = text ? `${isRead ? value.final.text : value.first.text}. ${text}` : "";
 };
 
 watch("value", () => {

@@ -40,11 +40,6 @@ const drawColumn = (column) => el("section", { class: `card column ${column.meth
   column.caveat && el("p", { class: "caveat" }, column.caveat),
   column.exchanges && sent(column.exchanges));
 
-const announcement = () => {
-  if (value.state !== "done") return "";
-  return value.columns.filter((c) => c.answer !== undefined).map((c) => `${c.title}: ${c.answer}.`).join(" ");
-};
-
 const said = el("p", { class: "sr-only", role: "status", "aria-live": "polite" });
 const asked = el("p", { class: "asked", dir: "auto" });
 const columns = el("div", { class: "columns" });
@@ -58,7 +53,7 @@ const draw = () => {
       : [el("bdi", { translate: "no" }, value.question), value.reference && value.state === "done" && el("span", {}, ` Right is: ${value.reference}.`)].filter(Boolean))
   );
   redrawn(columns, value.columns.map(drawColumn));
-  said.textContent = announcement();
+  said.textContent = value.state === "done" ? value.columns.filter((c) => c.answer !== undefined).map((c) => `${c.title}: ${c.answer}.`).join(" ") : "";
   if (value.state !== "empty" && value.state !== "error") window.uaitAddress?.keep("compare", { q: value.question });
 };
 

@@ -60,9 +60,8 @@ const drawCounts = (usable) => {
     quadrant("mistaken", false, "confident mistake", "wrong, and its samples agreed on it", n.mistaken)
   );
   const n_kept = n.knows + n.doubts;
-  keep.textContent = n_kept ? `Keep these ${n_kept.toLocaleString("en")} examples` : "Nothing is kept";
   keep.disabled = !n_kept || Boolean(value.recorded);
-  if (value.recorded) keep.textContent = "Label questions of your own to keep them";
+  keep.textContent = value.recorded ? "Label questions of your own to keep them" : n_kept ? `Keep these ${n_kept.toLocaleString("en")} examples` : "Nothing is kept";
 };
 
 const drawTargets = (kept) => {
@@ -70,16 +69,14 @@ const drawTargets = (kept) => {
   if (!taught.length) return targets.replaceChildren(el("p", { class: "warning" }, "These thresholds keep nothing to learn from. Move the upper one to the left or the lower one to the right."));
   const bins = Array(20).fill(0);
   taught.forEach((p) => (bins[Math.min(19, Math.floor(20 * p.confidence))] += 1));
-  const most = Math.max(...bins);
-  const total = taught.length;
+  const [most, total] = [Math.max(...bins), taught.length];
   const { n, bits, common, count } = varietyOf(taught);
-  const isOneSided = count > 1 && count > value.modal_share * total;
   targets.replaceChildren(
     el("h3", {}, "The numbers it will be taught to say"),
     el("div", { class: "bins", "aria-hidden": "true" }, bins.map((c, i) => el("i", { class: "target", title: `${5 * i} to ${5 * i + 5} %: ${c}`, style: { "--share": c / most } }))),
     el("div", { class: "axis", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "the number taught"), el("span", {}, "100 %")),
     el("figcaption", {}, `${total.toLocaleString("en")} to learn from, ${n} different numbers, `, el("span", { class: "entropy" }, `${bits.toFixed(2)} bits`), " of variety: the more, the better it learns to grade its doubt."),
-    ...(isOneSided ? [el("p", { class: "warning" }, `${count} of ${total} say ${common}: a tuned model tends to say such a number always. Use more samples per question, or move the thresholds apart.`)] : [])
+    ...(count > 1 && count > value.modal_share * total ? [el("p", { class: "warning" }, `${count} of ${total} say ${common}: a tuned model tends to say such a number always. Use more samples per question, or move the thresholds apart.`)] : [])
   );
 };
 
@@ -112,9 +109,7 @@ const draw = () => {
     return dot;
   });
   for (const side of ["right", "wrong"]) sides[side].lane.replaceChildren(...dots.filter(isOn(side)));
-  const reasons = new Map();
-  value.points.filter((p) => p.left_out).forEach((p) => reasons.set(p.left_out, (reasons.get(p.left_out) || 0) + 1));
-  leftOut.textContent = reasons.size ? `Left out in any case: ${[...reasons].map(([r, n]) => `${n} ${r}`).join(", ")}.` : "";
+  leftOut.textContent = value.left_out;
   drawChoice();
 };
 

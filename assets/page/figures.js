@@ -12,12 +12,15 @@ const plotly = () =>
     document.head.append(el("script", { src: PLOTLY, onload: () => done(window.Plotly), onerror: failed }));
   }));
 
-// Every point of every line, with the ends of its interval.
-const csvOf = (data) => {
-  const quoted = (value) => (/[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
-  const rows = data.flatMap(({ name = "", x, y, customdata }) => x.map((at, i) => [name, at, y[i], ...(customdata?.[i] || [])]));
-  return [["name", "x", "y", "low", "high"], ...rows].map((row) => row.map((value) => quoted(String(value ?? ""))).join(",")).join("\n");
+// Commas between fields; a text that a spreadsheet would run as a formula begins with an apostrophe.
+const csvField = (value) => {
+  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value ?? "");
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
+const saveCsv = (rows, name) => save(new Blob(["\ufeff", rows.map((row) => row.map(csvField).join(",")).join("\n")], { type: "text/csv" }), `${name}.csv`);
+
+// Every point of every line, with the ends of its interval.
+const pointsOf = (data) => [["name", "x", "y", "low", "high"], ...data.flatMap(({ name = "", x, y, customdata }) => x.map((at, i) => [name, at, y[i], ...(customdata?.[i] || [])]))];
 
 const plots = new Map(); // by name: a figure that comes again changes in place
 
@@ -28,12 +31,15 @@ const makePlot = (name) => {
   const node = el("figure", { class: "figure", "data-figure": name }, box, caption, table);
   let figure = null;
   let drawn = ""; // the figure, its width and theme
+  // On white, whatever the theme: a picture goes onto paper.
+  const picture = (Plotly, format) => Plotly.downloadImage({ ...structuredClone(figure), layout: { ...figure.layout, template: TEMPLATES.light } }, { format, filename: name, scale: 2, width: box.clientWidth, height: box.clientHeight });
   const config = (Plotly) => ({
     displaylogo: false,
     displayModeBar: true,
     modeBarButtons: [[
-      { name: "png", title: "Save as PNG", icon: Plotly.Icons.camera, click: () => Plotly.downloadImage(box, { format: "png", filename: name, scale: 2, width: box.clientWidth, height: box.clientHeight }) },
-      { name: "csv", title: "Save as CSV", icon: Plotly.Icons.disk, click: () => save(new Blob(["\ufeff", csvOf(figure.data)], { type: "text/csv" }), `${name}.csv`) },
+      { name: "png", title: "Save as PNG", icon: Plotly.Icons.camera, click: () => picture(Plotly, "png") },
+      { name: "svg", title: "Save as SVG", icon: Plotly.Icons.pencil, click: () => picture(Plotly, "svg") },
+      { name: "csv", title: "Save as CSV", icon: Plotly.Icons.disk, click: () => saveCsv(pointsOf(figure.data), name) },
     ]],
   });
   const draw = async () => {

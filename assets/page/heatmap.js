@@ -5,23 +5,14 @@ let value = props.value;
 const detail = el("div", { class: "detail", id: "token-detail" });
 let boxes = [];
 
-const fixed = (number, digits = 3) => number.toFixed(digits);
-const nats = (number) => `${fixed(number, 2)} nats`;
 const fact = (name, text, hint) => el("div", { title: hint }, el("dt", {}, name), el("dd", {}, text));
 
 const show = (index) => {
   const token = value.tokens[index];
-  boxes.forEach((box, i) => {
-    box.tabIndex = i === index ? 0 : -1;
-    box.ariaCurrent = i === index ? "true" : null;
-  });
+  boxes.forEach((box, i) => Object.assign(box, i === index ? { tabIndex: 0, ariaCurrent: "true" } : { tabIndex: -1, ariaCurrent: null }));
   detail.replaceChildren(
     el("p", { class: "detail-token", dir: "auto", translate: "no" }, token.text),
-    el("dl", { class: "numbers" },
-      fact("p", fixed(token.p), "how likely the model held this token, at temperature 1"),
-      fact("−log p", nats(token.nll), "its own surprise"),
-      fact("relevance", fixed(token.relevance), "how much the meaning changes without it"),
-      fact("its part of the doubt", nats(token.doubt), "surprise weighted by relevance: the parts sum to the whole")),
+    el("dl", { class: "numbers" }, token.facts.map(({ name, value, hint }) => fact(name, value, hint))),
     el("p", { class: "without" }, "Without it: ", el("q", { dir: "auto", translate: "no" }, token.without), ` keeps ${percent(token.similarity)} of the meaning.`)
   );
 };
@@ -39,7 +30,7 @@ const drawTokens = () => {
   boxes = value.tokens.map((token, index) => el("button",
     {
       type: "button", class: "token", "aria-describedby": "token-detail",
-      "aria-label": `${token.text}, ${nats(token.doubt)} of doubt`,
+      "aria-label": `${token.text}, ${token.doubt} of doubt`,
       style: { "--shade": token.shade, "--thickness": `${token.underline}px` },
       onmouseenter: () => show(index), onfocus: () => show(index), onclick: () => show(index),
     },
@@ -52,12 +43,7 @@ const drawLegend = () => el("p", { class: "legend" },
   el("span", {}, el("i", { class: "swatch shade" }), "background: the token's part of the doubt, 0 to 2 nats and more"),
   el("span", {}, el("i", { class: "swatch thin" }), el("i", { class: "swatch thick" }), "underline: the token's own −log p, 0 to 4 nats and more"));
 
-const own = (text) => ({ text, is_data: true });
-const drawTable = () => {
-  const heads = ["token", "p", "−log p", "relevance", "its part of the doubt", "without it", "similarity"];
-  const rows = value.tokens.map((t) => [own(t.text), fixed(t.p), fixed(t.nll, 2), fixed(t.relevance), nats(t.doubt), own(t.without), fixed(t.similarity)]);
-  return el("details", { class: "as-table" }, el("summary", {}, "The same as a table"), tableOf("Tokens as a table", { heads, rows }));
-};
+const drawTable = () => el("details", { class: "as-table" }, el("summary", {}, "The same as a table"), tableOf("Tokens as a table", value.table));
 
 const drawDone = () => {
   const parts = [
@@ -66,8 +52,7 @@ const drawDone = () => {
     el("p", { class: "summary" }, value.verdict),
     el("h2", {}, "Where the doubt sits"),
     el("p", { class: "lead" }, "The model's own answer, token by token:"),
-    value.tokens.length > 0 && [drawTokens(), detail, el("p", { class: "summary", dir: "auto" }, value.summary), drawLegend(), drawTable()],
-    value.tokens.length === 0 && el("p", { class: "summary" }, value.summary),
+    [value.tokens.length > 0 && [drawTokens(), detail], el("p", { class: "summary", dir: "auto" }, value.summary), value.tokens.length > 0 && [drawLegend(), drawTable()]].flat(),
     el("h2", {}, value.agreement),
     el("p", { class: "lead" }, value.sar),
     el("p", { class: "caption" }, "The same model, asked several times. Each sample with its own probability, and how alike each pair is (1.00: the same meaning):"),

@@ -10,9 +10,7 @@ root.className = "runs job";
 root.replaceChildren(title, bar, facts, more);
 
 // Screen readers hear a change of state, not every second that passes.
-const say = (node, text) => {
-  if (node.said !== text) node.textContent = node.said = text;
-};
+const say = (node, text) => node.said !== text && (node.textContent = node.said = text);
 
 const draw = () => {
   root.dataset.state = value.state;
@@ -21,9 +19,8 @@ const draw = () => {
   say(facts, value.facts || "");
   const isOpen = ["running", "queued", "stopping"].includes(value.state);
   bar.hidden = value.state === "none" || value.state === "queued";
-  if (value.total) bar.value = value.done / value.total;
-  else if (isOpen) bar.removeAttribute("value");
-  else bar.value = 0;
+  bar.value = value.total ? value.done / value.total : 0;
+  if (!value.total && isOpen) bar.removeAttribute("value"); // it comes and goes
   redrawn(
     more,
     value.note && el("p", { class: value.state === "failed" ? "job-failure" : "job-note", dir: "auto" }, value.note),

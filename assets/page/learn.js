@@ -28,8 +28,6 @@ const drawSum = (value) => [drawTable("One score per attempt")(value), el("p", {
 
 const drawQuadrants = ({ plot: chart, counts }) => [plot(chart), el("ul", { class: "learn-counts", "data-build": 1 }, counts.map(({ name, n, kept }) => el("li", { class: kept ? "kept" : "" }, el("b", {}, String(n)), el("span", {}, name))))];
 
-const drawCurves = ({ plot: chart }) => el("div", { class: "learn-curtain learn-part", "data-build": 1 }, plot(chart));
-
 const drawDecision = ({ question, first, first_right, confidence, threshold, looked_up, passages, final, final_right, is_open, truth }) => el("ol", { class: "learn-decision" },
   el("li", {}, data("p", { class: "learn-question" }, question), el("p", { class: "learn-line" }, data("b", { class: "learn-voice" }, first), verdict(first_right, 3))),
   el("li", { "data-build": 1 },
@@ -44,7 +42,8 @@ const drawDecision = ({ question, first, first_right, confidence, threshold, loo
 const FIGURES = {
   claims: ({ claims }) => el("div", { class: "learn-pair" }, claims.map(drawClaim)),
   attempts: ({ columns }) => el("div", { class: "learn-pair" }, columns.map(drawAttempts)),
-  words: drawTable("Tokens"), matrix: drawTable("Similarity of each pair"), sum: drawSum, quadrants: drawQuadrants, curves: drawCurves, decision: drawDecision,
+  words: drawTable("Tokens"), matrix: drawTable("Similarity of each pair"), sum: drawSum, quadrants: drawQuadrants, decision: drawDecision,
+  curves: ({ plot: chart }) => el("div", { class: "learn-curtain learn-part", "data-build": 1 }, plot(chart)),
 };
 
 // -- the step ------------------------------------------------------------------------------------------

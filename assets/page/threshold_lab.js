@@ -8,6 +8,7 @@ const EDGE = 14; // px left and right of a 0-1 line: half the slider's thumb and
 
 let method = null;
 let split = null;
+let beside = ""; // another method, whose curves are drawn too
 let threshold = null;
 let open = null; // the row whose question is shown
 let now = {}; // what method and split fix: the rows, those with a number, and those that are judged too
@@ -30,7 +31,7 @@ const svg = (tag, attributes = {}, ...children) => {
 
 // -- the strip --------------------------------------------------------------------------------------
 
-const { strip, costStrip, detail, matrix, shares, costText, costRange, costLabel, toCheapest, costBox, figures, tables, caveat, unscored } = named;
+const { strip, costStrip, detail, matrix, shares, costText, costRange, costLabel, toCheapest, costBox, figures, tables, caveat, unscored, take, asCsv } = named;
 const range = slider({ id: "lab-threshold", min: 0, max: 1, step: 0.001, "aria-label": "Threshold" }, (t) => setThreshold(t));
 named.place.insertBefore(range, named.scale);
 
@@ -89,12 +90,9 @@ const drawStrip = (width) => {
 };
 
 const moveAmongDots = (event, k) => {
-  if (event.key === "Enter" || event.key === " ") {
-    event.preventDefault();
-    show(dots[k].entry, dots[k].node);
-    return;
-  }
-  walkKeys(event, dots.length, k, { ArrowRight: 1, ArrowUp: 10, ArrowLeft: -1, ArrowDown: -10 }, goTo);
+  if (event.key !== "Enter" && event.key !== " ") return walkKeys(event, dots.length, k, { ArrowRight: 1, ArrowUp: 10, ArrowLeft: -1, ArrowDown: -10 }, goTo);
+  event.preventDefault();
+  show(dots[k].entry, dots[k].node);
 };
 
 const goTo = (k) => {
@@ -126,8 +124,6 @@ const show = (entry, node) => {
   );
 };
 
-const noQuestion = () => detail.replaceChildren(el("p", { class: "small" }, "Click a dot, or press Enter on it, to read its question and what each method answered."));
-
 // -- what the threshold does ------------------------------------------------------------------------
 
 costRange.oninput = () => { drawCost(strip.clientWidth); move(); };
@@ -137,9 +133,8 @@ let costPoint = null;
 
 const drawCost = (width) => {
   costPoint = null;
-  const isJudged = now.both.length > 0;
-  costBox.hidden = !isJudged;
-  if (!isJudged) return;
+  costBox.hidden = !now.both.length;
+  if (costBox.hidden) return;
   const [judged, nSearches] = [now.judged, Number(costRange.value)];
   const costs = costsOf(judged, nSearches);
   best = cheapest(costs);
@@ -180,6 +175,7 @@ const move = () => {
     el("span", {}, "would search ", el("b", {}, percent(1 - counts.answered / counts.n))),
     answeredJudged > 0 ? el("span", {}, "right when it answers ", el("b", {}, percent(counts.answeredRight / answeredJudged))) : ""
   );
+  take.textContent = `Ask with this threshold: ${percent(threshold)}`;
   costPoint?.();
   moveMarkers(counts);
   root.dataset.threshold = threshold;
@@ -199,15 +195,41 @@ const setThreshold = (t) => {
   move();
 };
 
+// The gate goes by one number alone; where Ask is not made yet, it begins with what the address holds.
+take.onclick = () => {
+  const own = document.querySelector("#threshold");
+  window.uaitAddress?.keep("ask", { t: Math.round(1000 * threshold) / 1000 });
+  if (own) Object.assign(own, { value: 100 * threshold }).dispatchEvent(new Event("input"));
+  document.querySelector("[role='tab'][data-tab-id='ask']")?.click();
+};
+
 // -- the same as tables -----------------------------------------------------------------------------
 
 const drawTables = () => {
   const opener = (entry) => el("button", { type: "button", class: "link", translate: "no", onclick: () => show(entry) }, entry.row.question);
   const line = (entry) => [opener(entry), el("span", { dir: "auto", translate: "no" }, entry.row.said[now.source][0]), judgement(entry.isRight), entry.c === null ? "no number" : percent(entry.c)];
   const surest = [...now.rows].sort((a, b) => (b.c ?? -1) - (a.c ?? -1));
-  tables.replaceChildren(tables.firstElementChild, tableOf("Questions as a table", { heads: ["question", "answer", "judged", "confidence"], rows: surest.map(line) }));
+  tables.replaceChildren(tables.firstElementChild, asCsv, tableOf("Questions as a table", { heads: ["question", "answer", "judged", "confidence"], rows: surest.map(line) }));
 };
 tables.ontoggle = () => tables.open && drawTables();
+asCsv.onclick = () => {
+  const [rows, { methods, sources }] = [data.rows[split], data];
+  const heads = Object.keys(rows[0].said).flatMap((source) => [`${sources[source]}: answer`, `${sources[source]}: right`]);
+  const line = ({ id, question, said, confidence }) => [id, question, ...Object.values(said).flat(), ...methods.map(({ name }) => confidence[name])];
+  saveCsv([["id", "question", ...heads, ...methods.map(({ title }) => title)], ...rows.map(line)], `questions ${split}`);
+};
+
+// -- two methods at once ----------------------------------------------------------------------------
+
+// The other one's curve lies above, of its reliability a mark per bar; the visitor's threshold stays the last line.
+const overlaid = (one, i) => {
+  const other = beside && beside !== method && data.figures[split][beside][i].data[0];
+  if (!other || !one.data.length) return one;
+  const [first, ...rest] = one.data;
+  const second = { ...other, ...data.other, mode: other.type === "bar" ? "markers" : "lines" };
+  const layout = { ...one.layout, showlegend: true, height: one.layout.height + 60, margin: { ...one.layout.margin, b: 120 } };
+  return { ...one, data: [{ ...first, showlegend: true }, second, ...rest], layout };
+};
 
 // -- everything together ----------------------------------------------------------------------------
 
@@ -223,26 +245,32 @@ const redraw = () => {
 };
 
 const change = () => {
-  [method, split] = [named.methods.value, named.splits.value];
+  [method, beside, split] = [named.methods.value, named.besides.value, named.splits.value];
+  const chosen = ({ selectedIndex, value }) => (selectedIndex ? value : undefined); // what is first is not worth an address
+  window.uaitAddress?.keep("compare", { method: chosen(named.methods), beside: chosen(named.besides), split: chosen(named.splits) });
   select();
   const nMissing = now.rows.length - now.scored.length;
   unscored.textContent = `${now.rows.length} questions. ${nMissing ? `${nMissing} without a number: not on the strip, always searched. ` : ""}${data.made}`;
   caveat.textContent = data.caveat[method] || "";
-  noQuestion();
+  detail.replaceChildren(el("p", { class: "small" }, "Click a dot, or press Enter on it, to read its question and what each method answered."));
   if (tables.open) drawTables();
-  figures.replaceChildren(...data.figures[split][method].map(plot));
+  take.hidden = method !== data.gate;
+  figures.replaceChildren(...data.figures[split][method].map(overlaid).map(plot));
   redraw();
 };
 
-const offer = (select, options) => {
-  select.replaceChildren(...options.map(([value, text]) => el("option", { value }, text)));
+const offer = (select, options, chosen) => {
+  select.replaceChildren(...options.map(([value, text]) => el("option", { value, selected: value === chosen }, text)));
   select.onchange = change;
 };
 
 const drawLab = () => {
-  offer(named.methods, data.methods.map(({ name, title, source }) => [name, source === "uait" ? title : `${title} (${data.sources.base})`]));
-  offer(named.splits, Object.entries(data.rows).map(([name, rows]) => [name, `${name} (${rows.length})`]));
-  threshold ??= window.uaitAddress?.of("compare").t ?? data.threshold;
+  const asked = window.uaitAddress?.of("compare") ?? {};
+  const methods = data.methods.map(({ name, title, source }) => [name, source === "uait" ? title : `${title} (${data.sources.base})`]);
+  offer(named.methods, methods, asked.method);
+  offer(named.besides, [["", "nothing"], ...methods], asked.beside);
+  offer(named.splits, Object.entries(data.rows).map(([name, rows]) => [name, `${name} (${rows.length})`]), asked.split);
+  threshold ??= asked.t ?? data.threshold;
   change();
 };
 

@@ -172,9 +172,15 @@ def _explanation(answer: Answer) -> Explanation:
 
 
 def compare(engines: object, text: str, references: tuple[str, ...] = ()) -> Iterator[MethodAnswer]:
-    """Four opinions, one after the other; "crash" breaks after the first one."""
+    """Five opinions, one after the other; "crash" breaks after the first one."""
     text = prompts.sanitise(text)
-    answers = {"verbalized": "Koror", "teacher": "Koror", "p_true": "Koror", "uait": "Ngerulmud"}
+    answers = {
+        "verbalized": "Koror",
+        "probability": "Koror",
+        "teacher": "Koror",
+        "p_true": "Koror",
+        "uait": "Ngerulmud",
+    }
     for method, answer in answers.items():
         time.sleep(0.05)
         is_right = answer in references if references else None

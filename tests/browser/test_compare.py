@@ -1,10 +1,13 @@
-"""The Compare tab: four columns for one question, and a threshold lab with the numbers of uait.method.metrics."""
+"""The Compare tab: five columns for one question, and a threshold lab with the numbers of uait.method.metrics."""
 
+import csv
+import io
 import json
 import os
 import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +21,7 @@ from tests.browser import fake_app
 from uait.data.catalogue import Description
 from uait.method import metrics
 from uait.method.prompts import sanitise
+from uait.page.figures import style
 from uait.records.errors import DataError
 from uait.settings import ASSETS
 
@@ -212,10 +216,68 @@ def test_tables_tell_the_same_and_hostile_text_stays_text(tab: Page, compare_url
     assert tab.locator("#lab img, #lab script").count() == 0
 
 
-def test_four_columns_fill_with_answers_numbers_and_costs(tab: Page, compare_url: str) -> None:
+def test_a_second_method_is_drawn_beside_the_first(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    curves, marks = (
+        tab.locator("[data-figure=roc] .scatterlayer .trace"),
+        tab.locator("[data-figure=reliability] .point"),
+    )
+    expect(curves).to_have_count(2)  # the curve and the visitor's threshold
+    n_bars = marks.count()
+    tab.locator("#lab").get_by_role("combobox", name="Beside it").select_option("verbalized")
+    expect(curves).to_have_count(3)
+    for source, method, title in (
+        ("uait", "UaIT spoken", "UaIT: stated number"),
+        ("verbalized", "verbalized", "verbalized"),
+    ):
+        area = metrics.auroc(*_scored(source, method))
+        expect(tab.locator("[data-figure=roc] .legend")).to_contain_text(f"{title}: AUROC {area:.2f} (")
+    expect(tab.locator("[data-figure=risk] .legend")).to_contain_text("verbalized: area")
+    expect(marks).to_have_count(n_bars + len(metrics.reliability(*_scored("verbalized", "verbalized"), 10)))
+    marker = curves.last.locator(".point")
+    at = marker.get_attribute("transform") or ""
+    _set(tab, 0.2)
+    expect(marker).not_to_have_attribute("transform", at)  # the last line is still the threshold
+    tab.locator("#lab").get_by_role("combobox", name="Beside it").select_option("nothing")
+    expect(curves).to_have_count(2)
+
+
+def test_the_questions_go_into_a_file_that_no_spreadsheet_runs(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url)
+    tab.get_by_text("Questions, the surest first").click()
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Save the questions as CSV").click()
+    assert download.value.suggested_filename == "questions in-domain.csv"
+    text = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == len(ROWS)
+    first, told = rows[0], ROWS[0]
+    assert (first["id"], first["question"]) == (told["id"], fake_report.HOSTILE)
+    assert first["untuned: answer"] == f"'{fake_report.FORMULA}"
+    assert (first["UaIT: right"], rows[1]["UaIT: answer"]) == (str(told["uait"]["right"]).lower(), "Answer 1")
+    numbers = [row["UaIT: stated number"] for row in rows]
+    expected = [row["uait"]["confidences"]["UaIT spoken"] for row in ROWS]
+    assert [float(c) if c else None for c in numbers] == expected
+
+
+def test_a_picture_is_on_white_in_the_dark_theme_too(tab: Page, compare_url: str) -> None:
+    _open(tab, compare_url, "dark")
+    figure = tab.locator("[data-figure=roc]")
+    expect(figure.locator(".main-svg").first).to_be_visible()
+    figure.hover()
+    with tab.expect_download() as download:
+        figure.get_by_role("button", name="Save as SVG").click()
+    drawn = Path(download.value.path()).read_text(encoding="utf-8")
+    assert download.value.suggested_filename == "roc.svg" and drawn.startswith("<svg")
+    assert "background: white" in drawn or "fill: rgb(255, 255, 255)" in drawn
+    assert style.GROUNDS["dark"].card not in drawn and "rgb(26, 30, 39)" not in drawn
+    assert "ROC curve" in drawn
+
+
+def test_five_columns_fill_with_answers_numbers_and_costs(tab: Page, compare_url: str) -> None:
     _open(tab, compare_url)
     columns = tab.locator("#columns section")
-    expect(columns).to_have_count(4)
+    expect(columns).to_have_count(5)
     expect(columns.first).to_contain_text("This number is random")
     box = tab.get_by_label("Question to compare on")
     box.fill(PALAU)
@@ -236,7 +298,7 @@ def test_an_unknown_question_is_not_judged(tab: Page, compare_url: str) -> None:
     box = tab.get_by_label("Question to compare on")
     box.fill("What is the capital of nowhere?")
     box.press("Enter")
-    expect(tab.get_by_text("not judged: no reference answer")).to_have_count(4)
+    expect(tab.get_by_text("not judged: no reference answer")).to_have_count(5)
 
 
 def test_an_empty_question_and_a_bug_get_a_sentence_and_the_next_question_works(tab: Page, compare_url: str) -> None:

@@ -29,7 +29,8 @@ def _report() -> EvalReport:
     first, second = ([row[source]["right"] for row in rows] for source in ("uait", "read"))
     confidence, budgets = fake_report.columns(rows, "uait", "UaIT expected")[0], [0.0, 0.25, 0.5, 0.75, 1.0]
     curve = {"budgets": budgets, "accuracy": metrics.budget_curve(confidence, first, second)}
-    return replace(report, budget_curve={IN_DOMAIN: {"UaIT expected": curve}})
+    extras = {**report.extras, "left_out": {IN_DOMAIN: {"longer than the model reads": ["q7", "q9"]}}}
+    return replace(report, budget_curve={IN_DOMAIN: {"UaIT expected": curve}}, extras=extras)
 
 
 REPORT = _report()
@@ -93,6 +94,10 @@ def _saved(tab: Page, button: Locator) -> Path:
 def test_the_recorded_results_are_there_at_once_and_go_into_files(tab: Page, url: str) -> None:
     shown = _open(tab, url)
     expect(shown.get_by_text("Recorded 2026-11-22 on pocket with pocket/adapter.")).to_be_visible()
+    expect(shown.get_by_text("Left out of in-domain, longer than the model reads (2): q7, q9.")).to_be_visible()
+    expect(shown.locator(".lead").first).to_have_text(
+        re.compile(r"in-domain: “.*” ranks best, its AUROC .* paired, n\s=\s120")
+    )
     expected = next(r for r in REPORT.results if r.method == "UaIT expected")
     low, high = expected.auroc_interval or (0.0, 0.0)
     row = shown.get_by_role("region", name="AUROC by method").get_by_role("row").nth(1)
@@ -120,6 +125,11 @@ def test_the_figures_fit_a_phone_in_both_themes(tab: Page, url: str, theme: str)
     shown = _open(tab, url, theme)
     expect(shown.locator(".plot .modebar")).to_have_count(4)
     assert tab.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    tables = shown.locator(".scroll:visible")
+    assert tables.count() >= 2
+    assert all(one.evaluate("t => t.scrollWidth <= t.clientWidth") for one in tables.all())  # whole, not to be scrolled
+    cell = shown.get_by_role("region", name="AUROC by method").locator("td").first
+    assert cell.evaluate("c => getComputedStyle(c, '::before').content.startsWith('\"AUROC, in-domain')")
     for picture in shown.locator(".plot").all():
         assert picture.evaluate(
             "p => [...p.querySelectorAll('text')].every(t => t.getBoundingClientRect().right <= innerWidth)"

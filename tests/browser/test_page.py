@@ -80,6 +80,45 @@ def test_an_address_opens_the_tab_asks_its_question_and_sets_its_threshold(tab: 
     assert _address(tab) == shared
 
 
+def test_the_labs_threshold_is_taken_to_ask_with_one_click(tab: Page, app_url: str) -> None:
+    for opened_at in ("ask", "compare"):  # Ask is made only when it is opened
+        _open(tab, app_url, f"&tab={opened_at}")
+        tab.get_by_role("tab", name="Compare").click()
+        lab = tab.locator("#lab")
+        lab.get_by_role("slider", name="Threshold").fill("0.95")
+        lab.get_by_role("button", name="Ask with this threshold: 95 %").click()
+        expect(tab.get_by_role("tab", name="Ask", exact=True)).to_have_attribute("aria-selected", "true")
+        expect(tab.locator("#answer").get_by_role("slider", name="Threshold")).to_have_value("95")
+        _ask(tab, FRANCE)
+        expect(tab.locator(".decision")).to_contain_text("93.1 % is below 95 %")
+        assert _address(tab)["t"] == "0.95"
+    tab.get_by_role("tab", name="Compare").click()
+    lab.get_by_role("combobox", name="Confidence").select_option("verbalized")
+    expect(lab.get_by_role("button", name="Ask with this threshold")).to_be_hidden()  # Ask goes by another number
+
+
+def test_an_address_opens_the_lab_as_it_was(tab: Page, app_url: str) -> None:
+    _open(tab, app_url, "&tab=compare")
+    lab = tab.locator("#lab")
+    confidence, beside = (lab.get_by_role("combobox", name=name) for name in ("Confidence", "Beside it"))
+    confidence.select_option("SAR")
+    beside.select_option("verbalized")
+    lab.get_by_role("combobox", name="Questions").select_option("out-of-domain")
+    lab.get_by_role("slider", name="Threshold").fill("0.3")
+    shared = {"__theme": "light", "tab": "compare", "method": "SAR", "beside": "verbalized"}
+    assert _address(tab) == {**shared, "split": "out-of-domain", "t": "0.3"}
+    tab.reload()
+    expect(confidence).to_have_value("SAR")
+    expect(beside).to_have_value("verbalized")
+    expect(lab.get_by_role("combobox", name="Questions")).to_have_value("out-of-domain")
+    expect(tab.locator(".shares")).to_contain_text("Threshold 30 %")
+    beside.select_option("nothing")
+    assert "beside" not in _address(tab)
+    tab.get_by_role("tab", name="Ask", exact=True).click()
+    expect(tab).to_have_url(re.compile("tab=ask"))
+    assert "method" not in _address(tab)
+
+
 def test_wrong_values_in_an_address_are_ignored(tab: Page, app_url: str) -> None:
     _open(tab, app_url, "&tab=nonsense&t=7&q=%20")
     slider = tab.get_by_role("slider", name="Threshold")

@@ -5,11 +5,12 @@ Counts what an answer cost and judges its answer. Knows neither how the records 
 
 from dataclasses import dataclass
 
+from uait.method.baselines import mean_probability
 from uait.method.correctness import is_correct
 from uait.method.prompts import parse_reply
 from uait.records import Answer, Finish, Question, Sample, SampleSet, SarScore, Unscored
 
-VERBALIZED, TEACHER, P_TRUE, UAIT = METHODS = ("verbalized", "teacher", "p_true", "uait")
+VERBALIZED, PROBABILITY, TEACHER, P_TRUE, UAIT = METHODS = ("verbalized", "probability", "teacher", "p_true", "uait")
 # What a file calls the tuned model's two confidences, and what people read.
 SPOKEN, EXPECTED, HEARD = "UaIT spoken", "UaIT expected", "probability heard"
 _TITLES = {SPOKEN: "UaIT: stated number", EXPECTED: "UaIT: average number"}
@@ -50,6 +51,20 @@ class MethodAnswer:
 def verbalized_answer(question: Question, answer: Answer, rule: str) -> MethodAnswer:
     """What the untuned model says when it is asked for a confidence in words."""
     return _stated(VERBALIZED, question, answer, rule, {"stated": answer.spoken})
+
+
+def probability_answer(question: Question, prompt: str, greedy: Sample, rule: str, seconds: float) -> MethodAnswer:
+    """How probable the untuned model's likeliest words were, a word on average."""
+    return MethodAnswer(
+        method=PROBABILITY,
+        answer=greedy.text.strip(),
+        confidences={"answer probability": None if greedy.flaw else mean_probability(greedy)},
+        is_correct=is_correct(greedy.text, question.references, rule),
+        n_passes=_n_passes(greedy),
+        seconds=seconds,
+        exchanges=(Exchange("asked once, the likeliest word each time", prompt, (greedy.text,)),),
+        note=f"No score: {greedy.flaw}." if greedy.flaw else "",
+    )
 
 
 def uait_answer(question: Question, answer: Answer, rule: str) -> MethodAnswer:

@@ -12,7 +12,7 @@ import numpy as np
 
 from uait.method.correctness import rouge_l
 from uait.method.sar import bounded_confidence, sar_score, sentence_shift, set_flaw
-from uait.records import Reason, Relevance, SampleSet, SarScore, Unscored
+from uait.records import Reason, Relevance, Sample, SampleSet, SarScore, Unscored
 
 SAME_MEANING = 0.7  # of two answers behind their question; chosen on questions to tune on, see docs/LOG.md
 
@@ -99,11 +99,14 @@ def semantic_entropy_confidence(
 
 
 def greedy_probability(samples: SampleSet) -> float | Unscored:
-    """exp((1/T) sum_i log p_i) of the greedy answer: the geometric mean of its tokens' probabilities."""
+    """`mean_probability` of the greedy answer."""
     flaw = samples.greedy.flaw
-    if flaw is not None:
-        return Unscored(samples.question.id, flaw)
-    return _exp(-float(samples.greedy.logprobs.mean()))
+    return Unscored(samples.question.id, flaw) if flaw is not None else mean_probability(samples.greedy)
+
+
+def mean_probability(sample: Sample) -> float:
+    """exp((1/T) sum_i log p_i): the geometric mean of an answer's token probabilities."""
+    return _exp(-float(sample.logprobs.mean()))
 
 
 def _exp(nats: float) -> float:

@@ -4,7 +4,7 @@ Numpy only; parity with scikit-learn is tested. What is undefined (one class mis
 Ties are settled in expectation, as if equal confidences came in random order: no result depends on the order of rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,14 @@ def auroc_interval(
         return None
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
+
+
+def reweighted_auroc(confidence: ArrayLike, correct: ArrayLike) -> Callable[[np.ndarray], float | None]:
+    """AUROC as a function of how often each question counts, (N,): what a bootstrap asks again and again."""
+    c, right = _checked(confidence, correct)
+    starts, order = _groups(c)
+    ordered = right[order]
+    return lambda times: _auroc_of_counts(*_class_counts(ordered, times[order], starts))
 
 
 def auprc(confidence: ArrayLike, correct: ArrayLike) -> float | None:

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from uait.method.metrics import auroc
+from uait.method.metrics import reweighted_auroc
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +27,17 @@ def auroc_difference(one: Ranking, other: Ranking, n_bootstrap: int, seed: int) 
 
     Source: Efron 1979, on paired differences. Resamples that miss a class are left out. None when a class is missing.
     """
-    (c, right), (d, other_right) = one.arrays(), other.arrays()
-    difference = _difference(c, right, d, other_right)
-    if difference is None:
+    first, second = reweighted_auroc(*one.arrays()), reweighted_auroc(*other.arrays())
+
+    def difference(times: np.ndarray) -> float | None:
+        a, b = first(times), second(times)
+        return None if a is None or b is None else a - b
+
+    n = len(one.right)
+    measured = difference(np.ones(n))
+    if measured is None:
         return None
-    rng, n = np.random.default_rng(seed), len(c)
-    drawn = [_difference(c[i], right[i], d[i], other_right[i]) for i in rng.integers(n, size=(n_bootstrap, n))]
+    draws = np.random.default_rng(seed).integers(n, size=(n_bootstrap, n))
+    drawn = [difference(np.bincount(draw, minlength=n).astype(float)) for draw in draws]
     low, high = np.percentile([value for value in drawn if value is not None], [2.5, 97.5])
-    return difference, float(low), float(high)
-
-
-def _difference(c: ArrayLike, right: ArrayLike, d: ArrayLike, other_right: ArrayLike) -> float | None:
-    first, second = auroc(c, right), auroc(d, other_right)
-    return None if first is None or second is None else first - second
+    return measured, float(low), float(high)

@@ -250,6 +250,17 @@ def sampling_prompt(lm: LanguageModel, text: str, style: PromptSettings) -> str:
     return few_shot_prompt(style, text) if style.shots else lm.chat(question_prompt(style, text))
 
 
+def greedy_answer(
+    lm: LanguageModel, text: str, settings: SamplingSettings, *, style: PromptSettings
+) -> tuple[str, Sample]:
+    """The prompt that `sample_answers` would send, and the base model's greedy answer to it."""
+    chat, base = sampling_prompt(lm, text, style), replace(lm.without_adapter(), answers_in_lines=bool(style.shots))
+    ((greedy, _),) = generate(
+        base, [chat], n_samples=0, temperature=1.0, max_new_tokens=settings.max_new_tokens, seed=settings.seed
+    )
+    return chat, greedy
+
+
 def sample_answers(
     lm: LanguageModel, questions: Sequence[Question], settings: SamplingSettings, *, style: PromptSettings
 ) -> Iterator[SampleSet]:

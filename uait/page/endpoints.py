@@ -75,7 +75,7 @@ def publish(places: Sequence[Place], verbs: Any) -> None:
             return explanation_data(last_record(of(model).shelf.run(verbs.explain, adapter, "", question)))
 
     def compare(question: str, adapter: str = SHIPPED, model: str = "") -> list[dict[str, Any]]:
-        """Asks one question in four ways: verbalized, SAR teacher, P(True) and UaIT.
+        """Asks one question in five ways: verbalized, answer probability, SAR teacher, P(True) and UaIT.
 
         Args:
             question: The question, in plain words.

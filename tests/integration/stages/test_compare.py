@@ -12,6 +12,8 @@ from uait.data.catalogue import Description
 from uait.data.files import write_json
 from uait.data.json import to_json
 from uait.method.answers import MethodAnswer
+from uait.method.baselines import greedy_probability
+from uait.models.decoding import sample_answers
 from uait.models.loading import LanguageModel
 from uait.records import Done, Progress, Question
 from uait.records.errors import DataError
@@ -50,9 +52,15 @@ def _calls_per_opinion(opinions: Iterator[MethodAnswer], n_calls: list[int]) -> 
         before = n_calls[0]
 
 
-def test_four_opinions_come_in_order_each_with_its_own_number(engines: Engines) -> None:
-    verbalized, teacher, p_true, uait = compare(engines, FRANCE, ("Paris",))
-    assert [o.method for o in (verbalized, teacher, p_true, uait)] == ["verbalized", "teacher", "p_true", "uait"]
+def test_five_opinions_come_in_order_each_with_its_own_number(engines: Engines) -> None:
+    verbalized, probability, teacher, p_true, uait = opinions = list(compare(engines, FRANCE, ("Paris",)))
+    assert [o.method for o in opinions] == ["verbalized", "probability", "teacher", "p_true", "uait"]
+    (samples,) = sample_answers(
+        engines.lm, [Question("f", FRANCE)], engines.settings.sampling, style=engines.settings.prompts
+    )
+    assert probability.answer == teacher.answer == samples.greedy.text
+    assert probability.confidences == {"answer probability": pytest.approx(greedy_probability(samples))}
+    assert probability.exchanges == (teacher.exchanges[0],)
     assert (verbalized.answer, verbalized.confidences) == ("Paris", {"stated": 0.9})
     assert (uait.answer, uait.confidences["spoken"]) == ("Paris", 0.931)
     assert verbalized.is_correct is uait.is_correct is True
@@ -78,7 +86,9 @@ def test_the_seconds_are_each_methods_own(engines: Engines) -> None:
 
 def test_an_empty_answer_is_not_judged_by_p_true(engines: Engines) -> None:
     methods = {opinion.method: opinion for opinion in compare(engines, "Say nothing.", ("Nothing",))}
-    assert list(methods) == ["verbalized", "teacher", "uait"]
+    assert list(methods) == ["verbalized", "probability", "teacher", "uait"]
+    assert methods["probability"].confidences == {"answer probability": None}
+    assert methods["probability"].note == "No score: empty answer."
     assert methods["uait"].confidences == {"spoken": None, "expected": None}
     assert methods["uait"].is_correct is False
 

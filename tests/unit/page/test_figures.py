@@ -48,7 +48,7 @@ def test_lines_stand_out_at_three_to_one_and_text_at_four_and_a_half(theme: str)
 
 
 def test_no_two_methods_look_alike_without_colour() -> None:
-    looks = [evaluation.LOOKS[m] for m in (EXPECTED, SPOKEN, "verbalized", "SAR", "random", "oracle")]
+    looks = [evaluation.LOOKS[m] for m in evaluation.LOOKS]
     assert len({(look.dash, look.symbol) for look in looks}) == len(looks)
 
 
@@ -95,7 +95,10 @@ def test_the_table_shows_every_measure_of_every_method(shown: dict[str, Any]) ->
     cell = shown["methods"][0]["cells"][0]
     assert main["rows"][0][1][0].startswith(f"{cell['auroc']:.2f} (")
     assert more["heads"] == ["method", "AUPRC, in-domain, n\u00a0=\u00a0120", "Brier", "risk and coverage"]
-    assert more["rows"][0][1:] == [f"{cell[key]:.2f}" for key in ("auprc", "brier", "risk")]
+    (low, high), (least, most) = cell["ece_interval"], cell["risk_interval"]
+    assert main["rows"][0][2] == f"{cell['ece']:.2f} ({low:.2f} to {high:.2f})"
+    assert more["rows"][0][1:3] == [f"{cell[key]:.2f}" for key in ("auprc", "brier")]
+    assert more["rows"][0][3] == f"{cell['risk']:.2f} ({least:.2f} to {most:.2f})"
 
 
 def _flat(part: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from uait.method import metrics
-from uait.page.figures.style import AMBER, BLUE, GREY, Figure, Payload, Table, between, faint, figure, two
+from uait.page.figures.style import AMBER, BLUE, GREEN, GREY, Figure, Payload, Table, between, faint, figure, two
 from uait.page.views.answer import percent
 from uait.page.views.compare import lab as lab_view
 from uait.records import EvalReport
@@ -29,6 +29,12 @@ _ABOUT_RISK = (
 )
 _UNIT = {"range": [0, 1.02], "tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
 _DIAGONAL = {"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "line": {"color": GREY, "dash": "dash", "width": 1.5}}
+_OTHER = {
+    "type": "scatter",
+    "showlegend": True,
+    "line": {"color": GREEN, "dash": "dot", "width": 2.5},
+    "marker": {"color": GREEN, "symbol": "diamond", "size": 10},
+}  # how a second method is drawn beside the first
 _FINEST = 1 / 200  # of an axis: points closer than that fall on one pixel
 
 
@@ -44,14 +50,24 @@ def lab(report: EvalReport, threshold: float, about_verbalized: str = "") -> Pay
         }
         for split, rows in shown["rows"].items()
     }
-    return {**shown, "figures": drawn}
+    return {**shown, "figures": drawn, "other": _OTHER}
 
 
 def _three(rows: Sequence[Payload], method: Payload, interval: Any, n_bins: int) -> list[Payload]:
     pairs = [(row["confidence"][method["name"]], row["said"][method["source"]][1]) for row in rows]
     known = [(c, right) for c, right in pairs if c is not None and right is not None]
     c, right = [pair[0] for pair in known], [pair[1] for pair in known]
-    return [one.payload() for one in (roc(c, right, interval), reliability(c, right, n_bins), risk(c, right))]
+    return [
+        _named(one, method["title"]) for one in (roc(c, right, interval), reliability(c, right, n_bins), risk(c, right))
+    ]
+
+
+def _named(one: Figure, title: str) -> Payload:
+    """The figure, its curve called by its method and its numbers, for when it is laid over another one."""
+    shown = one.payload()
+    for trace in shown["data"][:1]:
+        trace["name"] = f"{title}: {shown['layout']['title']['subtitle']['text'].rpartition(', n')[0]}"
+    return shown
 
 
 def roc(confidence: Sequence[float], right: Sequence[bool], interval: tuple[float, float] | None) -> Figure:

@@ -33,6 +33,7 @@ LOOKS = {
     SPOKEN: Look(BLUE, "dash", "circle-open"),
     "verbalized": Look(AMBER, "dot", "diamond"),
     "SAR": Look(GREEN, "solid", "square"),
+    "answer probability": Look(GREEN, "dash", "triangle-up"),
     "random": Look(GREY, "dash", ""),
     "oracle": Look(GREY, "solid", "triangle-up-open"),
 }

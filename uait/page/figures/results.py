@@ -16,6 +16,7 @@ from uait.page.figures import parts
 from uait.page.figures.style import Cell, Figure, Payload, Table, between, two
 from uait.page.views.answer import percent
 from uait.page.views.export import csv_text
+from uait.page.views.ranking import always as says_always
 
 PLOTLY_MARK = "<!-- plotly -->"
 _NOTHING = "No evaluation is recorded for this model and adapter. Press Run again above; the results then show here."
@@ -27,7 +28,8 @@ _ABOUT_AUROC = (
 )
 _ABOUT_TABLE = (
     "ECE says by how much the number is off on average, 0 being best. Every method is judged on the answers it gave "
-    "itself, so their shares of right answers differ a little."
+    "itself, so their shares of right answers differ a little. In brackets: 95 % intervals, Wilson’s for shares, else "
+    "bootstrap; that of ECE leans upwards, for drawing again adds noise."
 )
 _ABOUT_MORE = (
     "AUPRC is the area under precision and recall, 1 being best and the share of right answers what a coin reaches. "
@@ -76,6 +78,7 @@ class Section:
     table: tuple[str, Table] | None = None
     note: str = ""
     folded: tuple[str, Table, str] | None = None
+    lead: tuple[str, ...] = ()
 
 
 def page(shown: Payload) -> Payload:
@@ -99,7 +102,8 @@ def _part(one: Section) -> Payload:
     if one.folded:
         label, table, note = one.folded
         rest.append(parts.folded(label, parts.table(label, table), *parts.text("small", note)))
-    return parts.section(one.title, *parts.figures(one.figures), *about, *rest)
+    lead = [part for line in one.lead for part in parts.text("lead", line)]
+    return parts.section(one.title, *lead, *parts.figures(one.figures), *about, *rest)
 
 
 def sections(shown: Payload) -> list[Section]:
@@ -161,6 +165,7 @@ def _methods(shown: Payload) -> Section:
         ("AUROC by method", _table(methods, splits, ("AUROC", "off by (ECE)", "right"), _main)),
         _ABOUT_TABLE,
         ("More measures", _table(methods, splits, ("AUPRC", "Brier", "risk and coverage"), _more), _ABOUT_MORE),
+        tuple(line for lines in shown["wins"].values() for line in lines),
     )
 
 
@@ -187,18 +192,23 @@ def _table(
 
 def _main(cell: Payload) -> list[Cell]:
     missing = f"{cell['n_unscored']} without a number" if cell["n_unscored"] else ""
-    auroc: Cell = {"text": cell["why"], "about": missing, "kind": "sentence"}
+    always = "" if cell["constant"] is None else says_always(cell["constant"])
+    about = "; ".join(filter(None, (always, missing)))
+    auroc: Cell = {"text": cell["why"], "about": about, "kind": "sentence"}
     if cell["auroc"] is not None:
-        auroc = (two(cell["auroc"]) + between(cell["low"], cell["high"], two), missing)
-    return [auroc, _or_none(cell["ece"]), percent(cell["accuracy"])]
+        auroc = (two(cell["auroc"]) + between(cell["low"], cell["high"], two), about)
+    low, high = cell["accuracy_interval"]
+    right = percent(cell["accuracy"]) + between(low, high, percent)
+    return [auroc, _or_none(cell["ece"], cell["ece_interval"]), right]
 
 
 def _more(cell: Payload) -> list[Cell]:
-    return [_or_none(cell["auprc"]), _or_none(cell["brier"]), _or_none(cell["risk"])]
+    return [_or_none(cell["auprc"]), _or_none(cell["brier"]), _or_none(cell["risk"], cell["risk_interval"])]
 
 
-def _or_none(value: float | None) -> str:
-    return "none" if value is None else two(value)
+def _or_none(value: float | None, interval: tuple[float, float] | None = None) -> str:
+    low, high = interval or (None, None)
+    return "none" if value is None else two(value) + between(low, high, two)
 
 
 # -- the report --------------------------------------------------------------------------------------
@@ -213,7 +223,7 @@ def tables(shown: Payload) -> str:
     """What `markdown` says below its title."""
     lines: list[str] = [*shown["left_out"]]
     for part in sections(shown):
-        lines += [f"## {part.title}", part.caption]
+        lines += [f"## {part.title}", *part.lead, part.caption]
         lines += [_markdown_table(kept[1]) for kept in (part.table, part.folded) if kept]
         lines += [f"{one.label}:\n\n{_markdown_table(one.table)}" for one in part.figures if one.table]
     lines.append("In brackets: 95 % intervals. AUROC: 0.5 is chance, 1 is perfect.")

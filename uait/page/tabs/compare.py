@@ -59,11 +59,12 @@ def build(place: Place, verbs: Any, who: Who) -> CompareTab:
     """
     shelf, description, shipped, report = place.shelf, place.description, place.shelf.shipped, place.report
     about_verbalized = description.about_verbalized if description else ""
-    gr.HTML("<h2>One question, four ways to ask how sure</h2>", elem_id="compare-headline", apply_default_css=False)
+    gr.HTML("<h2>One question, five ways to ask how sure</h2>", elem_id="compare-headline", apply_default_css=False)
     placeholder = "Who knows best what it doesn’t know?"
     question, button = question_row("compare", "Question to compare on", placeholder, "Compare")
     examples = Examples(_examples(description), elem_id="compare-examples")
-    setting = {"n_samples": shipped.settings.sampling.n_samples, "about_verbalized": about_verbalized}
+    caveat = compare_view.caveats(report, about_verbalized).get("verbalized", "")
+    setting = {"n_samples": shipped.settings.sampling.n_samples, "about_verbalized": caveat}
     columns = Columns(compare_view.comparison("", (), state="empty", **setting), elem_id="columns", label="columns")
     gr.HTML("<h2>The threshold lab: many questions at once</h2>", elem_id="lab-headline", apply_default_css=False)
     draw = partial(curves.lab, threshold=shipped.threshold, about_verbalized=about_verbalized)

@@ -7,18 +7,33 @@ import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from uait.method.answers import METHODS, P_TRUE, TEACHER, UAIT, VERBALIZED, Exchange, MethodAnswer, title_of
+from uait.method.answers import (
+    METHODS,
+    P_TRUE,
+    PROBABILITY,
+    SPOKEN,
+    TEACHER,
+    UAIT,
+    VERBALIZED,
+    Exchange,
+    MethodAnswer,
+    title_of,
+)
 from uait.page.views.answer import NO_WORDS, Payload
+from uait.page.views.ranking import SOURCES, always, constant
 from uait.records import EvalReport
 
 TITLES = {
     VERBALIZED: "Untuned, asked for a number",
+    PROBABILITY: "Answer probability",
     TEACHER: "The SAR teacher",
     P_TRUE: "P(True)",
     UAIT: "UaIT: tuned to say it",
 }
 _HOW = {
     VERBALIZED: "The untuned model is asked the question together with “how likely are you right?”",
+    PROBABILITY: "The untuned model is asked once; how probable each word of its answer was, on average "
+    "(geometric mean).",
     TEACHER: "The untuned model is asked {n_samples} times more; the more its answers agree, the surer.",
     P_TRUE: "The untuned model is shown its own answer and asked whether it is right; the probability of “yes”.",
     UAIT: "The model answers, then says how sure it is of that, as tuning has taught it. Nothing is sampled.",
@@ -48,7 +63,7 @@ def comparison(
     references: Sequence[str] | None = None,
     message: str = "",
 ) -> Payload:
-    """The four columns in their order; those without an opinion yet say how they will get one.
+    """The columns in their order; those without an opinion yet say how they will get one.
 
     `state`: "empty", "working", "done" or "error", with `message` the error's sentence.
     """
@@ -128,10 +143,24 @@ def lab(report: EvalReport, threshold: float, about_verbalized: str = "") -> Pay
         "n_bins": settings.get("evaluate", {}).get("n_bins", DEFAULT_BINS),
         "methods": [{"name": name, "title": title_of(name), "source": source} for name, source in _gate_first(methods)],
         "sources": _SOURCES,
+        "gate": SPOKEN,
         "rows": rows,
         "made": _made(report),
-        "caveat": {"verbalized": about_verbalized} if about_verbalized else {},
+        "caveat": caveats(report, about_verbalized),
     }
+
+
+def caveats(report: EvalReport | None, about_verbalized: str = "") -> dict[str, str]:
+    """By method, what to know before its number is believed: above all, whether it ever changes."""
+    rows = report.rows if report else ()
+    found = {"verbalized": [about_verbalized]} if about_verbalized else {}
+    for source in SOURCES:
+        said = [_confidences(row, source) for row in rows]
+        for method in said[0] if said else ():
+            value = constant([one.get(method) for one in said])
+            if value is not None:
+                found[method] = [f"It {always(value)}.", *found.get(method, ())]
+    return {method: " ".join(lines) for method, lines in found.items()}
 
 
 def _gate_first(methods: dict[str, str]) -> list[tuple[str, str]]:
@@ -145,6 +174,7 @@ def _confidences(row: Payload, source: str) -> dict[str, float | None]:
 
 def _row(row: Payload, methods: dict[str, str]) -> Payload:
     return {
+        "id": row["id"],
         "question": row["question"],
         "said": {source: [row[source]["answer"], row[source]["right"]] for source in _SOURCES if source in row},
         "confidence": {method: _confidences(row, source).get(method) for method, source in methods.items()},

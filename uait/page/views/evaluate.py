@@ -13,6 +13,11 @@ import numpy as np
 from uait.data.plain import left_out_lines
 from uait.method.answers import EXPECTED, HEARD, SPOKEN
 from uait.method.branches import BRANCH_TITLES, branches
+from uait.method.intervals import bootstrap_intervals
+from uait.method.metrics import budget_curve
+from uait.method.paired import Ranking
+from uait.page.views import ranking
+from uait.page.views.ranking import PROBABILITY, rankings, winner
 from uait.records import EvalReport, MethodResult, SweepPoint
 from uait.settings import EvaluateSettings
 
@@ -40,6 +45,7 @@ ABOUT = {
 # Lower ends of the ranges of exposure; the last one is open.
 EXPOSURES = (0, 1, 3, 6, 11, 21, 51, 101)
 _Z = 1.959964
+_DRAWS = EvaluateSettings(n_bootstrap=400)  # of ECE and of risk: with a thousand the page would start a second later
 
 
 def no_evaluation() -> Payload:
@@ -63,7 +69,8 @@ def evaluation(
         "made": _made(report, recorded),
         "left_out": [line for s, ids in report.extras.get("left_out", {}).items() for line in left_out_lines(ids, s)],
         "splits": [{"name": s, "n": next(r.n for r in report.results if r.split == s)} for s in splits],
-        "methods": _methods(report.results, splits),
+        "wins": {s: winner(report, s) for s in splits},
+        "methods": _methods(report, splits),
         "budget": {s: _budget(report, s) for s in splits if report.budget_curve.get(s)},
         "sweep": None if sweep is None else _sweep(sweep, splits),
         "threshold": report.extras.get("threshold"),
@@ -84,18 +91,30 @@ def _made(report: EvalReport, recorded: bool) -> str:
 # -- 1: AUROC by method ------------------------------------------------------------------------------
 
 
-def _methods(results: Sequence[MethodResult], splits: Sequence[str]) -> list[Payload]:
-    by_key = {(result.method, result.split): result for result in results}
-    names = sorted({r.method: None for r in results}, key=lambda m: list(ABOUT).index(m) if m in ABOUT else len(ABOUT))
+def _methods(report: EvalReport, splits: Sequence[str]) -> list[Payload]:
+    by_key = {(result.method, result.split): result for result in report.results}
+    names = dict.fromkeys(result.method for result in report.results)
+    recorded = {split: rankings(report.rows, split) for split in splits}
     return [
-        {"name": m, "about": ABOUT.get(m, ""), "cells": [_cell(by_key[m, s]) for s in splits if (m, s) in by_key]}
-        for m in names
+        {
+            "name": m,
+            "about": ABOUT.get(m, ""),
+            "cells": [_cell(by_key[m, s], recorded[s].get(m)) for s in splits if (m, s) in by_key],
+        }
+        for m in sorted(names, key=lambda m: list(ABOUT).index(m) if m in ABOUT else len(ABOUT))
     ]
 
 
-def _cell(result: MethodResult) -> Payload:
+def _cell(result: MethodResult, recorded: Ranking | None) -> Payload:
+    """One method's numbers on one split; `recorded`: its confidence in each question, where that is known."""
     low, high = result.auroc_interval or (None, None)
+    found = recorded and bootstrap_intervals(recorded.confidence, recorded.right, _DRAWS)
+    constant = recorded and ranking.constant(recorded.confidence)
     return {
+        "constant": constant,
+        "accuracy_interval": wilson(result.accuracy, result.n),
+        "ece_interval": found and found.ece,
+        "risk_interval": found and found.risk_coverage_area,
         "split": result.split,
         "n": result.n,
         "n_unscored": result.n_unscored,
@@ -157,12 +176,24 @@ def _sweep(points: Sequence[SweepPoint], reported: Sequence[str]) -> Payload:
 def _budget(report: EvalReport, split: str) -> Payload:
     n = sum(row["split"] == split and row["uait"]["right"] is not None for row in report.rows)
     curves = []
-    for name, curve in report.budget_curve[split].items():
-        values = [min(1.0, max(0.0, share)) for share in curve["accuracy"]]  # sums of ties may pass 1 by a rounding
+    for name, accuracy in _accuracies(report, split).items():
+        values = [min(1.0, max(0.0, share)) for share in accuracy]  # sums of ties may pass 1 by a rounding
         intervals = [wilson(share, n) for share in values]
         low, high = ([pair[i] for pair in intervals] for i in (0, 1))
         curves.append({"name": name, "values": values, "low": low, "high": high})
     return {"n": n, "budgets": next(iter(report.budget_curve[split].values()))["budgets"], "curves": curves}
+
+
+def _accuracies(report: EvalReport, split: str) -> dict[str, Sequence[float]]:
+    """By who picks what is looked up, the recorded shares; earlier reports had none for the answer's probability."""
+    found = {name: curve["accuracy"] for name, curve in report.budget_curve[split].items()}
+    picker = rankings(report.rows, split).get(PROBABILITY)
+    if picker is None or PROBABILITY in found:
+        return found
+    rows = [row for row in report.rows if row["split"] == split and row["uait"]["right"] is not None]
+    first, second = ([row[source]["right"] for row in rows] for source in ("uait", "read"))
+    budgets = next(iter(report.budget_curve[split].values()))["budgets"]
+    return {**found, PROBABILITY: budget_curve(picker.confidence, first, second, budgets)}
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from typing import Any
 
 Payload = dict[str, Any]
 
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = ("result", "split", "method", "at", "value", "low", "high", "n")
 TABLE, SWEEP, BUDGET, EXPOSURE, BRANCH = (
     "AUROC", "AUROC by distillation threshold", "accuracy by retrieval budget", "by times seen in training",
@@ -20,8 +21,13 @@ def csv_text(shown: Payload) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(_rows(shown))
+    writer.writerows(map(_harmless, _rows(shown)))
     return file.getvalue()
+
+
+def _harmless(row: tuple[Any, ...]) -> list[Any]:
+    """The row with an apostrophe before every text that a spreadsheet would take for a formula."""
+    return [f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell for cell in row]
 
 
 def _rows(shown: Payload) -> Iterator[tuple[Any, ...]]:
@@ -29,9 +35,9 @@ def _rows(shown: Payload) -> Iterator[tuple[Any, ...]]:
         for c in method["cells"]:
             where = c["split"], method["name"], ""
             yield TABLE, *where, c["auroc"], c["low"], c["high"], c["n"] - c["n_unscored"]
-            yield "accuracy", *where, c["accuracy"], None, None, c["n"]
+            yield "accuracy", *where, c["accuracy"], *c["accuracy_interval"], c["n"]
             for name, key in MEASURES.items():
-                yield name, *where, c[key], None, None, c["n"] - c["n_unscored"]
+                yield name, *where, c[key], *(c.get(f"{key}_interval") or (None, None)), c["n"] - c["n_unscored"]
     if shown["sweep"]:
         for split, curves in shown["sweep"]["curves"].items():
             for curve in curves:

@@ -3,6 +3,7 @@
 Knows nothing of Gradio, jobs, nor of how the data is drawn.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,8 +22,12 @@ def distilling(labels: Sequence[Label], settings: DistilSettings, recorded: str 
     A wrong-answer threshold of 1 keeps all, as None does. `recorded` labels can be sorted, but not kept.
     """
     dev = _dev_ids(labels, settings)
+    points = [_point(label, dev) for label in labels]
+    reasons = Counter(point["left_out"] for point in points if point["left_out"])
+    counted = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
     return {
-        "points": [_point(label, dev) for label in labels],
+        "points": points,
+        "left_out": f"Left out in any case: {counted}." if reasons else "",
         "keep_right_from": 0.0 if settings.keep_right_from is None else settings.keep_right_from,
         "keep_wrong_below": 1.0 if settings.keep_wrong_below is None else settings.keep_wrong_below,
         "modal_share": MODAL_SHARE,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from uait.method.sar import token_sar
-from uait.page.views.answer import Payload, percent, plain, seconds, visible_token
+from uait.page.views.answer import Payload, fixed, percent, plain, seconds, visible_token
 from uait.records import Explanation, Reason, SarScore, TokenExplanation, Unscored
 
 # A token drawn at full strength must still carry its text at 4.5:1 contrast (see --doubt in page.css).
@@ -22,6 +22,7 @@ DEEPEST_DOUBT = 2.0
 AGREE_WITHIN = 0.15
 # -log p from here on is drawn with the thickest underline: p = 0.018.
 THICKEST_NLL = 4.0
+_HEADS = ("token", "p", "−log p", "relevance", "its part of the doubt", "without it", "similarity")
 _HINTS = {
     "said": "the number that the model stated",
     "expected": "the mean of all the numbers it might have said",
@@ -53,6 +54,7 @@ def heatmap(explanation: Explanation) -> Payload:
         "state": "done",
         "tokens": [_token(t, t.contribution * total) for t in tokens],
         "top": max(range(len(tokens)), key=lambda i: tokens[i].contribution, default=0),
+        "table": _table(tokens, total),
         "summary": _summary(tokens, total),
         "numbers": _numbers(explanation),
         "verdict": _verdict(explanation),
@@ -71,18 +73,37 @@ def _doubt(tokens: Sequence[TokenExplanation]) -> float:
 
 
 def _token(token: TokenExplanation, doubt: float) -> Payload:
+    facts = (
+        (fixed(token.p, 3), "how likely the model held this token, at temperature 1"),
+        (_nats(token.nll), "its own surprise"),
+        (fixed(token.relevance, 3), "how much the meaning changes without it"),
+        (_nats(doubt), "surprise weighted by relevance: the parts sum to the whole"),
+    )
     thickness = 2 + 6 * min(token.nll, THICKEST_NLL) / THICKEST_NLL
     return {
         "text": visible_token(token.text),
-        "p": token.p,
-        "nll": token.nll,
-        "relevance": token.relevance,
-        "doubt": doubt,
+        "doubt": _nats(doubt),
+        "facts": [{"name": _HEADS[i + 1], "value": value, "hint": hint} for i, (value, hint) in enumerate(facts)],
         "without": token.without,
         "similarity": token.similarity,
         "shade": round(MAX_SHADE * min(doubt, DEEPEST_DOUBT) / DEEPEST_DOUBT, 3),
         "underline": round(thickness, 1),
     }
+
+
+def _table(tokens: Sequence[TokenExplanation], total: float) -> Payload:
+    """The same as heads and rows; words of the model's are marked as data."""
+
+    def row(t: TokenExplanation) -> list[str | Payload]:
+        own, other = ({"text": text, "is_data": True} for text in (visible_token(t.text), t.without))
+        doubt = _nats(t.contribution * total)
+        return [own, fixed(t.p, 3), fixed(t.nll, 2), fixed(t.relevance, 3), doubt, other, fixed(t.similarity, 3)]
+
+    return {"heads": list(_HEADS), "rows": [row(token) for token in tokens]}
+
+
+def _nats(value: float) -> str:
+    return f"{fixed(value, 2)} nats"
 
 
 def _summary(tokens: Sequence[TokenExplanation], total: float) -> str:
@@ -100,8 +121,7 @@ def _sides(explanation: Explanation) -> list[tuple[str, float]]:
     said, score = explanation.answer, explanation.score
     sar = score.confidence if isinstance(score, SarScore) else None
     found = (said.spoken, said.expected, explanation.probability, sar)
-    names = ("said", "expected", "answer probability", "SAR")
-    return [(name, number) for name, number in zip(names, found, strict=True) if number is not None]
+    return [(name, number) for name, number in zip(_HINTS, found, strict=True) if number is not None]
 
 
 def _numbers(explanation: Explanation) -> list[Payload]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from tests import fake_report
 from uait.method.answers import Exchange, MethodAnswer
 from uait.page.views import compare as compare_view
-from uait.page.views.compare import comparison, lab, marked, no_lab
+from uait.page.views.compare import caveats, comparison, lab, marked, no_lab
 
 ABOUT = "By construction, this number is random."
 PLAIN = "What is the capital of Palau?"
@@ -23,9 +23,9 @@ def _columns(*opinions: MethodAnswer, state: str = "done", about: str = ABOUT) -
     return {column["method"]: column for column in data["columns"]}
 
 
-def test_the_four_columns_stand_in_their_order_before_anything_is_asked() -> None:
+def test_the_five_columns_stand_in_their_order_before_anything_is_asked() -> None:
     columns = _columns(state="empty")
-    assert list(columns) == ["verbalized", "teacher", "p_true", "uait"]
+    assert list(columns) == ["verbalized", "probability", "teacher", "p_true", "uait"]
     assert all("answer" not in column and column["how"] for column in columns.values())
     assert "asked 5 times more" in columns["teacher"]["how"]
 
@@ -103,10 +103,18 @@ def test_the_lab_says_what_is_known_of_this_models_verbalized_number() -> None:
     assert lab(report, 0.6)["caveat"] == {}
 
 
+def test_a_number_that_never_changes_is_said_to_before_what_else_is_known_of_it() -> None:
+    report = fake_report.report(n=10)
+    rows = [{**r, "verbalized": {**r["verbalized"], "confidences": {"verbalized": 0.9}}} for r in report.rows]
+    found = caveats(replace(report, rows=tuple(rows)), ABOUT)
+    assert found == {"verbalized": f"It says 90\u00a0% whatever is asked. {ABOUT}"}
+    assert caveats(None, ABOUT) == {"verbalized": ABOUT}
+
+
 def test_a_report_without_rows_is_no_lab() -> None:
     report = replace(fake_report.report(n=10), rows=())
     assert lab(report, 0.6) == no_lab() == {"state": "empty"}
 
 
 def test_every_method_has_a_title() -> None:
-    assert set(compare_view.TITLES) == {"verbalized", "teacher", "p_true", "uait"}
+    assert set(compare_view.TITLES) == {"verbalized", "probability", "teacher", "p_true", "uait"}

@@ -65,6 +65,27 @@ def test_every_method_keeps_its_numbers_with_n_and_interval_ours_first(shown: di
         assert (cell["n"], cell["n_unscored"], cell["why"]) == (result.n, result.n_unscored, "")
 
 
+def test_every_measure_has_an_interval_round_it(shown: dict[str, Any]) -> None:
+    for method in shown["methods"]:
+        (cell,) = method["cells"]
+        for key in ("accuracy", "ece", "risk"):
+            low, high = cell[f"{key}_interval"]
+            assert 0.0 <= low <= cell[key] <= high <= 1.0
+            assert 0.01 < high - low < 0.25
+
+
+def test_a_number_that_never_changes_is_said_to_in_the_table() -> None:
+    report = _report()
+    rows = [
+        {**row, "verbalized": {**row["verbalized"], "confidences": {"verbalized": None if i == 0 else 0.9}}}
+        for i, row in enumerate(report.rows)
+    ]
+    shown = evaluation(replace(report, rows=tuple(rows)), None, None)
+    assert [c["constant"] for m in shown["methods"] for c in m["cells"]] == [None, None, 0.9, None, None]
+    (table,) = [part["table"] for part in page(shown)["parts"][1]["parts"] if "table" in part]
+    assert table["rows"][2][1][1] == "says 90\u00a0% whatever is asked"
+
+
 def test_it_says_in_words_why_there_is_no_auroc() -> None:
     assert undefined(_result([0.9, 0.4], [True, True])).startswith("undefined: only right answers")
     assert undefined(_result([0.9, None], [False, True])).startswith("undefined: only wrong answers")
@@ -108,6 +129,16 @@ def test_a_budget_curve_has_an_interval_round_every_share(shown: dict[str, Any])
     for curve in budget["curves"]:
         assert curve["values"] == pytest.approx(_report().budget_curve[IN_DOMAIN][curve["name"]]["accuracy"])
         assert all(lo <= v <= hi for lo, v, hi in zip(curve["low"], curve["values"], curve["high"], strict=True))
+
+
+def test_an_earlier_report_gets_the_curve_of_the_answers_probability_from_its_rows() -> None:
+    def with_probability(row: dict[str, Any]) -> dict[str, Any]:
+        said = {**row["base"]["confidences"], "answer probability": row["uait"]["confidences"]["UaIT expected"]}
+        return {**row, "base": {**row["base"], "confidences": said}}
+
+    report = replace(_report(), rows=tuple(map(with_probability, _report().rows)))
+    curves = {c["name"]: c["values"] for c in evaluation(report, None, None)["budget"][IN_DOMAIN]["curves"]}
+    assert curves["answer probability"] == pytest.approx(curves["UaIT expected"])
 
 
 def test_wilsons_interval_is_that_of_the_textbook() -> None:
@@ -166,6 +197,17 @@ def test_the_csv_holds_every_number_that_is_shown(shown: dict[str, Any]) -> None
     assert sum(r["result"] == "accuracy by retrieval budget" for r in rows) == 10
     assert sum(r["result"] == "by times seen in training" for r in rows) == 21
     assert sum(r["result"] == "below the threshold" for r in rows) == 9
+
+
+def test_a_cell_that_a_spreadsheet_would_run_is_text(shown: dict[str, Any]) -> None:
+    shown["methods"][0]["cells"][0]["split"] = '=HYPERLINK("http://evil.example")'
+    (row,) = [
+        r
+        for r in csv.DictReader(io.StringIO(csv_text(shown)))
+        if r["result"] == "AUROC" and r["method"] == "UaIT expected"
+    ]
+    assert row["split"] == '\'=HYPERLINK("http://evil.example")'
+    assert all(float(row[key]) >= 0 for key in ("value", "low", "high"))  # a number stays one
 
 
 def test_the_report_has_a_table_per_result_and_says_what_is_undefined(shown: dict[str, Any]) -> None:

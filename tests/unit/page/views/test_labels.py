@@ -44,6 +44,7 @@ def test_the_points_sorted_by_two_thresholds_are_what_distil_keeps(right: float,
     left_out = [p["left_out"] for p in drawn["points"] if p["left_out"]]
     assert sorted(left_out) == ["no reference answer", "unscored: empty answer"]
     assert {reason: found.dropped[reason] for reason in left_out} == dict.fromkeys(left_out, 1)
+    assert drawn["left_out"] == f"Left out in any case: 1 {left_out[0]}, 1 {left_out[1]}."
 
 
 def test_recorded_labels_say_where_they_come_from() -> None:

@@ -42,7 +42,9 @@ def _words(text: str) -> str:
 def test_the_parts_of_the_doubt_sum_to_the_number_shown() -> None:
     # tokenSAR: weights 0.2 / 0.8 and 0.6 / 0.8 of 0.5 and 1.5 nats: 0.125 + 1.125 = 1.25; the shares are 0.1 and 0.9
     heat = heatmap(_explanation(_token("a", 0.1, 0.5, 0.2), _token("b", 0.9, 1.5, 0.6)))
-    assert [token["doubt"] for token in heat["tokens"]] == pytest.approx([0.125, 1.125])
+    parts = [float(token["doubt"].removesuffix(" nats")) for token in heat["tokens"]]
+    assert parts == pytest.approx([0.125, 1.125], abs=0.006)
+    assert [row[4] for row in heat["table"]["rows"]] == [token["facts"][3]["value"] for token in heat["tokens"]]
     assert heat["top"] == 1
     assert _words(heat["summary"]) == "The answer’s doubt is 1.25 nats in all; 90 % of it hangs on “b”."
 
