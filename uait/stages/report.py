@@ -105,7 +105,6 @@ def _budget(rows: Sequence[Row]) -> Row:
         SPOKEN: [row["uait"]["confidences"][SPOKEN] for row in rows],
         VERBALIZED: [row["verbalized"]["confidences"][VERBALIZED] for row in rows],
         SAR: [row["base"]["confidences"][SAR] for row in rows],
-        PROBABILITY: [row["base"]["confidences"][PROBABILITY] for row in rows],
         "random": None,
         "oracle": list(oracle_confidence(first, second)),
     }

@@ -185,10 +185,10 @@ def _budget(report: EvalReport, split: str) -> Payload:
 
 
 def _accuracies(report: EvalReport, split: str) -> dict[str, Sequence[float]]:
-    """By who picks what is looked up, the recorded shares; earlier reports had none for the answer's probability."""
+    """By who picks what is looked up, the recorded shares; and from the rows those of the answer's probability."""
     found = {name: curve["accuracy"] for name, curve in report.budget_curve[split].items()}
     picker = rankings(report.rows, split).get(PROBABILITY)
-    if picker is None or PROBABILITY in found:
+    if picker is None:
         return found
     rows = [row for row in report.rows if row["split"] == split and row["uait"]["right"] is not None]
     first, second = ([row[source]["right"] for row in rows] for source in ("uait", "read"))

@@ -131,7 +131,7 @@ def test_a_budget_curve_has_an_interval_round_every_share(shown: dict[str, Any])
         assert all(lo <= v <= hi for lo, v, hi in zip(curve["low"], curve["values"], curve["high"], strict=True))
 
 
-def test_an_earlier_report_gets_the_curve_of_the_answers_probability_from_its_rows() -> None:
+def test_the_answers_probability_gets_its_curve_from_the_rows() -> None:
     def with_probability(row: dict[str, Any]) -> dict[str, Any]:
         said = {**row["base"]["confidences"], "answer probability": row["uait"]["confidences"]["UaIT expected"]}
         return {**row, "base": {**row["base"], "confidences": said}}
