@@ -14,7 +14,7 @@ from uait import settings
 from uait.page.views import runs as runs_view
 from uait.page.views.runs import Payload
 from uait.records.errors import DataError, UaitError
-from uait.runs import jobs, visitors
+from uait.runs import jobs, quota, visitors
 from uait.runs.files import TUNED
 from uait.runs.folder import find_run
 from uait.runs.jobs import JobState, JobStatus
@@ -79,13 +79,15 @@ def look(
     return Look(folder, status, now, menu, panel, {**seen, "names": now["names"]} != now)
 
 
-def starter(begin: Callable[..., JobStatus], names: Callable[[], Sequence[str]]) -> Callable[..., Started]:
-    """The handler of a button that begins a job: the new run is chosen among `names`, or a sentence says why not."""
+def starter(root: Path, begin: Callable[..., JobStatus], names: Callable[[], Sequence[str]]) -> Callable[..., Started]:
+    """The handler of a button that begins a job below `root`: the new run is chosen among `names`, or a sentence says
+    why not."""
 
     def start(*given: Any) -> Started:
         try:
             check_allowed()
-            status = begin(*given)
+            with quota.new_job(root):
+                status = begin(*given)
         except (UaitError, OSError) as err:
             return gr.skip(), str(err), gr.skip()
         return gr.update(choices=list(names()), value=status.folder.name), "", runs_view.job_panel(status)
@@ -116,7 +118,12 @@ def stopper(root: Path) -> Callable[[str | None], Acted]:
 
 def resumer(root: Path) -> Callable[[str | None], Acted]:
     """Starts the chosen run's last job again, with its own settings."""
-    return _acting(root, jobs.resume, "")
+
+    def resume(folder: Path) -> None:
+        with quota.new_job(root):
+            jobs.resume(folder)
+
+    return _acting(root, resume, "")
 
 
 def discarder(root: Path) -> Callable[[str | None], Acted]:

@@ -1,15 +1,20 @@
 """The folders that tunings are made in, laid out from a labelled run or a recorded one, and the file to take away."""
 
+import json
 import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from gradio.processing_utils import save_file_to_cache
+from gradio.utils import get_upload_folder
 
 from uait.data.catalogue import Description, preset
-from uait.data.files import read_json, write_json, write_jsonl
+from uait.data.files import read_json, write_jsonl
 from uait.records import Question, SmallRun
 from uait.records.events import last_record
-from uait.runs.files import DISTILLED, FITTED_ON, HELD_OUT, JOB, LABELS
+from uait.runs.files import ADAPTER, DISTILLED, FITTED_ON, HELD_OUT, JOB, LABELS
 from uait.runs.folder import RunFolder, new_name
 from uait.settings import Settings, TuneSettings, from_dict, to_dict
 from uait.stages.distil import distil
@@ -55,12 +60,25 @@ def settings_of(base: Settings, folder: Path, tune: TuneSettings) -> Settings:
     return replace(base, **{stage: getattr(saved, stage) for stage in made if stage != "tune"}, tune=tune)
 
 
-def zipped(folder: Path) -> str:
-    """The adapter, its card and the run's settings as one file."""
-    place = Path(tempfile.mkdtemp())
-    (place / "adapter").mkdir()
-    for part in (folder / "adapter").iterdir():
-        if part.is_file() and not part.name.startswith("."):
-            shutil.copy(part, place / "adapter" / part.name)
-    write_json(place / "adapter" / "settings.json", read_json(folder / "adapter" / "card.json")["settings"])
-    return shutil.make_archive(str(place / folder.name), "zip", place / "adapter")
+def labels_to_take(folder: Path) -> str:
+    """The run's labels as a file that the page may serve, wherever the runs are kept."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return _served(Path(shutil.copy(folder / LABELS, Path(scratch) / f"{folder.name}.jsonl")))
+
+
+def adapter_to_take(folder: Path) -> str:
+    """The adapter, its card and the run's settings as one file that the page may serve."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path, adapter = Path(scratch) / f"{folder.name}.zip", folder / ADAPTER
+        with ZipFile(path, "w", ZIP_DEFLATED) as file:
+            for part in sorted(adapter.iterdir()):
+                if part.is_file() and not part.name.startswith("."):
+                    file.write(part, part.name)
+            made_with = read_json(adapter / "card.json")["settings"]
+            file.writestr(ZipInfo("settings.json"), json.dumps(made_with, indent=1))  # without the time of day
+        return _served(path)
+
+
+def _served(file: Path) -> str:
+    """The file among those of Gradio, which keeps one copy of the same bytes and deletes it a day later."""
+    return save_file_to_cache(file, get_upload_folder())

@@ -129,7 +129,7 @@ def status(folder: Path | str) -> JobStatus | None:
     rows, now = _events(folder), time.time()
     if not rows and _is_alive(folder):
         state = JobState.STOPPING if (folder / STOP).exists() else JobState.QUEUED
-        earlier = [path for path in _waiting(_shared(folder), until=job["submitted"]) if path != folder.resolve()]
+        earlier = [path for path in waiting(_shared(folder), until=job["submitted"]) if path != folder.resolve()]
         place = len(earlier) + is_held(_shared(folder) / SLOT)
         return JobStatus(folder, job["verb"], state, place, seconds=now - job["submitted"])
     return _worked(folder, job["verb"], rows, now)
@@ -276,7 +276,7 @@ def _signal(folder: Path, pid: int, number: int) -> None:
             os.kill(pid, number)
 
 
-def _waiting(root: Path, until: float = float("inf")) -> list[Path]:
+def waiting(root: Path, until: float = float("inf")) -> list[Path]:
     """The runs below `root`, or below a visitor's folder there, whose jobs live and have not begun, in their turn."""
     queue: list[tuple[float, Path]] = []
     for path in (path.parent for depth in ("*", "*/*") for path in root.glob(f"{depth}/{JOB}")):
@@ -292,7 +292,7 @@ def turn(folder: Path) -> Iterator[None]:
     root = _shared(folder)
     slot = open_lock(root / SLOT)
     try:
-        while _waiting(root)[:1] != [folder] or not try_lock(slot):
+        while waiting(root)[:1] != [folder] or not try_lock(slot):
             time.sleep(_LOOK_AGAIN)
         yield
     finally:

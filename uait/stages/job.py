@@ -3,9 +3,11 @@
 In: a folder with job.json and the stage's input, the folder's lock. Out: events.jsonl, and what the stage writes.
 """
 
+import math
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -16,10 +18,11 @@ from typing import Any, NoReturn
 
 from uait.data.files import append_jsonl, read_json
 from uait.records import Event, Progress
-from uait.records.errors import UaitError
+from uait.records.errors import DataError, UaitError
 from uait.runs.files import JOB, QUESTIONS, SPLITS
 from uait.runs.folder import RunFolder
-from uait.runs.jobs import EVENTS, turn
+from uait.runs.jobs import EVENTS, GRACE, turn
+from uait.runs.quota import job_seconds
 from uait.settings import Settings, from_dict
 
 _PROGRESS_EVERY = 0.25  # seconds: progress is written no more often
@@ -57,7 +60,7 @@ def main(folder: Path, lock: int) -> int:
     with turn(folder):
         _write(folder, "begun")
         try:
-            _follow(folder, work(job["verb"], RunFolder(folder), from_dict(job["settings"])))
+            _follow(folder, work(job["verb"], RunFolder(folder), from_dict(job["settings"])), job_seconds())
         except UaitError as err:
             _write(folder, "failed", note=str(err))
             return 1
@@ -73,10 +76,15 @@ def _leave(number: int, frame: object) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _follow(folder: Path, events: Any) -> None:
-    """Writes the work's progress, the first of each stage and then not too often, and its end."""
+def _follow(folder: Path, events: Any, seconds: float = math.inf) -> None:
+    """Writes the work's progress, the first of each stage and then not too often, and its end.
+
+    Raises DataError at the first step after so many seconds; a step that hangs takes the process with it.
+    """
     stage, written, is_stopping = "", 0.0, False
-    last = Progress("", 0, 0)
+    last, end = Progress("", 0, 0), time.monotonic() + seconds
+    if seconds < math.inf:
+        _die_after(seconds + GRACE)
 
     def stop_after_this_step(number: int, frame: object) -> None:
         nonlocal is_stopping
@@ -90,12 +98,23 @@ def _follow(folder: Path, events: Any) -> None:
                 _leave(signal.SIGTERM, None)
             if not isinstance(event, Progress):
                 continue
+            if time.monotonic() > end:
+                raise DataError(
+                    f"The job was stopped after {seconds / 60:.0f} minutes, the most that a start may take on this "
+                    "page; what is done is kept, and Resume goes on from there."
+                )
             last = event
             if event.stage != stage or time.monotonic() - written >= _PROGRESS_EVERY:
                 stage, written = event.stage, time.monotonic()
                 sys.stderr.write(f"{stage} {event.done}/{event.total} {event.note}\n")  # the last lines of a job's log
                 _write(folder, "progress", **_plain(event))
     _write(folder, "done", **_plain(last))
+
+
+def _die_after(seconds: float) -> None:
+    killer = threading.Timer(seconds, os._exit, (1,))
+    killer.daemon = True
+    killer.start()
 
 
 def _plain(event: Progress) -> dict[str, Any]:

@@ -1,13 +1,21 @@
 """What a visitor may ask of a page that others wait for."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from uait.data.catalogue import describe, names, preset, small
 from uait.page import limits
-from uait.records import Done, Event, Progress
-from uait.records.errors import DataError
+from uait.page.tabs import label as label_tab
+from uait.page.tabs import label_inputs
+from uait.page.tabs import tune as tune_tab
+from uait.page.tabs.label_inputs import BI_ENCODER
+from uait.records import Done, Event, Progress, Question
+from uait.records.errors import DataError, SettingsError
+from uait.settings import SamplingSettings, TuneSettings, settings_of
 
 
 def _evaluate(n: int) -> Iterator[Event]:
@@ -39,3 +47,43 @@ def test_an_evaluation_that_takes_too_long_gives_no_result(monkeypatch: pytest.M
     next(events)
     with pytest.raises(DataError, match="took longer than 60 s"):
         next(events)
+
+
+def test_a_space_tunes_and_labels_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACE_ID", "somebody/uait")
+    for name in names():  # what the page fills in is allowed
+        limits.check_ranges(small(preset(name)).tune)
+        limits.check_ranges(preset(name).tune)
+    with pytest.raises(SettingsError, match="Rank is 512; on a public page choose 64 or less"):
+        limits.check_ranges(TuneSettings(rank=512))
+    with pytest.raises(SettingsError, match="Epochs is 1000; "):
+        limits.check_ranges(TuneSettings(epochs=1000.0))
+    with pytest.raises(SettingsError, match="N samples is 100; "):
+        limits.check_ranges(SamplingSettings(n_samples=100))
+    with pytest.raises(DataError, match="come to 1,001 steps; on a public page a tuning has at most 1,000"):
+        limits.check_steps(1001)
+    for n in (0, 513, float("nan")):
+        with pytest.raises(DataError, match=f"The number of questions is {n}; choose a number from 1 to 512"):
+            limits.check_labels(n)
+
+
+def test_ones_own_machine_may_work_for_days() -> None:
+    limits.check_ranges(TuneSettings(rank=512, epochs=1000.0))
+    limits.check_steps(10**7)
+    limits.check_labels(20_000)
+
+
+def test_a_raw_call_meets_the_ranges_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPACE_ID", "somebody/uait")
+    monkeypatch.setenv("UAIT_ALLOW_TRAINING", "1")
+    pocket = preset("pocket")
+    tune = [getattr(replace(small(pocket).tune, rank=512), setting.name) for setting in settings_of(TuneSettings)]
+    begin = tune_tab._starter(tmp_path, pocket, describe("pocket"))
+    assert begin(tune_tab.RECORDED, *tune)[1].startswith("Rank is 512")
+    label = label_tab._starter(tmp_path, pocket, [Question("1", "Why?")], [])
+    for n, n_samples, said in ((600, 5, "The number of questions is 600"), (1, 100, "N samples is 100")):
+        given = label_inputs.Given(label_inputs.EMBEDDED, None, None, None, None, n, n_samples, 1.0, BI_ENCODER, "")
+        assert label(*given)[1].startswith(said)
+    assert list(tmp_path.iterdir()) == []

@@ -133,7 +133,7 @@ def _starter(root: Path, shelf: Shelf, splits: Splits) -> Callable[..., run_acti
             write_jsonl(folder / SPLITS / f"{name}.jsonl", drawn(questions, int(n), base.evaluate.seed))
         return jobs.start(folder, "evaluate", chosen)
 
-    return run_actions.starter(begin, lambda: [RECORDED, *_names(root, base.model.model)])
+    return run_actions.starter(root, begin, lambda: [RECORDED, *_names(root, base.model.model)])
 
 
 def _names(root: Path, model: str) -> list[str]:

@@ -4,7 +4,6 @@ The inputs are in `label_inputs`, what is drawn is made in `uait.page.views.labe
 """
 
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,13 +14,14 @@ import gradio as gr
 
 from uait.data.catalogue import Description, small
 from uait.data.files import read_jsonl, write_jsonl
+from uait.page import limits
 from uait.page.figures import labels as labels_figures
 from uait.page.menu import Who
 from uait.page.place import Place
 from uait.page.run_actions import EVERY, GONE, Seen, Started, check_allowed, own, resumer, starter, stopper
 from uait.page.run_actions import look as run_look
 from uait.page.run_components import Distil, JobPanel, Labels, Message, tab_style
-from uait.page.run_files import held_out_of
+from uait.page.run_files import held_out_of, labels_to_take
 from uait.page.tabs import label_inputs
 from uait.page.tabs.label_inputs import EMBEDDED, OWN, Given, chosen_settings, own_questions
 from uait.page.views import labels as labels_view
@@ -29,7 +29,7 @@ from uait.page.views import runs as runs_view
 from uait.records import DistilledSet, Label, Question, SmallRun
 from uait.records.errors import DataError, UaitError
 from uait.records.events import last_record
-from uait.runs import jobs
+from uait.runs import jobs, quota
 from uait.runs.files import HELD_OUT, LABELS, QUESTIONS
 from uait.runs.folder import RunFolder, all_runs, find_run, new_name
 from uait.runs.jobs import JobStatus
@@ -116,6 +116,7 @@ def _starter(
 ) -> Callable[..., Started]:
     def begin(*inputs: Any) -> JobStatus:
         values = Given(*inputs)
+        limits.check_labels(values.n)
         questions = own_questions(values) if values.source == OWN else given
         chosen = chosen_settings(base, values)
         folder = root / new_name(root, "label")
@@ -125,7 +126,7 @@ def _starter(
             write_jsonl(folder / HELD_OUT, held_out)
         return jobs.start(folder, "label", chosen)
 
-    return starter(begin, lambda: _names(root, base.model.model))
+    return starter(root, begin, lambda: _names(root, base.model.model))
 
 
 def _names(root: Path, model: str) -> list[str]:
@@ -144,7 +145,7 @@ def _looker(root: Path, model: str, recorded: SmallRun | None, choice: DistilSet
         labels = _labels(now.folder / LABELS) if now.folder and _size(now.folder) else []
         saved = gr.update(visible=False)
         if now.folder and labels and not now.is_alive:
-            saved = gr.update(value=_copy(now.folder / LABELS), visible=True)
+            saved = gr.update(value=labels_to_take(now.folder), visible=True)
         shown = _drawn(labels, now.folder, None if name else recorded, choice)
         buttons = [gr.update(interactive=on) for on in (now.is_alive, now.can_resume)]
         return [now.seen, now.menu, now.panel, *shown, saved, *buttons, "" if labels else _NOTHING_YET]
@@ -177,17 +178,13 @@ def _drawn(
     return [labels_figures.page(labels, left_out=left_out), labels_view.distilling(teaching, choice)]
 
 
-def _copy(path: Path) -> str:
-    """A copy that the page may serve, wherever the runs are kept."""
-    return str(shutil.copy(path, Path(tempfile.mkdtemp()) / f"{path.parent.name}.jsonl"))
-
-
 def _keeper(root: Path, choice: DistilSettings) -> Callable[[str, float, float], str]:
     """Distils the chosen run's labels into a run of their own, ready to be tuned on."""
 
     def keep(name: str, right: float, wrong: float) -> str:
         try:
             check_allowed()
+            quota.check_room(root)
             folder = find_run(root, name)
             if folder is None or not (folder / LABELS).exists():
                 missing = GONE if name and folder is None else "There are no labels yet; label some questions first."

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from uait.data import uploads
+from uait.page import limits
 from uait.records import Question
 from uait.records.errors import DataError, UaitError
 from uait.settings import ModelSettings, SamplingSettings, Settings, is_space, settings_of
@@ -77,7 +78,7 @@ def build(base: Settings, given: Sequence[Question]) -> Inputs:
 def _upload() -> tuple[gr.File, list[gr.Dropdown], gr.Dataframe]:
     # without file_types: a file of another kind then gets a sentence of ours, which names what to do
     file = gr.File(
-        label="A .csv, .jsonl or .parquet file, one question per row, up to 20 MB", height=120, elem_id="label-file"
+        label="A .csv, .jsonl or .parquet file, one question per row, up to 10 MB", height=120, elem_id="label-file"
     )
     with gr.Row():
         names = {
@@ -92,7 +93,8 @@ def _upload() -> tuple[gr.File, list[gr.Dropdown], gr.Dataframe]:
 
 def _numbers(base: Settings, n_given: int) -> tuple[gr.Slider, gr.Slider, gr.Slider]:
     with gr.Row(elem_classes="settings"):
-        most, how = max(2, n_given), "Picked at random, always the same ones."  # a slider needs two ends
+        most = max(2, min(n_given, limits.most_labels()))  # a slider needs two ends
+        how = "Picked at random, always the same ones."
         n = gr.Slider(1, most, min(N_QUESTIONS, most), step=1, label="How many questions", info=how)
         n_samples = gr.Slider(
             2, 20, base.sampling.n_samples, step=1, label="Samples per question", info=_HELP["n_samples"]
@@ -114,8 +116,8 @@ def preview(path: str | None) -> list[Update]:
         return [*nothing, gr.update(visible=False), gr.skip(), str(err)]
     guesses = [gr.update(choices=list(table.columns), value=guess) for guess in table.guesses]
     rows = gr.update(value={"headers": list(table.columns), "data": uploads.preview(table)}, visible=True)
-    size = len(table.rows)
-    return [*guesses, rows, gr.update(maximum=max(2, size), value=size), f"{table.name} holds {size:,} rows."]
+    n, size = len(table.rows), min(len(table.rows), limits.most_labels())
+    return [*guesses, rows, gr.update(maximum=max(2, size), value=size), f"{table.name} holds {n:,} rows."]
 
 
 def own_questions(values: Given) -> list[Question]:
@@ -129,6 +131,7 @@ def chosen_settings(base: Settings, values: Given) -> Settings:
     """The settings that the inputs come to. Raises DataError when no cross-encoder is named where one is wanted."""
     n_samples, temperature = int(values.n_samples), values.temperature
     sampling = replace(base.sampling, n_samples=n_samples, temperature=temperature)
+    limits.check_ranges(sampling)
     encoder = ModelSettings().encoder if values.engine == BI_ENCODER else (values.cross_encoder or "").strip()
     if not encoder:
         raise DataError(f"Name the cross-encoder: a folder, or a hub id such as {_PAPERS_ENGINE}.")

@@ -12,7 +12,7 @@ import gradio as gr
 
 from uait.data.catalogue import Description, small
 from uait.data.files import read_json, read_rows
-from uait.page import run_files
+from uait.page import limits, run_files
 from uait.page.figures import labels, tuning
 from uait.page.menu import Who
 from uait.page.place import Place
@@ -157,11 +157,7 @@ def _planner(root: Path, shelf: Shelf, recorded: SmallRun | None) -> Callable[..
     def plan(name: str | None, *given: Any) -> tuple[str, str]:
         try:
             tune = tune_settings(given)
-            if name == RECORDED and recorded:
-                n_train, folder = recorded.n_train, Path("RUN")
-            else:
-                folder = _chosen(root, name)
-                n_train = len(read_distilled(RunFolder(folder)).train)
+            folder, n_train = _examples(root, name, tune, recorded)
         except UaitError as err:
             return str(err), ""
         known = _step_seconds(root, shelf.shipped.settings.model.model, tune) or _recorded_seconds(recorded, tune)
@@ -169,6 +165,17 @@ def _planner(root: Path, shelf: Shelf, recorded: SmallRun | None) -> Callable[..
         return text, "" if name == RECORDED else runs_view.command(str(folder), tune)
 
     return plan
+
+
+def _examples(root: Path, name: str | None, tune: TuneSettings, recorded: SmallRun | None) -> tuple[Path, int]:
+    """The chosen examples' folder and how many they are. Raises DataError where tuning would take too many steps."""
+    if name == RECORDED and recorded:
+        folder, n_train = Path("RUN"), recorded.n_train
+    else:
+        folder = _chosen(root, name)
+        n_train = len(read_distilled(RunFolder(folder)).train)
+    limits.check_steps(tune.rounds * (tune.max_steps or runs_view.n_steps(tune, n_train)))
+    return folder, n_train
 
 
 def _epochs(root: Path, base: Settings) -> Callable[[str | None], Update]:
@@ -207,13 +214,15 @@ def _step_seconds(root: Path, model: str, tune: TuneSettings) -> tuple[float, st
 def _starter(root: Path, base: Settings, description: Description | None) -> Callable[..., Started]:
     def begin(name: str | None, *given: Any) -> JobStatus:
         tune = tune_settings(given)
-        if name == RECORDED and description and description.small_run:
-            folder = run_files.from_recorded(root, description, description.small_run)
+        recorded = description.small_run if description else None
+        chosen, _ = _examples(root, name, tune, recorded)
+        if name == RECORDED and description and recorded:
+            folder = run_files.from_recorded(root, description, recorded)
         else:
-            folder = run_files.fresh(root, _chosen(root, name), tune)
+            folder = run_files.fresh(root, chosen, tune)
         return jobs.start(folder, "tune", run_files.settings_of(base, folder, tune))
 
-    return starter(begin, lambda: _names(root, base.model.model))
+    return starter(root, begin, lambda: _names(root, base.model.model))
 
 
 def _looker(root: Path, model: str, recorded: SmallRun | None) -> Callable[..., list[Update]]:
@@ -231,7 +240,7 @@ def _looker(root: Path, model: str, recorded: SmallRun | None) -> Callable[..., 
         has_adapter = bool(folder and (folder / "adapter" / "card.json").exists()) and not now.is_alive
         saved = gr.update(visible=False)
         if folder and has_adapter:
-            saved = gr.update(value=run_files.zipped(folder), visible=True)
+            saved = gr.update(value=run_files.adapter_to_take(folder), visible=True)
         can_discard = bool(now.status or (folder and (folder / "adapter").exists()))
         buttons = [gr.update(interactive=on) for on in (now.is_alive, now.can_resume, can_discard, has_adapter)]
         has_begun = now.is_alive or any(now.seen["marks"] or ())

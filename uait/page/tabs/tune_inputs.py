@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from uait.data.catalogue import small
+from uait.page import limits
 from uait.records.errors import DataError
 from uait.settings import Setting, Settings, TuneSettings, settings_of
 
@@ -47,18 +48,20 @@ def _sizer(base: Settings) -> Callable[[str], list[Any]]:
 
 def _value(f: Setting, tune: TuneSettings) -> Any:
     name, value = f.name.replace("_", " ").capitalize(), getattr(tune, f.name)
-    limits = "" if f.low is None else f" ({f.low:g} to {f.high:g})"
-    about: dict[str, Any] = {"label": name, "info": f.help + limits, "min_width": 220}
+    span = "" if f.low is None else f" ({f.low:g} to {limits.most(f):g})"
+    about: dict[str, Any] = {"label": name, "info": f.help + span, "min_width": 220}
     if f.choices:
         return gr.Radio(list(f.choices), value=value, **about)
     return gr.Number(value, **about)
 
 
 def tune_settings(given: tuple[Any, ...]) -> TuneSettings:
-    """The settings in the tab's inputs. Raises SettingsError naming the one that is out of range."""
+    """The settings in the tab's inputs. Raises SettingsError naming the one that is out of range, or too high here."""
     pairs = zip(_FIELDS, given, strict=True)
     named: dict[str, Any] = {f.name: int(v) if f.kind is int and v is not None and v == int(v) else v for f, v in pairs}
     empty = [f.name for f in _FIELDS if named[f.name] is None and not f.may_be_none]
     if empty:
         raise DataError(f"{empty[0].replace('_', ' ').capitalize()} is empty; give a value.")
-    return TuneSettings(**named)
+    tune = TuneSettings(**named)
+    limits.check_ranges(tune)
+    return tune

@@ -1,0 +1,43 @@
+"""How long a job may work, and what it leaves when its time is over."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from uait.records import Event, Progress
+from uait.records.errors import DataError
+from uait.runs import quota
+from uait.runs.jobs import EVENTS, GRACE
+from uait.stages import job
+
+
+def _steps(saved: list[int]) -> Iterator[Event]:
+    try:
+        for i in range(100):
+            saved.append(i)
+            yield Progress("tune", i, 100)
+    finally:
+        saved.append(-1)
+
+
+def test_a_job_on_a_space_ends_after_its_time_with_what_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_after: list[float] = []
+    monkeypatch.setattr(job, "_die_after", killed_after.append)
+    saved: list[int] = []
+    with pytest.raises(DataError, match=r"stopped after 0 minutes.*what is done is kept, and Resume goes on"):
+        job._follow(tmp_path, _steps(saved), seconds=0.0)
+    assert saved == [0, -1]  # the stage was let go after its step, to save what it has
+    assert killed_after == [GRACE]  # had it hung, the process would have ended
+
+
+def test_a_job_at_home_takes_as_long_as_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    job._follow(tmp_path, _steps([]), quota.job_seconds())
+    last = (tmp_path / EVENTS).read_text().splitlines()[-1]
+    assert json.loads(last)["kind"] == "done"
+    monkeypatch.setenv("SPACE_ID", "someone/uait")
+    assert quota.job_seconds() == quota.JOB_SECONDS
