@@ -364,11 +364,12 @@ def test_a_live_run_fills_the_lab_and_the_recorded_one_comes_back(tab: Page, com
     _open(tab, compare_url)
     recorded = _numbers(tab)
     _set(tab, 0.42)
+    tab.get_by_role("spinbutton", name="how many").fill("80")  # for long enough to be seen on a busy machine
     tab.get_by_role("button", name="Run it live").click()
-    expect(tab.get_by_label("Live run")).to_have_value(re.compile("in-domain: sampling, [1-4]0 of 50 steps"))
-    expect(tab.get_by_label("Live run")).to_have_value("Done: the lab shows these 50 questions of in-domain.")
+    expect(tab.get_by_label("Live run")).to_have_value(re.compile("in-domain: sampling, [1-7]0 of 80 steps"))
+    expect(tab.get_by_label("Live run")).to_have_value("Done: the lab shows these 80 questions of in-domain.")
     expect(tab.locator("#lab").get_by_role("combobox", name="Questions")).to_have_value("in-domain")
-    _wait_for_n(tab, 50)
+    _wait_for_n(tab, 80)
     expect(tab.locator(".shares")).to_contain_text("Threshold 42 %")  # the visitor's, not the report's
     tab.get_by_role("button", name="Show the recorded one").click()
     expect(tab.get_by_label("Live run")).to_have_value("Nothing is running. The lab shows what was recorded.")

@@ -74,7 +74,7 @@ class Section:
     title: str
     figures: tuple[Figure, ...]
     caption: str
-    caveat: str = ""
+    caveats: tuple[str, ...] = ()
     table: tuple[str, Table] | None = None
     note: str = ""
     folded: tuple[str, Table, str] | None = None
@@ -97,7 +97,8 @@ def page(shown: Payload) -> Payload:
 
 def _part(one: Section) -> Payload:
     tables = [parts.table(*one.table)] if one.table else []
-    about = [*parts.text("small", one.caption), *parts.text("caveat", one.caveat)]
+    caveats = [part for line in one.caveats for part in parts.text("caveat", line)]
+    about = [*parts.text("small", one.caption), *caveats]
     rest = [*tables, *parts.text("small", one.note)]
     if one.folded:
         label, table, note = one.folded
@@ -161,7 +162,7 @@ def _methods(shown: Payload) -> Section:
         "1. Which confidence tells right from wrong?",
         tuple(draw.auroc_by_method(methods, s["name"], s["n"]) for s in splits),
         _ABOUT_AUROC,
-        shown.get("caveat", ""),
+        tuple(shown.get("caveats", ())),
         ("AUROC by method", _table(methods, splits, ("AUROC", "off by (ECE)", "right"), _main)),
         _ABOUT_TABLE,
         ("More measures", _table(methods, splits, ("AUPRC", "Brier", "risk and coverage"), _more), _ABOUT_MORE),

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from uait.data.catalogue import describe, names
 from uait.data.files import write_jsonl
 from uait.page import run_actions
 from uait.page.components import Drawn
@@ -19,6 +20,7 @@ from uait.page.place import Place
 from uait.page.run_components import JobPanel, Message, tab_style
 from uait.page.views import answer as answer_view
 from uait.page.views import evaluate as evaluate_view
+from uait.page.views import ranking
 from uait.page.views import runs as runs_view
 from uait.records import EvalReport, Question, SweepPoint
 from uait.records.errors import DataError, UaitError
@@ -52,7 +54,10 @@ def build(place: Place, who: Who) -> None:
     description, report = place.description, place.report
     exposure = place.exposure if place.facts else None
     about_verbalized = description.about_verbalized if description else ""
-    show = _shower(exposure, description.sweep if description else None, about_verbalized)
+    others = [other for name in names() if name != place.name and (other := describe(name))]
+    caveats = [f"About “verbalized”: {about_verbalized}"] if about_verbalized else []
+    caveats += [ranking.elsewhere(other.title, other.report) for other in others if other.report]
+    show = _shower(exposure, description.sweep if description else None, caveats)
     splits = description.held_out if description else {}
     with gr.Column(elem_classes="run-tab"):
         tab_style()
@@ -60,7 +65,7 @@ def build(place: Place, who: Who) -> None:
 
 
 def _shower(
-    exposure: evaluate_view.Exposure | None, sweep: tuple[SweepPoint, ...] | None, about_verbalized: str
+    exposure: evaluate_view.Exposure | None, sweep: tuple[SweepPoint, ...] | None, caveats: Sequence[str]
 ) -> Show:
     """How a report becomes what the page draws and exports."""
 
@@ -68,8 +73,7 @@ def _shower(
         if report is None:
             return results.page(evaluate_view.no_evaluation())
         shown = evaluate_view.evaluation(report, sweep, exposure, is_recorded)
-        caveat = f"About “verbalized”: {about_verbalized}" if about_verbalized else ""
-        return results.page({**shown, "caveat": caveat})
+        return results.page({**shown, "caveats": caveats})
 
     return show
 

@@ -6,7 +6,7 @@ Knows nothing of Gradio.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uait.method.answers import SPOKEN, title_of
+from uait.method.answers import SPOKEN, VERBALIZED, title_of
 from uait.method.metrics import auroc
 from uait.method.paired import Ranking, auroc_difference
 from uait.page.views.answer import percent
@@ -56,6 +56,22 @@ def _line(split: str, found: Mapping[str, Ranking], one: str, other: str, is_bes
     by = f"{difference} above that of “{title_of(other)}”"
     undecided = "" if measured[1] > 0.0 else " These questions can’t tell the two apart."
     return f"{split}: {first} {by} ({low} to {high}, paired, n\u00a0=\u00a0{len(found[one].right)}).{undecided}"
+
+
+def elsewhere(title: str, report: EvalReport) -> str:
+    """What another model made of being asked for a confidence in words; empty where it was not asked."""
+    found = [result for result in report.results if result.method == VERBALIZED]
+    n, name = sum(result.n for result in found), title.partition(":")[0]
+    if not found:
+        return ""
+    if sum(result.n_unscored for result in found) == n:
+        return f"{name}, asked the same, said no number in any of {n} questions."
+    said = [row[VERBALIZED]["confidences"].get(VERBALIZED) for row in report.rows if VERBALIZED in row]
+    value = constant(said)
+    if value is not None:
+        return f"{name}, asked the same, {always(value)}."
+    areas = [f"{result.auroc:.2f} ({result.split})" for result in found if result.auroc is not None]
+    return f"{name}, asked the same: AUROC {', '.join(areas) or 'undefined'}."
 
 
 def constant(confidences: Sequence[float | None]) -> float | None:

@@ -8,7 +8,7 @@ import numpy as np
 from tests import fake_report
 from tests.fake_report import IN_DOMAIN
 from uait.method.metrics import auroc
-from uait.page.views.ranking import always, constant, rankings, winner
+from uait.page.views.ranking import always, constant, elsewhere, rankings, winner
 from uait.records import EvalReport
 
 
@@ -60,3 +60,17 @@ def test_only_one_number_throughout_is_a_constant() -> None:
     assert constant([0.9, 0.8]) is None
     assert constant([0.9, None]) is None
     assert always(0.9) == "says 90\u00a0% whatever is asked"
+
+
+def test_what_another_model_made_of_being_asked_in_words_is_said_in_words() -> None:
+    report = fake_report.report(n=40)
+    verbalized = next(result for result in report.results if result.method == "verbalized")
+    name = "SmolLM2: a published language model"
+    assert elsewhere(name, report) == f"SmolLM2, asked the same: AUROC {verbalized.auroc:.2f} (in-domain)."
+    silent = replace(report, results=(replace(verbalized, n_unscored=40, auroc=None),))
+    assert elsewhere(name, silent) == "SmolLM2, asked the same, said no number in any of 40 questions."
+    rows = [{**row, "verbalized": {**row["verbalized"], "confidences": {"verbalized": 0.9}}} for row in report.rows]
+    assert elsewhere(name, replace(report, rows=tuple(rows))).endswith(
+        "asked the same, says 90\u00a0% whatever is asked."
+    )
+    assert elsewhere(name, replace(report, results=())) == ""
