@@ -37,7 +37,7 @@ from uait.data.plain import left_out_data, left_out_lines, reply_data
 from uait.data.presets import PRESETS
 from uait.method.prompts import sanitise
 from uait.records import Adapter, DistilledSet, Done, EvalReport, Event, Label, Partial, Question, Reply, Reproduction
-from uait.records.errors import DataError, UaitError
+from uait.records.errors import DataError, UaitError, is_disk_full
 from uait.runs.files import ADAPTER, BEFORE_AFTER, CALIBRATED, DISTILLED, LABELS, SAMPLES
 from uait.runs.folder import RunFolder
 from uait.settings import Settings, is_port
@@ -64,8 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             outcome = options.work(options, with_flags(settings, options))
     except UaitError as err:
         return _fail(2, str(err))
-    except OSError as err:
-        if err.filename is None:
+    except Exception as err:
+        if is_disk_full(err):
+            return _fail(2, "There is no room left on the disk; free some, and give the same command again.")
+        if not isinstance(err, OSError) or err.filename is None:
             raise
         return _fail(2, f"{err.filename} can't be read or written ({err.strerror}); check the name and the rights.")
     except KeyboardInterrupt:

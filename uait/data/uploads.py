@@ -5,6 +5,7 @@ Knows nothing about pages or models. Every error names the file's row and column
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from uait.records.errors import DataError
 # Checked while a file is read: a small file can't cost a large memory, and the largest allowed one reads in a second.
 MAX_BYTES, MAX_ROWS, MAX_LINE, MAX_CELL = 10_000_000, 20_000, 64_000, 10_000
 
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _TEXT_NAMES = ("text", "question", "prompt", "query", "input")
 _REFERENCE_NAMES = ("references", "reference", "answers", "answer", "target", "output", "label")
 _ID_NAMES = ("id", "question_id", "qid", "uid")
@@ -127,6 +129,10 @@ def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             row = json_object(line.encode("utf-8", "surrogatepass"))
             if row is None:
                 raise DataError(f"{path.name}, row {number}: this line is no JSON object; mend or delete it.")
+            if _HALF_CHARACTER.search(json.dumps(row, ensure_ascii=False)):  # no answer of the page could hold it
+                raise DataError(
+                    f"{path.name}, row {number}: half of a character (a lone surrogate); mend or delete it."
+                )
             yield number, row
 
 

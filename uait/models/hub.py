@@ -1,8 +1,6 @@
 """The hub: an adapter fetched from it; and why a model, tokenizer or adapter can't be had, in one sentence."""
 
-import errno
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from huggingface_hub import constants, snapshot_download
@@ -10,7 +8,7 @@ from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
 from uait.models.adapters import CARD, CONFIG, LOAD_ERRORS, WEIGHTS, first_line
 from uait.models.batches import is_out_of_memory
-from uait.records.errors import ModelError
+from uait.records.errors import ModelError, causes, is_disk_full
 
 _HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+", re.ASCII)
 
@@ -31,18 +29,18 @@ def find_adapter(name: str) -> Path:
 
 def unloadable(what: str, name: str, place: str, err: Exception) -> ModelError:
     """Why the `what` called `name` can't be had from `place`, a folder or a hub id: a sentence with the next step."""
-    causes = list(_causes(err))
+    chain = list(causes(err))
     if is_disk_full(err):
         return ModelError(
             f"There is no room on the disk for the {what} {name!r}; free some, or set HF_HOME to a folder with room "
             f"(now {constants.HF_HOME})."
         )
-    if any(isinstance(cause, GatedRepoError) for cause in causes):
+    if any(isinstance(cause, GatedRepoError) for cause in chain):
         return ModelError(
             f"{name!r} is gated; accept its terms at https://huggingface.co/{place}, then run `hf auth login` or set "
             "HF_TOKEN."
         )
-    if any(isinstance(cause, RepositoryNotFoundError) for cause in causes):
+    if any(isinstance(cause, RepositoryNotFoundError) for cause in chain):
         return ModelError(
             f"The hub has no {name!r}, or keeps it private; check the name, or run `hf auth login` or set HF_TOKEN."
         )
@@ -60,16 +58,3 @@ def unloadable(what: str, name: str, place: str, err: Exception) -> ModelError:
         f"The {what} {name!r} can't be read ({first_line(err)}); a file in it is damaged or missing: "
         "copy or download it again."
     )
-
-
-def is_disk_full(err: BaseException) -> bool:
-    """Whether a full disk is behind the error, whichever library raised it."""
-    no_room = "No space left on device"  # as those say it that raise no OSError
-    return any(getattr(cause, "errno", None) == errno.ENOSPC or no_room in str(cause) for cause in _causes(err))
-
-
-def _causes(err: BaseException | None) -> Iterator[BaseException]:
-    """The error, what it was raised from, and so on; a library often says less than the one below it."""
-    while err is not None:
-        yield err
-        err = err.__cause__ or err.__context__

@@ -19,8 +19,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from uait.data.catalogue import Packaged
 from uait.models.adapters import LOAD_ERRORS, first_line
 from uait.models.family import check_architecture
-from uait.models.hub import is_disk_full, unloadable
-from uait.records.errors import ModelError
+from uait.models.hub import unloadable
+from uait.records.errors import ModelError, is_disk_full
 from uait.settings import DEFAULT_MODEL, cache_folder
 
 _MAGIC = b"GGUF"

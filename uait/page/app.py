@@ -13,7 +13,7 @@ from gradio.themes.utils.fonts import LocalFont
 from uait import settings
 from uait.data.catalogue import describe, names, preset
 from uait.data.facts import Facts
-from uait.page import endpoints, menu
+from uait.page import endpoints, menu, requests
 from uait.page.components import PLOTLY
 from uait.page.lesson.ballot import Ballot
 from uait.page.place import Place
@@ -54,7 +54,7 @@ def build(
     """
     places = [_place(Shelf(engines, load, gpu), facts) for engines in models]
     ballot = Ballot()
-    page = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, 24 * _HOUR))
+    page = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, int(requests.KEPT)))
     for i, place in enumerate(places):
         with page if i == 0 else page.route(place.title, f"/{place.name}", show_in_navbar=False):
             if i == 0:
@@ -168,7 +168,9 @@ def launch_arguments() -> dict[str, Any]:
         "ssr_mode": False,
         "share": False,
         "pwa": False,
-        "max_file_size": "20mb",
+        "max_file_size": requests.MAX_UPLOAD,
+        "app_kwargs": {"middleware": [(requests.Gate, (), {})]},
+        "enable_monitoring": False,
         "state_session_capacity": MAX_SESSIONS,
         "allowed_paths": [str(PLOTLY)],
         "mcp_server": endpoints.has_mcp(),

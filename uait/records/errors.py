@@ -1,5 +1,8 @@
 """The errors a user can meet. Each message names the thing, the value, the rule and the next step."""
 
+import errno
+from collections.abc import Iterator
+
 
 class UaitError(Exception):
     """A mistake that the user can mend: shown as one readable line, never as a traceback."""
@@ -26,3 +29,16 @@ class RetrievalError(UaitError, RuntimeError):
 
 class TrainingError(UaitError, RuntimeError):
     """Tuning can't start or can't go on."""
+
+
+def is_disk_full(err: BaseException) -> bool:
+    """Whether a full disk is behind the error, whichever library raised it."""
+    no_room = "No space left on device"  # as those say it that raise no OSError
+    return any(getattr(cause, "errno", None) == errno.ENOSPC or no_room in str(cause) for cause in causes(err))
+
+
+def causes(err: BaseException | None) -> Iterator[BaseException]:
+    """The error, what it was raised from, and so on; a library often says less than the one below it."""
+    while err is not None:
+        yield err
+        err = err.__cause__ or err.__context__

@@ -18,13 +18,14 @@ from typing import Any, NoReturn
 
 from uait.data.files import append_jsonl, read_json
 from uait.records import Event, Progress
-from uait.records.errors import DataError, UaitError
+from uait.records.errors import DataError, UaitError, is_disk_full
 from uait.runs.files import JOB, QUESTIONS, SPLITS
 from uait.runs.folder import RunFolder
 from uait.runs.jobs import EVENTS, GRACE, turn
 from uait.runs.quota import job_seconds
 from uait.settings import Settings, from_dict
 
+_SEE_LOG = "The log has the details; Resume tries again."
 _PROGRESS_EVERY = 0.25  # seconds: progress is written no more often
 
 
@@ -66,8 +67,10 @@ def main(folder: Path, lock: int) -> int:
             return 1
         except Exception as err:
             traceback.print_exc()
-            note = f"Something nobody foresaw went wrong ({type(err).__name__})."
-            _write(folder, "failed", note=note, next_step="The log has the details; Resume tries again.")
+            note, next_step = f"Something nobody foresaw went wrong ({type(err).__name__}).", _SEE_LOG
+            if is_disk_full(err):
+                note, next_step = "There is no room left on the disk.", "Free some; Resume goes on from what is done."
+            _write(folder, "failed", note=note, next_step=next_step)
             return 1
     return 0
 

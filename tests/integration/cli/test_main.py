@@ -1,5 +1,6 @@
 """The command line as a user meets it: in this process with a tiny model, and in one of its own to be killed."""
 
+import errno
 import json
 import resource
 import shutil
@@ -113,6 +114,18 @@ def test_an_unwritable_place_is_one_line(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "file").write_text("")
     assert main(["distil", "--run", str(tmp_path / "file" / "run")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_full_disk_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def write(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")  # as a file's write raises it: without a name
+
+    monkeypatch.setattr("uait.cli.main.RunFolder", write)
+    assert main(["distil", "--run", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said == "uait: There is no room left on the disk; free some, and give the same command again.\n"
 
 
 def test_plan_says_what_each_stage_takes(folder: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,6 +45,7 @@ def test_a_jsonl_may_hold_lists_and_rows_are_numbered_where_no_id_is(tmp_path: P
         ("quiz.csv", "", r"quiz.csv holds no rows"),
         ("quiz.csv", "id,question\n1\n", r"quiz.csv, row 2: a cell is missing"),
         ("quiz.csv", "id,question\n1,a,b\n", r"quiz.csv, row 2: too many cells"),
+        ("quiz.jsonl", '{"question": "\\ud83d"}\n', r"^quiz.jsonl, row 1: half of a character"),
         ("quiz.jsonl", '{"id": 1}\nnonsense\n', r"^quiz.jsonl, row 2: this line is no JSON object"),
     ],
 )

@@ -1,15 +1,21 @@
 """How long a job may work, and what it leaves when its time is over."""
 
+import errno
 import json
+import os
+import signal
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from uait.data.files import write_json
 from uait.records import Event, Progress
 from uait.records.errors import DataError
 from uait.runs import quota
-from uait.runs.jobs import EVENTS, GRACE
+from uait.runs.files import JOB
+from uait.runs.jobs import EVENTS, GRACE, LOCK, JobState, status
 from uait.stages import job
 
 
@@ -41,3 +47,21 @@ def test_a_job_at_home_takes_as_long_as_it_takes(tmp_path: Path, monkeypatch: py
     assert json.loads(last)["kind"] == "done"
     monkeypatch.setenv("SPACE_ID", "someone/uait")
     assert quota.job_seconds() == quota.JOB_SECONDS
+
+
+def test_a_job_that_finds_the_disk_full_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> Iterator[Event]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(job, "work", full)
+    monkeypatch.setattr(job, "turn", lambda folder: nullcontext())
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    folder = tmp_path / "run"
+    write_json(folder / JOB, {"verb": "label", "settings": {}, "submitted": 0.0})
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT)
+    assert job.main(folder, lock) == 1
+    os.close(lock)
+    found = status(folder)
+    assert found is not None
+    assert (found.state, found.note) == (JobState.FAILED, "There is no room left on the disk.")
+    assert found.next_step == "Free some; Resume goes on from what is done."
