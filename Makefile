@@ -16,7 +16,7 @@ export HF_HUB_OFFLINE
 export GRADIO_ANALYTICS_ENABLED := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help app setup check test-unit test pocket smollm2 bench screenshots
+.PHONY: help app setup check test-unit test pocket seal smollm2 bench screenshots
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -40,6 +40,9 @@ test: $(TESTS)  ## unit, integration and browser tests
 
 pocket: $(TESTS)  ## rebuild the embedded model from its seed; resumes where it was stopped
 	$(BIN)/python -m uait.embedded.pocket
+
+seal: $(RUNTIME)  ## write down the checksums of the weights in assets/
+	$(BIN)/python -c "from uait.models.shipped import seal; seal()"
 
 smollm2: $(TESTS)  ## tune and measure SmolLM2's adapter again; resumes where it was stopped
 	$(BIN)/python -m uait.embedded.smollm2

@@ -19,6 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from uait.models.shipped import check_shipped
 from uait.records.errors import ModelError
 
 LOAD_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError, SafetensorError)
@@ -78,6 +79,7 @@ class Weights:
                 key = folder.resolve(), (folder / WEIGHTS).stat().st_mtime_ns
                 lora = self._loaded.get(key)
                 if lora is None:
+                    check_shipped(folder / WEIGHTS)
                     _check_base(self.model, folder, names)
                     from peft import LoraConfig, set_peft_model_state_dict  # noqa: PLC0415 -- see `add`
 

@@ -22,6 +22,7 @@ from uait.models.family import check_architecture, rendered
 from uait.models.hub import find_adapter, unloadable
 from uait.models.language_model import LanguageModel
 from uait.models.packaged import converted, from_own, own_file
+from uait.models.shipped import check_shipped
 from uait.records.errors import ModelError
 from uait.settings import Settings
 
@@ -132,6 +133,7 @@ def _one_day() -> str:
 
 
 def _load_weights(name: str, source: str, device: torch.device, quantize: str) -> Any:
+    check_shipped(Path(source) / "model.safetensors")
     how = _placed(device, quantize)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(source, **how, output_loading_info=True)

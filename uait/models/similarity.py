@@ -14,7 +14,7 @@ import numpy as np
 from uait.models.adapters import LOAD_ERRORS
 from uait.models.batches import Room
 from uait.models.loading import choose_device
-from uait.models.packaged import sha256_of
+from uait.models.shipped import sha256_of
 from uait.records import Relevance, Sample, SampleSet, TokenExplanation
 from uait.records.errors import ModelError
 

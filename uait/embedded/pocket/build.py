@@ -28,6 +28,7 @@ from uait.embedded.pocket.world import Fact, build_world, passages
 from uait.method.correctness import is_correct
 from uait.method.threshold import choose_threshold
 from uait.models.confidence import answer_batch
+from uait.models.shipped import seal
 from uait.records import Adapter, Done, Event, Label, Progress
 from uait.runs.files import HELD_OUT
 from uait.runs.folder import RunFolder
@@ -85,6 +86,7 @@ def _train_base(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event
     for name in ("model.safetensors", "config.json", "generation_config.json", "chat_template.jinja",
                  "tokenizer.json", "tokenizer_config.json"):  # fmt: skip
         shutil.copy(base / name, POCKET / name)
+    seal()
     write_json(POCKET / "pocket.json", {"seed": SEED, "recipe": asdict(Recipe())})
 
 
@@ -103,6 +105,7 @@ def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
     yield from tune(untuned, folder, calibrate_on=sets.of_split(facts, "dev", SEED))
     shutil.rmtree(POCKET / "adapter", ignore_errors=True)
     shutil.copytree(folder.file("adapter"), POCKET / "adapter", ignore=shutil.ignore_patterns(SAID))
+    seal()
     choose_gate(load_engines(chosen), facts)
     quick = replace(untuned, tune=SWEEP_TUNING)
     dev = {

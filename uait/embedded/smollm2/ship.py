@@ -34,6 +34,7 @@ from uait.method import probe
 from uait.method.correctness import is_correct
 from uait.models.confidence import verbalized_batch
 from uait.models.p_true import p_true_batch
+from uait.models.shipped import seal
 from uait.models.similarity import load_similarity, score_relevance
 from uait.records import Adapter, Question
 from uait.settings import AnswerSettings, EvaluateSettings, to_dict
@@ -134,6 +135,7 @@ def put(folder: Path, adapter: Adapter) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         shutil.copyfile(folder / name, out / name)
+    seal()
     write_card(adapter)
 
 
