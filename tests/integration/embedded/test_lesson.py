@@ -35,12 +35,19 @@ def engines(taught_lm: LanguageModel) -> Engines:
     return Engines(taught_lm, FakeSimilarity(), (FakeRetriever("notes", [NOTE]),), settings, threshold=0.5)
 
 
-def test_a_lesson_is_told_of_a_model_that_has_a_small_run(engines: Engines, tmp_path: Path) -> None:
+def test_a_lesson_is_told_of_a_model_that_has_a_small_run(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = Plan(str(tmp_path), lambda: [WRONG, KNOWN], None, 2)
     with pytest.raises(DataError, match=r"small_run\.json is not there; record the small run first"):
         lesson.record(plan, engines)
     run = tiny_lab.recorded_run()
     write_json(tmp_path / small_run.FILE, run)
+    with pytest.raises(DataError, match="Of none of 1 questions holds that the tuned model is right after reading"):
+        lesson.record(plan, engines)
+    # so small a model reads nothing, and without a tuning its reply is no answer alone
+    monkeypatch.setattr(lesson, "EXAMPLE_RULES", lesson.EXAMPLE_RULES[1:])
+    monkeypatch.setattr(lesson, "KNOWN_RULES", lesson.KNOWN_RULES[2:])
     made = lesson.record(plan, engines)
     assert (made.example.question, made.known.question) == (WRONG, KNOWN)
     assert made.example.rule == "contained" and made.known.is_right("It is Paris")
