@@ -51,7 +51,9 @@ def write_report(done: Reproduction, folder: Path) -> tuple[dict[str, Any], Path
 def _data(done: Reproduction) -> dict[str, Any]:
     """All numbers; neither the questions nor where on this machine anything lies."""
     made = done.report.provenance
-    report = replace(done.report, rows=(), provenance=made and replace(made, settings={}))
+    if made is not None:
+        made = replace(made, settings={}, adapter_id="/".join((made.adapter_id or "").split("/")[-2:]))
+    report = replace(done.report, rows=(), provenance=made)
     data = to_json(replace(done, report=report))
     data["adapter"].pop("path")
     return {**data, "the_paper": THE_PAPER, "differences": list(DIFFERENCES)}

@@ -163,3 +163,5 @@ def test_pocket_cut_down_is_killed_and_ends_in_a_report(tmp_path: Path) -> None:
     report = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "## 2. Does it matter which labels teach?" in report and "## 3." in report
     assert "auroc" in (tmp_path / "figures.html").read_text(encoding="utf-8").lower()
+    for name in ("report.md", "report.json", "figures.html"):
+        assert str(tmp_path) not in (tmp_path / name).read_text(encoding="utf-8")  # no place of this machine
