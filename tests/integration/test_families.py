@@ -166,9 +166,9 @@ def test_what_an_adapter_hears_is_right_behind_a_prompt_longer_than_the_window(
     monkeypatch.setattr(hearing, "MIN_MASS", 0.0)
     lm = engines.lm
     digits = tuple(_ids(lm, str(digit))[-1] for digit in range(10))
-    hears = hearing.Hearing((0.0,) * 9, (_ids(lm, "[")[-1],), (_ids(lm, "]")[-1],), digits)
+    hears = hearing.Hearing((0.0,) * 99, (_ids(lm, "[")[-1],), (_ids(lm, "]")[-1],), digits)
     for found in _replies(replace(lm, voice=replace(lm, hears=hears)), ("Lima", "Rome, as I was told")).answers(0.0):
-        ids = [*_ids(lm, found.prompt), *found.sample.token_ids, *hears.opening(9)]
+        ids = [*_ids(lm, found.prompt), *found.sample.token_ids, *hears.opening(99)]
         logits = lm.forward(input_ids=torch.tensor([ids])).logits[:, -1].float()
         assert found.expected == pytest.approx(hearing.expected_number(hears, logits)[0], abs=1e-4)
 

@@ -29,7 +29,7 @@ PAPER: dict[str, dict[str, Any]] = {
     "distil": {"keep_right_from": 0.5, "keep_wrong_below": 0.5, "balance": False, "dev_fraction": 0.03},
     "tune": {
         "recipe": "paper", "rank": 64, "alpha": 16, "dropout": 0.05, "targets": "attention", "first_layer": 0,
-        "answers": "examples", "rounds": 1, "learning_rate": 2e-4, "warmup": 0.03, "batch_size": 32, "epochs": 4.0,
+        "answers": "examples", "learning_rate": 2e-4, "warmup": 0.03, "batch_size": 32, "epochs": 4.0,
         "max_steps": None,
     },
 }  # fmt: skip

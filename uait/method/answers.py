@@ -13,7 +13,12 @@ from uait.records import Answer, Finish, Question, Sample, SampleSet, SarScore, 
 VERBALIZED, PROBABILITY, TEACHER, P_TRUE, UAIT = METHODS = ("verbalized", "probability", "teacher", "p_true", "uait")
 # What a file calls the tuned model's two confidences, and what people read.
 SPOKEN, EXPECTED, HEARD = "UaIT spoken", "UaIT expected", "probability heard"
-_TITLES = {SPOKEN: "UaIT: stated number", EXPECTED: "UaIT: average number"}
+SELF_TRAINED = "self-trained alone"
+_TITLES = {
+    SPOKEN: "UaIT: stated number",
+    EXPECTED: "UaIT: average number",
+    SELF_TRAINED: "UaIT: stated number, self-trained",
+}
 
 
 def title_of(method: str) -> str:
@@ -115,7 +120,7 @@ def _stated(
 ) -> MethodAnswer:
     """An answer that came with a number in its reply. One pass more looks at the number's second digits.
 
-    Where the reply holds no number, a voice said it: one pass reads the answer and its decile, one the first digit.
+    Where the reply holds no number, a voice said it: one pass reads the answer and its percentile, one the first digit.
     """
     is_heard = answer.spoken is not None and parse_reply(answer.sample.text).confidence is None
     return MethodAnswer(

@@ -7,7 +7,6 @@ wrong and unsure, with the model's own answer. Knows nothing about tokens or tra
 import math
 from collections import Counter
 from collections.abc import Container, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -66,17 +65,6 @@ def hold_out(questions: Sequence[Question], settings: DistilSettings) -> list[Qu
     """
     facts = _share_of_facts(questions, settings.held_out_fraction, np.random.default_rng([settings.seed, 1]))
     return [question for question in questions if question.fact in facts]
-
-
-def relabel(distilled: DistilledSet, confidences: Sequence[float | None]) -> DistilledSet:
-    """The same examples with other confidences, those of `train` before those of `dev`; None leaves one as it is."""
-    examples = (*distilled.train, *distilled.dev)
-    relabelled = [
-        example if confidence is None else replace(example, confidence=confidence)
-        for example, confidence in zip(examples, confidences, strict=True)
-    ]
-    n_train = len(distilled.train)
-    return _summed_up(relabelled[:n_train], relabelled[n_train:], distilled.kept, distilled.dropped)
 
 
 def without(distilled: DistilledSet, ids: Container[str], reason: str) -> DistilledSet:

@@ -133,7 +133,7 @@ def tune_seconds(size: ModelSize, machine: Machine, settings: Settings, n: int, 
     learning = n_steps * n_passes * pass_seconds(size, slower, tune.batch_size, _taught_tokens(settings))
     n_looked = N_PROBES + min(MOST_WATCHED, int(settings.distil.dev_fraction * n))
     looking = ceil(n_looked / LOOK_BATCH) * answer_seconds(size, machine, settings, min(LOOK_BATCH, n_looked))
-    return tune.rounds * (learning + (1 + min(N_LOOKS, n_steps)) * looking)
+    return learning + (1 + min(N_LOOKS, n_steps)) * looking
 
 
 def _taught_tokens(settings: Settings) -> int:

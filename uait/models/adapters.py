@@ -38,6 +38,7 @@ class Weights:
 
     def __init__(self, model: Any) -> None:
         self.model = model.eval()
+        self.held: dict[tuple[int, ...], Any] = {}  # what the base holds of beginnings that prompts share
         self.n_parameters: int = model.num_parameters()  # of the base: adapters are counted apart
         self._peft: Any = None  # a PeftModel around `model` as soon as there is an adapter
         self._lock = threading.RLock()
@@ -152,14 +153,14 @@ class Weights:
             self._peft.delete_adapter(name)
 
 
-def decile_edges_of(folder: Path) -> list[float] | None:
-    """The edges of the deciles that the adapter in this folder hears, as its card has them; None where it hears none.
+def level_edges_of(folder: Path) -> list[float] | None:
+    """The edges of the levels of probability that the adapter in this folder hears; None where it hears none.
 
     Raises ModelError on a card that can't be read.
     """
     card = folder / CARD
     try:
-        return json.loads(card.read_text(encoding="utf-8")).get("decile_edges") if card.is_file() else None
+        return json.loads(card.read_text(encoding="utf-8")).get("level_edges") if card.is_file() else None
     except (OSError, ValueError, AttributeError) as err:
         raise ModelError(f"The adapter's card {str(card)!r} can't be read ({first_line(err)}); tune it again.") from err
 

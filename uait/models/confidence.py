@@ -19,10 +19,11 @@ from uait.method.prompts import (
     verbalized_prompt,
 )
 from uait.models.batches import Room, in_a_sentence, in_batches
-from uait.models.decoding import TextPieces, advance, decode, fits, padded, prefill, read, to_sample
+from uait.models.decoding import advance, decode, fits, padded, prefill, read, to_sample
 from uait.models.hearing import MIN_MASS, Hearing, expected_number, spoken_number
 from uait.models.language_model import LanguageModel
 from uait.models.reading import Reader
+from uait.models.text_pieces import TextPieces
 from uait.records import Answer, Done, Finish, Partial, Passage, Sample
 from uait.settings import AnswerSettings
 
@@ -200,10 +201,10 @@ class _Replies:
     def _heard(
         self, voice: LanguageModel, hears: Hearing, samples: Sequence[Sample], probabilities: Sequence[float | None]
     ) -> tuple[list[float | None], dict[int, float]]:
-        """The numbers said and expected behind each answer that ended, once it is read again and its decile heard."""
+        """The numbers said and expected behind each answer that ended, read again with its percentile."""
         spoken: list[float | None] = [None] * len(samples)
         expected: dict[int, float] = {}
-        heard = {row: hears.decile(p) for row, p in enumerate(probabilities) if p is not None}
+        heard = {row: hears.level(p) for row, p in enumerate(probabilities) if p is not None}
         # What fills a shorter answer up would take room in a nearsighted layer's window: there each row goes alone.
         together = [list(heard)] if self.lm.family.window is None else [[row] for row in heard]
         for ended in filter(None, together):

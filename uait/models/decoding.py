@@ -15,6 +15,8 @@ import torch
 from uait.method.prompts import few_shot_prompt, question_prompt
 from uait.models.batches import Room, in_batches
 from uait.models.language_model import LanguageModel
+from uait.models.shots import held
+from uait.models.text_pieces import token_texts
 from uait.records import Finish, Question, Sample, SampleSet
 from uait.records.errors import DataError
 from uait.settings import PromptSettings, SamplingSettings
@@ -58,13 +60,32 @@ def prefill(lm: LanguageModel, chats: Sequence[str], max_new_tokens: int = 0) ->
 
 
 def read(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> Rows:
-    """One row for each of these token sequences, read in one forward pass, padded on the left."""
-    tokens, mask = padded(lm, ids)
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    output = lm.forward(input_ids=tokens, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1)
+    """One row for each of these token sequences, read in one forward pass, padded on the left.
+
+    What they have in common with the shots is read once in a process, and stands before what fills a row up.
+    """
+    inputs = _inputs(lm, ids)
+    output, mask = lm.forward(**inputs, use_cache=True), inputs["attention_mask"]
     index = torch.arange(len(ids), device=lm.device)
     is_open = torch.ones_like(index, dtype=torch.bool)
     return Rows(output.past_key_values, mask, output.logits[:, -1].float(), index, is_open)
+
+
+def middle_states(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> np.ndarray:
+    """The hidden states (B, hidden) behind half of the layers, at the last token of each of these sequences."""
+    states = lm.forward(**_inputs(lm, ids), use_cache=True, output_hidden_states=True).hidden_states
+    return states[len(states) // 2][:, -1].float().cpu().numpy()
+
+
+def _inputs(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> dict[str, Any]:
+    n, past = held(lm, ids)
+    tokens, mask = padded(lm, [row[n:] for row in ids])
+    mask = torch.cat([mask.new_ones(len(ids), n), mask], dim=-1)
+    positions = (mask.cumsum(-1) - 1)[:, n:].clamp(min=0)
+    return {
+        "input_ids": tokens, "attention_mask": mask, "position_ids": positions, "past_key_values": past,
+        "logits_to_keep": 1,
+    }  # fmt: skip
 
 
 def padded(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -195,54 +216,6 @@ def to_sample(lm: LanguageModel, ids: Sequence[int], logprobs: Sequence[float], 
     # rounding can lift a log-probability of 0 above it
     values = np.minimum(np.asarray(logprobs[:n_tokens], dtype=np.float64), 0.0)
     return Sample("".join(texts[kept]), kept, texts[kept], values, finish)
-
-
-class TextPieces:
-    """The text of tokens that come one by one, as the piece that each one adds; joined, they are the decoded text.
-
-    A character spread over several tokens belongs to the last of them, the earlier ones get ''. Each step decodes
-    the last few tokens alone: what a token adds depends on those before it (a space, a half character), but not far.
-    """
-
-    def __init__(self, tokenizer: Any) -> None:
-        self.pieces: list[str] = []
-        self._tokenizer = tokenizer
-        self._ids: list[int] = []  # from the last token with a piece of its own on
-        self._n_read = 0  # of these, the ones whose text is in a piece
-
-    def add(self, token_id: int) -> None:
-        """Takes the next token."""
-        self._ids.append(token_id)
-        self._take(is_last=False)
-
-    def close(self) -> tuple[str, ...]:
-        """All pieces; a character that was never completed shows as U+FFFD in the last one."""
-        if self._n_read < len(self._ids):
-            self.pieces.pop()
-            self._take(is_last=True)
-        return tuple(self.pieces)
-
-    def _take(self, *, is_last: bool) -> None:
-        text = self._decode(self._ids)
-        if text.endswith("\ufffd") and not is_last:
-            self.pieces.append("")
-            return
-        piece = text[len(self._decode(self._ids[: self._n_read])) :]
-        self.pieces.append(piece)
-        if piece:  # a token without text (a special one) is no place to begin: the next would look like a first one
-            self._ids = self._ids[self._n_read :]
-        self._n_read = len(self._ids)
-
-    def _decode(self, ids: list[int]) -> str:
-        return self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-
-
-def token_texts(tokenizer: Any, ids: Sequence[int]) -> tuple[str, ...]:
-    """The piece of text that each token adds (`TextPieces`)."""
-    pieces = TextPieces(tokenizer)
-    for token_id in ids:
-        pieces.add(token_id)
-    return pieces.close()
 
 
 def sampling_prompt(lm: LanguageModel, text: str, style: PromptSettings) -> str:

@@ -1,9 +1,9 @@
-"""An adapter that hears itself: `Paris [9]; 93%`, where [9] is the decile of the answer's own probability.
+"""An adapter that hears itself: `Paris [97]; 93%`, where [97] is the percentile of the answer's own probability.
 
 How probable an answer was is known only in the last layer, one step too late for the layers that write the number. So
-the decile of the probability measured in this very pass is appended as a token, and the number is read behind it.
+the percentile of the probability measured in this very pass is appended, and the number is read behind it.
 The adapter wakes only once the answer has ended (as an activated LoRA does, arXiv 2504.12397), so it can change none:
-behind what the base holds of the prompt it reads the answer again, with its decile, all in one pass. What the base
+behind what the base holds of the prompt it reads the answer again, with its percentile, all in one pass. What the base
 thinks of an answer lies in its middle layers at the answer's own tokens, where the adapter has to be awake to learn to
 read it (docs/LOG.md). Axes: B rows, T tokens.
 """
@@ -19,14 +19,14 @@ from torch import Tensor
 
 from uait.records.errors import ModelError
 
-OPENS, CLOSES = " [", "]; "  # around the decile
+OPENS, CLOSES = " [", "]; "  # around the percentile
 MIN_MASS = 0.5  # with less, the place where the number stands says more about other words than about numbers
 MIDDLES = tuple(0.1 * tens + 0.045 for tens in range(10))  # of the ten numbers that each first digit begins
 
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """What an adapter hears: `edges` (9,) part the deciles of probability, ascending; the rest are tokens."""
+    """What an adapter hears: `edges` (99,) or (9,) part the levels of probability, ascending; the rest are tokens."""
 
     edges: tuple[float, ...]
     open_ids: tuple[int, ...]
@@ -49,13 +49,16 @@ class Hearing:
             )
         return cls(tuple(edges), ids(OPENS), ids(CLOSES), tuple(digits))
 
-    def decile(self, probability: float) -> int:
-        """0 for the least probable tenth of answers, 9 for the most probable."""
+    def level(self, probability: float) -> int:
+        """0 for the least probable answers: their first hundredth, or tenth."""
         return bisect_right(self.edges, probability)
 
-    def opening(self, decile: int) -> list[int]:
-        """The tokens behind an answer: its decile in brackets, and what opens the number."""
-        return [*self.open_ids, self.digit_ids[decile], *self.close_ids]
+    def opening(self, level: int) -> list[int]:
+        """The tokens behind an answer: its level in brackets, as many digits as the levels have, and what opens the
+        number.
+        """
+        digits = f"{level:0{len(str(len(self.edges)))}d}"
+        return [*self.open_ids, *(self.digit_ids[int(digit)] for digit in digits), *self.close_ids]
 
     def digits(self, logits: Tensor) -> Tensor:
         """The logits (B, 10) of the ten digits among all (B, V)."""
@@ -82,6 +85,6 @@ def spoken_number(tens: Tensor, ones: Tensor) -> list[float]:
     return [number / 100 for number in (10 * tens + ones.argmax(-1)).tolist()]
 
 
-def decile_edges(probabilities: Sequence[float]) -> list[float]:
-    """The nine values that part these probabilities into tenths."""
-    return [round(float(edge), 6) for edge in np.quantile(np.asarray(probabilities), np.arange(1, 10) / 10)]
+def level_edges(probabilities: Sequence[float], n_levels: int = 100) -> list[float]:
+    """The values, one less than levels, that part these probabilities into as many equal shares."""
+    return [round(float(edge), 6) for edge in np.quantile(np.asarray(probabilities), np.arange(1, n_levels) / n_levels)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from uait.models.adapters import Lora, Weights, decile_edges_of
+from uait.models.adapters import Lora, Weights, level_edges_of
 from uait.models.family import Family, rendered
 from uait.models.hearing import Hearing
 from uait.records.errors import ModelError
@@ -101,7 +101,7 @@ class LanguageModel:
         """
         folder = Path(folder).expanduser()
         names = Path(self.model.name_or_path).resolve().name, Path(self.model_id).name
-        lora, edges = self.weights.load(folder, names), decile_edges_of(folder)
+        lora, edges = self.weights.load(folder, names), level_edges_of(folder)
         hears = None if edges is None else Hearing.of(self.tokenizer, edges)
         name = "/".join(folder.parts[-2:])
         return replace(self, lora=lora, adapter_id=name, adapter_folder=folder, hears=hears)

@@ -93,8 +93,8 @@ class ThresholdChoice:
 class Adapter:
     """A tuned LoRA adapter on disk and the card saved beside it.
 
-    `chosen` says what `threshold` was chosen by, where that is known. `decile_edges` (9,): for an adapter that hears
-    the decile of its answer's probability; None for one that doesn't.
+    `chosen` says what `threshold` was chosen by, where that is known. `level_edges`: for an adapter that
+    hears how probable its answer was, what parts the levels that it hears; None for one that doesn't.
     """
 
     path: str
@@ -103,5 +103,5 @@ class Adapter:
     settings: dict[str, Any]
     metrics: dict[str, Any]
     threshold: float | None = None
-    decile_edges: tuple[float, ...] | None = None
+    level_edges: tuple[float, ...] | None = None
     chosen: ThresholdChoice | None = None

@@ -150,7 +150,7 @@ class TuneSettings(Checked):
     recipe: Literal["paper", "hearing", "told"] = Field(
         default="paper",
         description="answer and number learned as one text ('paper'); or the number alone, behind the base model's "
-        "answer and how probable that was: as sure as the labels ('hearing'), or as the answers proved right ('told')",
+        "answer and how probable that was: as sure as the labels ('hearing'), or as likely as it is right ('told')",
     )
     rank: int = Field(default=64, ge=1, le=512, description="LoRA rank r: how much the adapter can change")
     alpha: int = Field(default=16, ge=1, le=1024, description="LoRA alpha: the change is scaled by alpha / rank")
@@ -170,12 +170,6 @@ class TuneSettings(Checked):
         default="examples",
         description="the answers before the numbers: learn the examples' ('examples'), or keep the base model's "
         "('base')",
-    )
-    rounds: int = Field(
-        default=1,
-        ge=1,
-        le=2,
-        description="2: tune a second time, on what the model expected after the first, so that it says that",
     )
     learning_rate: float = Field(default=2e-4, ge=1e-7, le=1.0, description="peak learning rate")
     warmup: float = Field(default=0.03, ge=0.0, le=0.5, description="share of the steps in which the rate rises")

@@ -214,7 +214,7 @@ def _said(text: str, right: Any, confidences: dict[str, float | None]) -> Row:
 
 
 def _heard(engines: Engines, answer: Answer) -> dict[str, float | None]:
-    """What an adapter that hears itself was told of, before it is cut into tenths; nothing for another one."""
+    """What an adapter that hears itself was told of, before it is cut into hundredths; nothing for another one."""
     return {} if engines.lm.hears is None else {HEARD: answer.probability}
 
 

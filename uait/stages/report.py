@@ -52,7 +52,7 @@ def build_report(engines: Engines, rows: Sequence[Row], left_out: Row | None = N
             "threshold": engines.threshold,
             "reading": _reading(rows),
             "below_threshold": _below(engines, rows),
-            "differences": {s: _differences(engines.settings.evaluate, _judged(rows, s)) for s in splits},
+            "differences": {s: differences(engines.settings.evaluate, _judged(rows, s)) for s in splits},
             **({"left_out": left_out} if left_out else {}),
         },
         rows=tuple(rows),
@@ -75,7 +75,7 @@ def _results(engines: Engines, rows: Sequence[Row], split: str) -> Iterator[Meth
             yield method_result(method, split, confidences, right, engines.settings.evaluate)
 
 
-def _differences(settings: EvaluateSettings, rows: Sequence[Row]) -> Row:
+def differences(settings: EvaluateSettings, rows: Sequence[Row]) -> Row:
     """How much better each number that is stated ranks than what is to be had without it, on the same questions."""
 
     def ranking(source: str, method: str) -> Ranking:
@@ -200,6 +200,8 @@ def results_markdown(report: EvalReport) -> str:
         lines.append(f"- {split}: {100 * share['share']:.0f} % of {share['n']} questions fall below it.")
     lines += ["", branches_markdown(report), ""]
     lines += _difference_lines(report.extras.get("differences", {}))
+    for name, found in _variants(report).items():
+        lines += _difference_lines(found, f", {name}")
     if reading["accuracy_when_found"] is not None:
         right = f"{100 * reading['accuracy_when_found']:.1f} %"
         lines.append(
@@ -218,8 +220,16 @@ def results_markdown(report: EvalReport) -> str:
     return "\n".join(lines)
 
 
-def _difference_lines(differences: Row) -> Iterator[str]:
-    """One line per split: what the stated number gains in AUROC, with the paired interval."""
+def _variants(report: EvalReport) -> dict[str, Row]:
+    """What other adapters of the same recipe came to, where they were asked too: other seeds, and controls."""
+    own = report.extras.get("differences")
+    seeds = {f"seed {seed}": found for seed, found in report.extras.get("seeds", {}).items() if found != own}
+    others = {"self-trained": "without being told what is right", "shuffled": "told right and wrong at random"}
+    return seeds | {title: report.extras[name] for name, title in others.items() if name in report.extras}
+
+
+def _difference_lines(differences: Row, of: str = "") -> Iterator[str]:
+    """One line per split: what the stated number gains in AUROC, with the paired interval; `of` says by whom."""
     for split, found in differences.items():
         gains = [
             f"{other} {difference:+.3f} ({low:+.3f} to {high:+.3f})"
@@ -228,7 +238,8 @@ def _difference_lines(differences: Row) -> Iterator[str]:
             for difference, low, high in [values]
         ]
         if gains:
-            yield f"- {split}, AUROC of {title_of(SPOKEN)} minus that of, paired, n = {found['n']}: {', '.join(gains)}."
+            whose = f"AUROC of {title_of(SPOKEN)}{of} minus that of"
+            yield f"- {split}, {whose}, paired, n = {found['n']}: {', '.join(gains)}."
 
 
 def with_results(readme: str, report: EvalReport) -> str:

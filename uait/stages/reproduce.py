@@ -109,7 +109,7 @@ def _share(settings: Settings, train: RunFolder, swept: Path, thresholds: Sequen
     """Puts the adapter where the sweep would tune the same one again, the threshold being the preset's own."""
     own, below = settings.distil.keep_right_from, settings.distil.keep_wrong_below
     place = swept / threshold_name(own) / ADAPTER
-    if own == below and own in thresholds and settings.tune.rounds == 1 and not place.exists():
+    if own == below and own in thresholds and not place.exists():
         copied = place.with_name(".copied")
         shutil.copytree(train.file(ADAPTER), copied, dirs_exist_ok=True)
         copied.rename(place)

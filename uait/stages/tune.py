@@ -28,26 +28,25 @@ from uait.runs.files import ADAPTER, BEFORE_AFTER, HELD_OUT, PROBES, UNTAUGHT
 from uait.runs.folder import RunFolder
 from uait.settings import Settings
 from uait.stages.askable import askable
-from uait.stages.distil import calibrated_on, read_distilled
+from uait.stages.distil import read_distilled
 from uait.stages.evaluate import answers_result
 from uait.stages.threshold import OWN, chosen, to_choose_by
-from uait.tuning import rounds
 from uait.tuning.card import read_card, save_threshold
 from uait.tuning.examples import teachable
+from uait.tuning.trainer import train_adapter
 
 N_PROBES, N_WATCHED = 8, 64
 BATCH = 16
 
 
 def tune(
-    settings: Settings, folder: RunFolder, out: Path | None = None, calibrate_on: Sequence[Question] | None = None
+    settings: Settings, folder: RunFolder, out: Path | None = None, choose_by: Sequence[Question] | None = None
 ) -> Generator[Event, None, None]:
     """Tunes on the folder's distilled set, by default into its `adapter/`; last Done(Adapter). Resumes.
 
     A few questions are asked again on the way (probes.jsonl), and those of held_out.jsonl before and after
-    (before_after.json). A second round is calibrated on `calibrate_on`, by default what the labels were calibrated on.
-    The threshold is chosen by these too, or by default by what `to_choose_by` finds. An example longer than the model
-    reads teaches nothing; it is named in untaught.jsonl.
+    (before_after.json). The threshold is chosen by `choose_by`, by default by what `to_choose_by` finds. An example
+    longer than the model reads teaches nothing; it is named in untaught.jsonl.
     """
     distilled, out = read_distilled(folder), out or folder.file(ADAPTER)
     folder.save_settings(settings, ("prompts", "model"))
@@ -56,19 +55,17 @@ def tune(
     write_jsonl(folder.file(UNTAUGHT), untaught)
     if untaught:
         yield Progress("read", 0, len(untaught), " ".join(_lines(untaught)))
-    asked = calibrated_on(folder) if calibrate_on is None else calibrate_on
-    fitted_on, _ = askable(base, settings, asked, is_measured=True)
 
     def probe(tuning: LanguageModel, step: int) -> None:
         append_jsonl(folder.file(PROBES), {"step": step, **_look(settings, tuning, distilled)})
 
-    with closing(rounds.tune(settings, base, distilled, out, fitted_on, probe)) as events:  # a stop is heard at once
+    with closing(train_adapter(settings, base, distilled, out, probe)) as events:  # a stop is heard at once
         for event in events:
             if not isinstance(event, Done):
                 yield event
     adapter = read_card(out)
     if adapter.chosen is None:
-        asked = to_choose_by(folder) if calibrate_on is None else calibrate_on
+        asked = to_choose_by(folder) if choose_by is None else choose_by
         adapter = save_threshold(out, (yield from chosen(settings, base.with_adapter(out), asked, OWN)))
     yield from _measured(settings, base, adapter, folder)
     yield Done(adapter)

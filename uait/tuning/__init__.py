@@ -1,1 +1,1 @@
-"""Labels -> adapter: examples, losses, the trainer, rounds."""
+"""Labels -> adapter: examples, losses, what is heard, the trainer."""

@@ -14,10 +14,10 @@ from uait.settings import Settings, TuneSettings, to_dict
 
 _TAUGHT = {
     "paper": "It learnt answer and number, which comes from how much the base model's own samples agree (SAR).",
-    "hearing": "The base model answers; behind the decile of that answer's probability the adapter says the number. It "
-    "learnt how much the base model's own samples agree (SAR).",
-    "told": "The base model answers; behind the decile of that answer's probability the adapter says the number. It "
-    "learnt which answers were right.",
+    "hearing": "The base model answers; behind the percentile of its answer's probability the adapter says the number. "
+    "It learnt how much the base model's own samples agree (SAR).",
+    "told": "The base model answers; behind the percentile of its answer's probability the adapter says the number. "
+    "It learnt which answers were right.",
 }
 CARD, README, _RUN = "card.json", "README.md", "run.json"
 
@@ -51,12 +51,6 @@ def save_threshold(adapter_path: Path | str, choice: ThresholdChoice, metrics: d
     return adapter
 
 
-def check_same(settings: Settings, lm: LanguageModel, out: Path) -> None:
-    """Raises TrainingError when `out` holds a tuning of another model or with other settings."""
-    if (out / _RUN).exists():
-        _compare(out, _made_with(settings, lm))
-
-
 def claim(settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path) -> None:
     """Makes `out` the folder of this tuning. Raises TrainingError when it is that of another one."""
     if out.exists() and not out.is_dir():
@@ -76,7 +70,7 @@ def publish(
     made_with = replace(settings, model=replace(settings.model, model=tuned.model_id, adapter="none"))
     data = _identity(settings, tuned, distilled)["data_hash"]
     edges = None if tuned.hears is None else tuned.hears.edges
-    adapter = Adapter(str(out), tuned.model_id, data, to_dict(made_with), metrics, decile_edges=edges)
+    adapter = Adapter(str(out), tuned.model_id, data, to_dict(made_with), metrics, level_edges=edges)
     tuned.save_adapter(out)
     write_card(adapter, with_readme=True)
 
@@ -133,11 +127,6 @@ def _model_card(adapter: Adapter) -> str:
     tune, metrics = adapter.settings["tune"], adapter.metrics
     on_dev = "" if metrics["eval_loss"] is None else f", {metrics['eval_loss']:.3f} on {metrics['n_dev']} unseen ones"
     recipe = tune.get("recipe", "paper")
-    rounds = (
-        ""
-        if tune.get("rounds", 1) == 1
-        else " Two rounds: the labels of the second are what an adapter tuned on the first ones expected."
-    )
     answers = " The answers stayed as the base model's." if tune.get("answers") == "base" else ""
     return f"""---
 base_model: {adapter.base_model_id}
@@ -154,7 +143,7 @@ is, as in `Paris; 93.1%`. {_TAUGHT[recipe]}
 - LoRA: rank {tune["rank"]}, alpha {tune["alpha"]}, dropout {tune["dropout"]}, layers: {tune["targets"]}.
 - Tuning: {metrics["n_steps"]} steps of {tune["batch_size"]} examples, peak learning rate {tune["learning_rate"]},
   seed {tune["seed"]}; loss in the last epoch {metrics["train_loss"]:.3f}{on_dev}.
-- Recipe: {recipe}.{rounds}{answers}
+- Recipe: {recipe}.{answers}
 - {_trusted(adapter)}
 - Limits: it is sure or unsure as its base model is, about questions like those it was tuned on.
 

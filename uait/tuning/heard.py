@@ -1,4 +1,4 @@
-"""What an adapter that hears itself is taught: to read the base's own answer and its decile, and to say the number.
+"""What an adapter that hears itself is taught: to read the base's own answer and its percentile, and to say the number.
 
 The labels' questions are asked once more: what the base answers, token by token, is what it will answer later, and how
 probable all of it was, its end included, is what the adapter will hear then (`models.hearing`).
@@ -8,9 +8,13 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from uait.data.files import append_jsonl, rows_by_id
+from uait.method import probe
 from uait.models.confidence import answer_batch
-from uait.models.hearing import Hearing, decile_edges
+from uait.models.decoding import middle_states
+from uait.models.hearing import Hearing, level_edges
 from uait.models.language_model import LanguageModel
 from uait.records import DistilledSet, Progress, TrainingExample
 from uait.records.errors import TrainingError
@@ -52,30 +56,58 @@ def listen(
 
 
 def hearing_of(lm: LanguageModel, examples: Sequence[TrainingExample], said: dict[str, Said]) -> Hearing:
-    """Deciles of these answers' probabilities. Raises TrainingError when no answer ended."""
+    """Percentiles of these answers' probabilities. Raises TrainingError when no answer ended."""
     found = [p for example in examples if (p := said[example.question.id].probability) is not None]
     if not found:
         raise TrainingError(
             f"None of the {len(examples)} answers to tune on ended by itself; raise answer.max_new_tokens."
         )
-    return Hearing.of(lm.tokenizer, decile_edges(found))
+    return Hearing.of(lm.tokenizer, level_edges(found))
+
+
+def targets_of(
+    lm: LanguageModel, examples: Sequence[TrainingExample], said: dict[str, Said], *, told: bool
+) -> Generator[Progress, None, dict[str, float]]:
+    """What to say of each answer that ended, by question id: the label's confidence, or, if `told`, right or wrong.
+
+    As a probe sees it that was fitted on the answers about other facts (`method.probe`); as it is with fewer than five
+    facts.
+    """
+    ended = [example for example in examples if said[example.question.id].probability is not None]
+    targets = [float(example.is_correct) if told else example.confidence for example in ended]
+    facts = [example.question.fact for example in ended]
+    if len(set(facts)) >= probe.FOLDS:
+        answers, states, base = [said[example.question.id] for example in ended], [], lm.without_adapter()
+        for start in range(0, len(answers), BATCH):
+            yield Progress("read", start, len(answers))
+            batch = answers[start : start + BATCH]
+            states.append(middle_states(base, [[*_prompt(lm, answer), *answer.ids] for answer in batch]))
+        rows = probe.features(np.concatenate(states), [answer.probability or 0.0 for answer in answers])
+        targets = probe.smoothed(rows, targets, facts)
+    return dict(zip([example.question.id for example in ended], targets, strict=True))
 
 
 def encode_heard(
-    lm: LanguageModel, hears: Hearing, examples: Sequence[TrainingExample], said: dict[str, Said], *, told: bool
+    lm: LanguageModel,
+    hears: Hearing,
+    examples: Sequence[TrainingExample],
+    said: dict[str, Said],
+    targets: dict[str, float],
 ) -> list[Row]:
     """Per answer that ended: `input_ids` and `attention_mask` of its prompt (T,), and what the adapter reads behind it.
 
-    `said` (S,), with `said_mask`, is the answer and what opens the number. `target` (1,) is what to say: the label's
-    confidence, or, if `told`, 1 for a right answer and 0 for a wrong one.
+    `said` (S,), with `said_mask`, is the answer and what opens the number. `target` (1,) is what to say (`targets_of`).
     """
     rows = []
     for example in examples:
         answer = said[example.question.id]
         if answer.probability is not None:
-            prompt = lm.tokenizer(answer.prompt, add_special_tokens=False)["input_ids"]
-            behind = [*answer.ids, *hears.opening(hears.decile(answer.probability))]
-            target = float(example.is_correct) if told else example.confidence
+            prompt = _prompt(lm, answer)
+            behind = [*answer.ids, *hears.opening(hears.level(answer.probability))]
             masks = {"attention_mask": [1] * len(prompt), "said_mask": [1] * len(behind)}
-            rows.append({"input_ids": prompt, "said": behind, "target": [target], **masks})
+            rows.append({"input_ids": prompt, "said": behind, "target": [targets[answer.id]], **masks})
     return rows
+
+
+def _prompt(lm: LanguageModel, answer: Said) -> list[int]:
+    return lm.tokenizer(answer.prompt, add_special_tokens=False)["input_ids"]

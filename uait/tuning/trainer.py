@@ -27,7 +27,7 @@ from uait.settings import Settings, TuneSettings
 from uait.tuning.card import CARD, claim, publish, read_card
 from uait.tuning.checkpoint import read_checkpoint, write_checkpoint
 from uait.tuning.examples import Batch, Row, collate, encode, n_taught
-from uait.tuning.heard import SAID, encode_heard, hearing_of, listen
+from uait.tuning.heard import SAID, encode_heard, hearing_of, listen, targets_of
 from uait.tuning.losses import Loss, completion_loss, kl_regularised_loss, number_loss
 from uait.tuning.targets import lora_targets
 
@@ -82,9 +82,10 @@ def _tuned(
         train, dev, loss = encode(lm, train), encode(lm, dev), _paper_loss(tune)
     else:
         said = yield from listen(settings, lm, distilled, out / SAID)
-        hears, told = hearing_of(lm, train, said), tune.recipe == "told"
+        targets = yield from targets_of(lm, [*train, *dev], said, told=tune.recipe == "told")
+        hears = hearing_of(lm, train, said)
         tuned = replace(tuned, hears=hears)
-        train, dev = (encode_heard(lm, hears, part, said, told=told) for part in (train, dev))
+        train, dev = (encode_heard(lm, hears, part, said, targets) for part in (train, dev))
     weights = tuned.adapter_weights()
     optimizer = torch.optim.AdamW(weights.values(), lr=tune.learning_rate, weight_decay=0.0)
     done, n_steps = _resume(out / _CHECKPOINT, weights, optimizer, lm.device), _n_steps(tune, len(train))

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from uait.models.decoding import decode, generate, prefill, sample_answers, token_texts
+from uait.models.decoding import decode, generate, prefill, sample_answers
 from uait.models.language_model import LanguageModel
+from uait.models.text_pieces import token_texts
 from uait.records import Finish, Question, Sample
 from uait.records.errors import DataError
 from uait.settings import SamplingSettings

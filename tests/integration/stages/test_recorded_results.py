@@ -10,6 +10,7 @@ from uait.data.catalogue import describe, preset
 from uait.data.files import read_json
 from uait.data.json import from_json, to_json
 from uait.embedded.pocket import POCKET
+from uait.method.answers import SELF_TRAINED
 from uait.method.correctness import is_correct
 from uait.models.confidence import answer_batch
 from uait.records import Action, Done, EvalReport, Question, Reply
@@ -44,9 +45,10 @@ def test_readme_shows_the_recorded_evaluation(report: EvalReport) -> None:
 
 def test_the_recorded_numbers_follow_from_the_recorded_rows(report: EvalReport, pocket: Engines) -> None:
     again = build_report(pocket, report.rows)
-    assert _to_nine_digits(again.results) == _to_nine_digits(report.results)
+    of_the_shipped = [result for result in report.results if result.method != SELF_TRAINED]
+    assert _to_nine_digits(again.results) == _to_nine_digits(of_the_shipped)
     assert _to_nine_digits(again.budget_curve) == _to_nine_digits(report.budget_curve)
-    assert _to_nine_digits(again.extras) == _to_nine_digits(report.extras)
+    assert _to_nine_digits(again.extras) == _to_nine_digits({name: report.extras[name] for name in again.extras})
 
 
 def _to_nine_digits(record: Any) -> Any:

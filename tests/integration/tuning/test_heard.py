@@ -1,8 +1,9 @@
 """Tuning an adapter that hears itself: the number is learned, the answer is the base's, and a stop loses nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from uait.records.errors import ModelError, TrainingError
 from uait.settings import AnswerSettings, Settings, TuneSettings
 from uait.tuning import heard
 from uait.tuning.examples import collate
-from uait.tuning.heard import SAID, encode_heard, hearing_of, listen
+from uait.tuning.heard import SAID, encode_heard, hearing_of, listen, targets_of
 from uait.tuning.losses import number_loss
 from uait.tuning.trainer import train_adapter
 
@@ -49,7 +50,7 @@ def test_the_number_becomes_the_label_or_the_truth_and_the_answer_stays(
     settings = replace(SETTINGS, tune=replace(TUNE, recipe=recipe))
     adapter = _train(settings, taught_lm, _distilled(0.75, 0.25), tmp_path / "adapter")
     tuned = load(taught_folder, adapter=adapter.path)
-    assert tuned.hears is not None and tuned.hears.edges == adapter.decile_edges
+    assert tuned.hears is not None and tuned.hears.edges == adapter.level_edges
     alone, replies = (answer_batch(lm, TEXTS, SETTINGS.answer) for lm in (taught_lm, tuned))
     assert [reply.sample.text for reply in replies] == [reply.sample.text for reply in alone]
     assert [reply.spoken for reply in replies] == pytest.approx(list(wanted), abs=0.1)
@@ -60,7 +61,7 @@ def test_what_is_learned_behind_is_what_answering_reads_there(taught_lm: Languag
     said = _listened(taught_lm, distilled, tmp_path)
     hears = hearing_of(taught_lm, distilled.train, said)
     tuned = replace(taught_lm, hears=hears)
-    rows = encode_heard(tuned, hears, distilled.train, said, told=False)
+    rows = encode_heard(tuned, hears, distilled.train, said, {"q0": 0.9, "q1": 0.9})
     assert len(rows[0]["said"]) != len(rows[1]["said"])  # one is filled up
     together = number_loss(tuned, collate(rows, tuned.tokenizer.pad_token_id))
     each = [number_loss(tuned, collate([row], tuned.tokenizer.pad_token_id)).item() for row in rows]
@@ -72,12 +73,37 @@ def test_what_is_learned_behind_is_what_answering_reads_there(taught_lm: Languag
 
 
 def _listened(lm: LanguageModel, distilled: DistilledSet, folder: Path) -> dict[str, heard.Said]:
-    events = listen(SETTINGS, lm, distilled, folder / SAID)
+    return _result(listen(SETTINGS, lm, distilled, folder / SAID), "listen")
+
+
+def _result(events: Generator[Progress, None, Any], stage: str) -> Any:
     while True:
         try:
-            assert next(events).stage == "listen"
+            assert next(events).stage == stage
         except StopIteration as stop:
             return stop.value
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_target_is_read_off_the_answers_about_other_facts(
+    told: bool, taught_lm: LanguageModel, tmp_path: Path
+) -> None:
+    texts = [*TEXTS, *(f"What is the capital of {name}?" for name in ("Chile", "Ghana", "Nepal", "Spain"))]
+
+    def targets(first: float) -> dict[str, float]:
+        examples = [
+            TrainingExample(Question(f"q{i}", text), "Paris", i / 10 if i else first, bool(i % 2 if i else first))
+            for i, text in enumerate(texts)
+        ]
+        distilled = DistilledSet(tuple(examples), (), {}, {}, (), 0.0)
+        said = _listened(taught_lm, distilled, tmp_path)
+        return _result(targets_of(taught_lm, examples, said, told=told), "read")
+
+    sure, unsure = targets(1.0), targets(0.0)
+    assert set(sure) == {f"q{i}" for i in range(len(texts))}
+    assert all(0 < target < 1 for target in sure.values())
+    assert sure["q0"] == pytest.approx(unsure["q0"], abs=1e-6)
+    assert sure["q3"] != pytest.approx(unsure["q3"], abs=1e-6)
 
 
 def test_a_question_is_asked_once_however_often_the_tuning_stops(
@@ -94,7 +120,7 @@ def test_a_question_is_asked_once_however_often_the_tuning_stops(
     again.close()
     monkeypatch.setattr(heard, "answer_batch", None)
     made = _train(short, taught_lm, distilled, tmp_path / "stopped")
-    assert made.decile_edges == whole.decile_edges
+    assert made.level_edges == whole.level_edges
     weights = [load_file(Path(adapter.path) / WEIGHTS) for adapter in (made, whole)]
     assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-6) for name in weights[0])
 
@@ -111,4 +137,4 @@ def test_a_vocabulary_without_single_digits_is_refused_in_a_sentence(taught_lm: 
             return {"93": 1}
 
     with pytest.raises(ModelError, match=r"no token for the digit 0 .* set tune\.recipe to 'paper'"):
-        heard.Hearing.of(Joined(), [0.5] * 9)
+        heard.Hearing.of(Joined(), [0.5] * 99)

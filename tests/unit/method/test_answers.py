@@ -46,7 +46,7 @@ def test_the_expected_confidence_takes_one_pass_more() -> None:
 
 
 def test_a_number_said_behind_the_answer_takes_two_passes_more() -> None:
-    heard = _answer(0.93, 0.91, _sample("Ngerulmud", 4))  # 4 tokens and the end, the answer with its decile, a digit
+    heard = _answer(0.93, 0.91, _sample("Ngerulmud", 4))  # 4 tokens, the end, what is read again, a digit
     assert uait_answer(QUESTION, heard, "exact").n_passes == 7
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from uait.method.distillation import distil, relabel, without
+from uait.method.distillation import distil, without
 from uait.records import Label, Question, Reason
 from uait.records.errors import DataError
 from uait.settings import DistilSettings
@@ -140,16 +140,6 @@ def test_an_empty_own_answer_teaches_nothing() -> None:
     assert math.isclose(made.entropy_bits, 0.0)
 
 
-def test_relabelled_examples_keep_their_answers_and_are_counted_anew() -> None:
-    made = distil([_label("a", 0.931, True), _label("b", 0.2, False), _label("c", 0.931, True)], ALL_TRAIN)
-    again = relabel(made, [0.5, None, 0.5])
-    assert [e.answer for e in again.train] == ["gold", "own", "gold"]
-    assert [e.confidence for e in again.train] == [0.5, 0.2, 0.5]
-    assert (again.kept, again.dropped) == (made.kept, made.dropped)
-    assert (again.histogram[10], again.histogram[4], again.histogram[18]) == (2, 1, 0)
-    assert again.entropy_bits == pytest.approx(made.entropy_bits)
-
-
 def test_what_is_taken_out_later_is_counted_by_its_reason_and_the_rest_anew() -> None:
     made = distil([_label("a", 0.931, True), _label("b", 0.2, False), _label("c", 0.1, False)], ALL_TRAIN)
     less = without(made, {"b", "elsewhere"}, "longer than the model reads")
@@ -157,12 +147,6 @@ def test_what_is_taken_out_later_is_counted_by_its_reason_and_the_rest_anew() ->
     assert (less.kept, less.dropped) == ({"right": 1, "wrong": 1}, {"longer than the model reads": 1})
     assert (sum(less.histogram), less.entropy_bits) == (2, pytest.approx(1.0))
     assert without(made, set(), "longer than the model reads") == made
-
-
-def test_relabelling_wants_one_confidence_per_example() -> None:
-    made = distil([_label("a", 0.931, True)], ALL_TRAIN)
-    with pytest.raises(ValueError, match=r"shorter|longer"):
-        relabel(made, [0.5, 0.5])
 
 
 def test_the_phrasings_of_one_fact_never_part_over_train_and_dev() -> None:

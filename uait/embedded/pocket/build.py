@@ -5,14 +5,16 @@ Writes everything under runs/pocket and copies what the product needs to assets/
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from uait.data.catalogue import preset
 from uait.data.files import write_json, write_jsonl
+from uait.data.json import to_json
 from uait.data.questions import read_questions
 from uait.embedded import lesson, small_run
 from uait.embedded.pocket import POCKET, fits
@@ -24,6 +26,7 @@ from uait.embedded.pocket.phrasings import RELATIONS
 from uait.embedded.pocket.pretrain import pretrain
 from uait.embedded.pocket.recipe import Recipe
 from uait.embedded.pocket.small_run import PLAN as SMALL_RUN
+from uait.embedded.pocket.students import compared
 from uait.embedded.pocket.world import Fact, build_world, passages
 from uait.method.correctness import is_correct
 from uait.method.threshold import choose_threshold
@@ -102,7 +105,7 @@ def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
         yield event
     yield from distil(untuned, folder)
     # not the questions that the labels were calibrated on: their facts are tuned on too, in other words
-    yield from tune(untuned, folder, calibrate_on=sets.of_split(facts, "dev", SEED))
+    yield from tune(untuned, folder, choose_by=sets.of_split(facts, "dev", SEED))
     shutil.rmtree(POCKET / "adapter", ignore_errors=True)
     shutil.copytree(folder.file("adapter"), POCKET / "adapter", ignore=shutil.ignore_patterns(SAID))
     seal()
@@ -119,17 +122,25 @@ def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
 def _record(facts: list[Fact], runs: Path) -> Iterator[Event]:
     """The evaluation on held-out questions, the small preset's run, and the lesson."""
     engines = load_engines(settings())
-    held_out = {path.stem: read_questions(path) for path in (POCKET / "questions").glob("*.jsonl")}
-    for event in evaluate(engines, held_out, RunFolder(runs / "evaluation")):
-        if isinstance(event, Done):
-            shutil.copy(runs / "evaluation" / "evaluation.json", POCKET / "evaluation.json")
-            README.write_text(with_results(README.read_text(encoding="utf-8"), event.record), encoding="utf-8")
-        else:
-            yield event
+    splits = (IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD)
+    held_out = {split: read_questions(POCKET / "questions" / f"{split}.jsonl") for split in splits}
+    report = yield from _result(evaluate(engines, held_out, RunFolder(runs / "evaluation")))
+    report = yield from _result(compared(engines.settings, RunFolder(runs / "uait"), report, held_out))
+    write_json(POCKET / "evaluation.json", to_json(report))
+    README.write_text(with_results(README.read_text(encoding="utf-8"), report), encoding="utf-8")
     yield Progress("small run", 0, 1, "labelling and tuning as on the page")
     write_json(POCKET / small_run.FILE, small_run.record(SMALL_RUN))
     yield Progress("lesson", 0, 1, "looking for questions to teach with")
     write_json(POCKET / lesson.FILE, lesson.record(LESSON, engines))
+
+
+def _result(events: Iterator[Event]) -> Generator[Event, None, Any]:
+    """Passes the progress on; what was done in the end, to a `yield from`."""
+    for event in events:
+        if isinstance(event, Done):
+            return event.record
+        yield event
+    raise AssertionError("a stage ends with Done")
 
 
 def write_world(facts: list[Fact]) -> None:

@@ -7,6 +7,7 @@ the questions it has not asked, or tunes again from its start. What the product 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +20,11 @@ from uait.embedded.smollm2.questions import build_questions
 from uait.embedded.smollm2.sampling import FewShotSampler
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import TeacherRow, ask_teacher, read_teacher
-from uait.embedded.smollm2.tuning import FIRST_LAYER, Lesson, Stage, Tuner
+from uait.embedded.smollm2.tuning import FIRST_LAYER, Below, Lesson, Stage, Tuner
 from uait.method import probe
 from uait.method.calibration import apply, fit_calibration
 from uait.models.adapters import WEIGHTS
-from uait.models.hearing import Hearing, decile_edges
+from uait.models.hearing import Hearing, level_edges
 from uait.models.language_model import LanguageModel
 from uait.models.loading import load_model
 from uait.models.similarity import load_similarity
@@ -35,16 +36,19 @@ RANK = 16
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 # Questions to tune on: sampled five times, and told right from wrong.
 N_SAMPLED, N_TOLD = 1000, 4900
+N_LEVELS = 10  # of probability that it hears
+TRUST = 1.0  # of the probe of so many told answers: all its columns shrink alike
 READ_TOGETHER = 32
 
 
 @dataclass
 class Workshop:
-    """The base model with what all stages share: its folder of runs and the questions."""
+    """The base model with what all stages share: its folder of runs, the questions, and the answers last tuned on."""
 
     lm: LanguageModel
     runs: Path
     questions: dict[str, list[Question]]
+    last_read: tuple[Any, list[Below]] = ((), [])
 
     def teacher(self, name: str, questions: Sequence[Question], *, samples: bool = True) -> dict[str, TeacherRow]:
         """The teacher's rows of these questions, asked where the file `name` does not hold them."""
@@ -66,6 +70,13 @@ class Workshop:
             task_type="CAUSAL_LM", r=RANK, lora_alpha=RANK, target_modules=list(LAYERS), layers_to_transform=layers
         )
         return Student(self.lm.with_new_adapter(config), Hearing.of(self.lm.tokenizer, edges))
+
+    def read(self, student: Student, rows: Sequence[TeacherRow]) -> list[Below]:
+        """What the base holds of these answers to questions to tune on; of the last ones it is known already."""
+        key = student.hears.edges, tuple(row.id for row in rows)
+        if self.last_read[0] != key:
+            self.last_read = key, read(student, asked_of(self, rows), rows)
+        return self.last_read[1]
 
     def student(self, folder: Path) -> Student:
         """The student that was tuned into `folder`."""
@@ -92,7 +103,7 @@ def self_trained(shop: Workshop, seed: int = 0) -> Path:
     sar = [row.sar for row in rows if row.sar is not None]
     curve = fit_calibration(sar, [row.is_right for row in rows], "platt")
     targets = [apply(curve, confidence) for confidence in sar]
-    return _tuned(shop, f"self-trained-{seed}", rows, targets, Stage(seed=seed))
+    return _tuned(shop, f"self-trained-{seed}", rows, targets, Stage(seed=seed), probe.TRUST)
 
 
 def told(shop: Workshop, seed: int = 0, *, shuffled: bool = False) -> Path:
@@ -116,38 +127,45 @@ def asked_of(shop: Workshop, rows: Sequence[TeacherRow]) -> list[Question]:
     return [questions[row.id] for row in rows]
 
 
-def probed(student: Student, questions: Sequence[Question], rows: Sequence[TeacherRow]) -> np.ndarray:
-    """The probe's features (N, 2 + hidden) of these answers."""
-    states = [
-        student.states(
-            [question.text for question in questions[start : start + READ_TOGETHER]],
-            [row.ids for row in rows[start : start + READ_TOGETHER]],
-            FIRST_LAYER,
-        )
-        for start in range(0, len(rows), READ_TOGETHER)
-    ]
-    return probe.features(torch.cat(states).numpy(), [row.probability for row in rows])
+def read(student: Student, asked: Sequence[Question], rows: Sequence[TeacherRow]) -> list[Below]:
+    """What the base holds of these answers below the adapter, a line of progress every twenty batches."""
+    tuner, below = Tuner(student), list[Below]()
+    for start in range(0, len(rows), READ_TOGETHER):
+        if start % (20 * READ_TOGETHER) == 0:
+            report(f"{start} of {len(rows)} answers read")
+        pairs = zip(asked[start : start + READ_TOGETHER], rows[start : start + READ_TOGETHER], strict=True)
+        below += tuner.below([Lesson(question.text, row, 0.0) for question, row in pairs])
+    return below
 
 
-def _tuned(shop: Workshop, name: str, rows: Sequence[TeacherRow], targets: Sequence[float], stage: Stage) -> Path:
+def probed(below: Sequence[Below], rows: Sequence[TeacherRow]) -> np.ndarray:
+    """The probe's features (N, 2 + hidden): each answer's probability, and the base's state at its last token."""
+    states = torch.stack([b.said[len(row.ids) - 1] for b, row in zip(below, rows, strict=True)])
+    return probe.features(states.numpy(), [row.probability for row in rows])
+
+
+def _tuned(
+    shop: Workshop,
+    name: str,
+    rows: Sequence[TeacherRow],
+    targets: Sequence[float],
+    stage: Stage,
+    trust: float = TRUST,
+) -> Path:
     """The folder of the adapter of that name; tunes it where it is not there, a line of progress every twenty steps.
 
-    It learns the targets as the probe sees them.
+    It learns the targets as a probe with this `trust` sees them.
     """
     folder = shop.runs / name
     if not (folder / WEIGHTS).exists():
         asked = asked_of(shop, rows)
-        edges = decile_edges([row.probability for row in rows])
+        edges = level_edges([row.probability for row in rows], N_LEVELS)
         student = shop.new_student(edges, stage.seed)
-        smooth = probe.smoothed(probed(student, asked, rows), targets, [question.fact for question in asked])
+        below = shop.read(student, rows)
+        smooth = probe.smoothed(probed(below, rows), targets, [question.fact for question in asked], trust)
         lessons = [Lesson(q.text, row, target) for q, row, target in zip(asked, rows, smooth, strict=True)]
-        tuner, below = Tuner(student), []
-        for start in range(0, len(lessons), READ_TOGETHER):
-            if start % (20 * READ_TOGETHER) == 0:
-                report(f"{name}: {start} of {len(lessons)} answers read")
-            below += tuner.below(lessons[start : start + READ_TOGETHER])
         recent: list[float] = []
-        for step in tuner.tune(lessons, below, stage):
+        for step in Tuner(student).tune(lessons, below, stage):
             recent = [*recent, step["loss"]][-20:]
             if step["step"] % 20 == 0 or step["step"] == step["total"]:
                 report(f"{name}: step {step['step']} of {step['total']}, loss {sum(recent) / len(recent):.3f}")

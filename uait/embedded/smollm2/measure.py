@@ -59,7 +59,7 @@ def ask_student(
         batch = todo[start : start + BATCH]
         numbers = student.ask([question.text for question, _ in batch], [row for _, row in batch], decile)
         for (_, row), (spoken, mean) in zip(batch, numbers, strict=True):
-            heard = student.hears.decile(row.probability) if decile is None else decile
+            heard = student.hears.level(row.probability) if decile is None else decile
             expected = None if mean is None else round(mean, 6)
             made = StudentRow(
                 row.id, row.answer, row.ids, row.is_right, round(row.probability, 6), heard, spoken, expected

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from uait.embedded.smollm2.shared_prefix import Past, Prefix, SharedPrefixLlama, padded
 from uait.embedded.smollm2.shots import FEW_SHOT, few_shot_question
-from uait.models.decoding import token_texts
 from uait.models.language_model import LanguageModel, line_ids
+from uait.models.text_pieces import token_texts
 from uait.records import Finish, Question, Sample, SampleSet
 from uait.settings import SamplingSettings
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
+import numpy as np
+
 from uait.data.catalogue import preset
 from uait.data.files import append_jsonl, data_hash, rows_by_id, write_json
 from uait.data.json import to_json
@@ -18,10 +20,11 @@ from uait.data.named import read_set
 from uait.embedded.smollm2 import measure
 from uait.embedded.smollm2.build import (
     SMOLLM2,
+    TRUST,
     Workshop,
-    asked_of,
     open_workshop,
     probed,
+    read,
     report,
     self_trained,
     told,
@@ -31,6 +34,7 @@ from uait.embedded.smollm2.sampling import FewShotSampler
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import RULE, SAMPLING
 from uait.method import probe
+from uait.method.answers import SELF_TRAINED
 from uait.method.correctness import is_correct
 from uait.models.confidence import verbalized_batch
 from uait.models.p_true import p_true_batch
@@ -42,7 +46,7 @@ from uait.tuning.card import write_card
 
 DEV, DEV_RELATION = "dev", "dev-relation"
 IN_DOMAIN, OUT_OF_RELATION, PUBLIC = "in-domain", "relations never tuned on", "public sets"
-SELF_TRAINED, PROBE = "self-trained alone", "probe"
+PROBE = "probe"
 SEEDS = (0, 1, 2)  # the first is shipped
 POOLED = "relations and sets never tuned on"
 PUBLIC_SETS = ("trivia_qa", "nq_open", "popqa", "web_questions", "sciq")
@@ -65,7 +69,7 @@ def ship(runs: Path) -> None:
     put(folder, Adapter(
         path=str(SMOLLM2 / "adapter"), base_model_id="smollm2",
         data_hash=data_hash([q.text for q in shop.questions["tune"]]), settings=to_dict(settings),
-        metrics={"n_dev": len(rows), "dev": found}, threshold=threshold, decile_edges=student.hears.edges,
+        metrics={"n_dev": len(rows), "dev": found}, threshold=threshold, level_edges=student.hears.edges,
     ))  # fmt: skip
     splits = [_answered(shop, student, name, questions, seed) for name, questions in held_out(shop).items()]
     fitted, first = _fitted_probe(shop, student), shop.student(self_trained(shop, seed))
@@ -94,12 +98,13 @@ def ship(runs: Path) -> None:
 def _fitted_probe(shop: Workshop, student: Student) -> Any:
     """The probe of the answers that the student was told right from wrong of."""
     rows = told_of(shop)
-    return probe.fit(probed(student, asked_of(shop, rows), rows), [row.is_right for row in rows])
+    return probe.fit(probed(shop.read(student, rows), rows), [row.is_right for row in rows], TRUST)
 
 
 def _probe_says(student: Student, fitted: Any, split: measure.Split) -> Pairs:
     """The probe's own confidence, without a word from the student."""
-    said = probe.confidences(fitted, probed(student, split.questions, split.teacher))
+    below = read(student, split.questions, split.teacher)
+    said = probe.confidences(fitted, probed(below, split.teacher))
     return [(row.is_right, c if row.teaches else None) for row, c in zip(split.teacher, said, strict=True)]
 
 
@@ -184,7 +189,7 @@ def _untuned(shop: Workshop, split: measure.Split, runs: Path) -> dict[str, Pair
 
 
 def controls(shop: Workshop, student: Student, split: measure.Split, seed: int) -> dict[str, Any]:
-    """What the number is worth when the student hears another decile than its own."""
+    """What the number is worth when the student hears another decile than its own, or reads another answer."""
     n = 2 * N_ASKED_AGAIN
     questions, teacher = list(split.questions)[:n], list(split.teacher)[:n]
     fixed, low, high = (
@@ -193,9 +198,12 @@ def controls(shop: Workshop, student: Student, split: measure.Split, seed: int) 
         )
         for decile in (5, 0, 9)
     )
+    swapped = student.ask([question.text for question in questions], [*teacher[1:], teacher[0]], 5)
     return {
         "n": len(fixed),
         "auroc expected, decile fixed at 5": measure.auroc_of(fixed),
+        "mean expected, decile 5": measure.mean_expected(fixed),
+        "mean expected, decile 5, another question's answer": float(np.mean([mean or 0.0 for _, mean in swapped])),
         "mean expected, decile 0": measure.mean_expected(low),
         "mean expected, decile 9": measure.mean_expected(high),
     }

@@ -36,21 +36,10 @@ class Student:
             return self.llama.read(self.llama.embed(tokens), positions, mask, self.prefix)[1]
 
     @torch.no_grad()
-    def states(self, texts: Sequence[str], answers: Sequence[Sequence[int]], layer: int) -> Tensor:
-        """The base's hidden states (B, hidden) before this layer, each at the last token of an answer."""
-        rows = [[*self._ids(few_shot_question(text)), *ids] for text, ids in zip(texts, answers, strict=True)]
-        tokens, mask = padded(rows, 0)
-        positions = self.prefix.length + (mask.cumsum(-1) - 1).clamp(min=0)
-        prefix = Prefix(self.prefix.layers[:layer], self.prefix.length)
-        with self.base.alone():
-            hidden, _ = self.llama.read(self.llama.embed(tokens), positions, mask, prefix, last=layer)
-        return hidden[torch.arange(len(rows)), mask.sum(-1) - 1]
-
-    @torch.no_grad()
     def ask(self, texts: Sequence[str], rows: Sequence[TeacherRow], decile: int | None = None) -> list[Number]:
-        """How sure it is of each answer; with `decile` it hears that one instead of the answer's own (a control)."""
+        """How sure it is of each answer; with `decile` it hears that one, not the answer's own (a control)."""
         past = self.read(texts)
-        heard = [self.hears.decile(row.probability) if decile is None else decile for row in rows]
+        heard = [self.hears.level(row.probability) if decile is None else decile for row in rows]
         said = [[*row.ids, *self.hears.opening(d)] for row, d in zip(rows, heard, strict=True)]
         with self.lm.alone():
             logits, past = self._advance(said, past)

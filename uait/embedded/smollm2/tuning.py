@@ -91,7 +91,7 @@ class Tuner:
         """What the base and the frozen layers make of each example."""
         hears, n = self.student.hears, len(lessons)
         past = self.student.read([lesson.question for lesson in lessons])
-        rows = [[*x.row.ids, *hears.opening(hears.decile(x.row.probability))] for x in lessons]
+        rows = [[*x.row.ids, *hears.opening(hears.level(x.row.probability))] for x in lessons]
         tokens, mask = padded(rows, 0)
         positions = self._after(past.mask, tokens.shape[1])
         low = Past(past.layers[:FIRST_LAYER], past.mask)

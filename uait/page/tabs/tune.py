@@ -33,8 +33,7 @@ from uait.stages.distil import read_distilled
 from uait.stages.engines import DEFAULT_THRESHOLD, Shelf
 from uait.stages.tune import probe_examples, read_taught, read_untaught
 from uait.tuning.card import CARD, read_card
-from uait.tuning.rounds import FIRST, read_steps
-from uait.tuning.trainer import LOG
+from uait.tuning.trainer import LOG, read_log
 
 RECORDED = "The labels that were recorded with the model"
 _NONE_YET = "No examples yet: label questions and keep some of them in the Label tab."
@@ -174,7 +173,7 @@ def _examples(root: Path, name: str | None, tune: TuneSettings, recorded: SmallR
     else:
         folder = _chosen(root, name)
         n_train = len(read_distilled(RunFolder(folder)).train)
-    limits.check_steps(tune.rounds * (tune.max_steps or runs_view.n_steps(tune, n_train)))
+    limits.check_steps(tune.max_steps or runs_view.n_steps(tune, n_train))
     return folder, n_train
 
 
@@ -265,7 +264,7 @@ def _recorded_run(run: SmallRun | None) -> runs_view.Payload:
 
 def _watched(folder: Path) -> list[Path]:
     adapter = folder / "adapter"
-    return [adapter / FIRST / LOG, adapter / LOG, adapter / CARD, folder / PROBES, folder / BEFORE_AFTER]
+    return [adapter / LOG, adapter / CARD, folder / PROBES, folder / BEFORE_AFTER]
 
 
 def _sizes(folder: Path) -> list[int]:
@@ -282,7 +281,7 @@ def _drawn(folder: Path | None) -> runs_view.Payload:
     after = read_json(results) if results.exists() else []
     chosen = read_card(folder / ADAPTER).chosen if (folder / ADAPTER / CARD).exists() else None
     trusted = runs_view.chosen_threshold(chosen, DEFAULT_THRESHOLD)
-    shown = runs_view.tuning(read_steps(folder / ADAPTER), looks, examples, after, threshold=trusted)
+    shown = runs_view.tuning(read_log(folder / ADAPTER / LOG), looks, examples, after, threshold=trusted)
     return tuning.page(shown, read_untaught(run))
 
 

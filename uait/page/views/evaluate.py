@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from uait.data.plain import left_out_lines
-from uait.method.answers import EXPECTED, HEARD, SPOKEN
+from uait.method.answers import EXPECTED, HEARD, SELF_TRAINED, SPOKEN
 from uait.method.branches import BRANCH_TITLES, branches
 from uait.method.intervals import bootstrap_intervals
 from uait.method.metrics import budget_curve
@@ -28,10 +28,10 @@ Exposure = Callable[[str], int | None]
 ABOUT = {
     EXPECTED: "tuned; the mean of the numbers it might have said with its answer",
     SPOKEN: "tuned; the number it says with its answer",
-    HEARD: "untuned; how probable its whole answer and its end were: what the tuned model hears the tenth of",
+    HEARD: "untuned; how probable its whole answer and its end were: what the tuned model hears the percentile of",
     "verbalized": "untuned; asked to add how sure it is",
     "answer probability": "untuned; how probable its answer’s words were",
-    "self-trained alone": "tuned; the number it said before it was told which of its answers were right",
+    SELF_TRAINED: "tuned on what SAR says alone: it was never told which of its answers are right",
     "stack": "tuned; a regression on the average number, the answer’s probability and its length",
     "P(True)": "untuned; asked afterwards whether its answer is right",
     "SAR": "untuned; asked several times: how much the answers agree, words weighed by their meaning",

@@ -115,7 +115,7 @@ def estimate(
     Memory: the model twice (as it is, and being tuned) in 32 bit, and the adapter four times (weights, gradients and
     the optimiser's two moments); what the examples take comes on top.
     """
-    steps = tune.rounds * n_steps(tune, n_train)
+    steps = n_steps(tune, n_train)
     parts = [f"{n_train:,} examples, {steps:,} steps"]
     if known is not None:
         parts.append(f"about {duration(steps * known[0])}, going by {known[1]}")

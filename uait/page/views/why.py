@@ -29,6 +29,12 @@ _HINTS = {
     "answer probability": "the probabilities of the answer's tokens, multiplied",
     "SAR": "how far several samples agree, weighing the words that matter",
 }
+# Where a spoken number comes from.
+_READ_AGAIN = (
+    "The number comes last: the model reads its own answer again, told how probable it was, and says how likely it is "
+    "to be right."
+)
+_WRITTEN_ON = "The number is written on from the answer, as words of the same reply."
 
 
 def empty_heatmap() -> Payload:
@@ -183,15 +189,17 @@ def _sar(score: SarScore | Unscored) -> str:
 
 
 def _costs(explanation: Explanation) -> list[str]:
-    """What the number cost and what the samples did, as measured; and why, where the samples cost less."""
+    """Where the number comes from; what it cost and what the samples did, as measured; why, where these cost less."""
     said, n_samples, n_drawn = explanation.answer, len(explanation.samples), explanation.n_tokens
     n_said = len(said.sample.token_ids)
     doing, tokens = "Answering and saying the number", f"{n_said} tokens one by one"
+    source = [_WRITTEN_ON]
     if said.spoken is None:
-        doing = "Answering"
+        doing, source = "Answering", []
     elif len(explanation.tokens) == n_said:  # the number stands behind the reply, not in it
-        tokens = f"{n_said} tokens and those of the number, one by one"
+        tokens, source = f"{n_said} tokens and those of the number, one by one", [_READ_AGAIN]
     costs = [
+        *source,
         f"{doing}: {tokens}, {seconds(said.seconds)}.",
         f"Drawing {n_samples} samples and comparing them: {n_drawn} tokens, {seconds(explanation.seconds)}.",
     ]

@@ -11,14 +11,16 @@ import torch
 from peft import LoraConfig
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from uait.embedded.smollm2.build import probed
 from uait.embedded.smollm2.shots import FEW_SHOT, few_shot_question
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import TeacherRow
 from uait.embedded.smollm2.tuning import Lesson, Stage, Tuner, number_loss
+from uait.method import probe
 from uait.models import hearing
 from uait.models.adapters import Weights
 from uait.models.confidence import answer_batch
-from uait.models.hearing import Hearing, decile_edges, expected_number, mean_number, spoken_number
+from uait.models.hearing import Hearing, expected_number, level_edges, mean_number, spoken_number
 from uait.models.language_model import LanguageModel
 from uait.settings import AnswerSettings, PromptSettings
 
@@ -61,7 +63,7 @@ def student() -> Iterator[Student]:
     heads: dict[str, Any] = {"num_attention_heads": 2, "num_key_value_heads": 1}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=VOCABULARY, initializer_range=0.3, **shape, **heads)).eval()
     lm = LanguageModel(Weights(model), Letters(), torch.device("cpu"), "tiny", None, PromptSettings())
-    yield Student(lm, Hearing.of(lm.tokenizer, [0.1 * i for i in range(1, 10)]))
+    yield Student(lm, Hearing.of(lm.tokenizer, [0.01 * i for i in range(1, 100)]))
 
 
 def answered(student: Student, text: str, ids: tuple[int, ...], probability: float = 0.5) -> TeacherRow:
@@ -167,17 +169,22 @@ def test_certainty_is_never_said() -> None:
     assert spoken_number(torch.tensor([0, 9]), ones) == [0.01, 0.9]
 
 
-def test_deciles_part_the_probabilities_into_tenths(student: Student) -> None:
-    hears = Hearing.of(student.lm.tokenizer, decile_edges([i / 100 for i in range(100)]))
-    assert [hears.decile(p) for p in (0.0, 0.05, 0.5, 0.99, 1.0)] == [0, 0, 5, 9, 9]
+def test_levels_part_the_probabilities_into_hundredths_or_tenths(student: Student) -> None:
+    hears = Hearing.of(student.lm.tokenizer, level_edges([i / 1000 for i in range(1000)]))
+    assert [hears.level(p) for p in (0.0, 0.005, 0.505, 0.985, 1.0)] == [0, 0, 50, 98, 99]
+    tenths = Hearing.of(student.lm.tokenizer, level_edges([i / 1000 for i in range(1000)], 10))
+    assert [tenths.level(p) for p in (0.0, 0.505, 1.0)] == [0, 5, 9]
+    assert (len(hears.opening(7)), hears.opening(7)[1:3]) == (len(tenths.opening(7)) + 1, [48, 55])
 
 
 def test_frozen_layers_are_read_once_for_every_digit(student: Student) -> None:
     row = answered(student, "Who?", (65,), 0.35)
     below = Tuner(student).below([Lesson("Who?", row, 1.0)])[0]
     assert below.digits.shape == (10, 16)
-    ids = student.lm.tokenizer(FEW_SHOT + few_shot_question("Who?"), add_special_tokens=False)["input_ids"]
-    ids = [*ids, 65, *student.hears.opening(3), student.hears.digit_ids[7]]
+    prompt = student.lm.tokenizer(FEW_SHOT + few_shot_question("Who?"), add_special_tokens=False)["input_ids"]
+    ids = [*prompt, 65, *student.hears.opening(34), student.hears.digit_ids[7]]
     with torch.no_grad():
         states = student.llama.causal(torch.tensor([ids]), output_hidden_states=True).hidden_states[15][0]
     torch.testing.assert_close(below.digits[7], states[-1], atol=1e-4, rtol=1e-3)
+    state = torch.from_numpy(probed([below], [row])[0, probe.N_TRUSTED :])
+    torch.testing.assert_close(state.float(), states[len(prompt)], atol=1e-4, rtol=1e-3)

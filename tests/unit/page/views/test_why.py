@@ -105,13 +105,15 @@ def test_agreement_is_said_in_words(answers: tuple[str, ...], sentence: str) -> 
 
 
 def test_both_costs_are_said_in_tokens_and_seconds_and_the_cheaper_sampling_with_its_reason() -> None:
-    spoken, sampled = (_words(cost) for cost in heatmap(_explanation(_token("a", 1.0)))["costs"])
+    source, spoken, sampled = (_words(cost) for cost in heatmap(_explanation(_token("a", 1.0)))["costs"])
+    assert source == "The number is written on from the answer, as words of the same reply."
     assert spoken == "Answering and saying the number: 5 tokens one by one, 0.3 s."
     assert sampled == "Drawing 1 samples and comparing them: 24 tokens, 2.1 s."
     slow = heatmap(_explanation(_token("a", 1.0), seconds=3.0))["costs"]
-    assert slow[2:] == ["Sampling is the cheaper one here: the answers are short, and all are drawn side by side."]
+    assert slow[3:] == ["Sampling is the cheaper one here: the answers are short, and all are drawn side by side."]
     heard = heatmap(_explanation(*[_token("a", 0.2)] * 5))["costs"]  # the number is no part of the reply
-    assert "5 tokens and those of the number, one by one" in heard[0]
+    assert heard[0].startswith("The number comes last: the model reads its own answer again")
+    assert "5 tokens and those of the number, one by one" in heard[1]
     assert heatmap(_explanation(_token("a", 1.0), spoken=None))["costs"][0].startswith("Answering: 5 tokens")
 
 
