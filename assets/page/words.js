@@ -152,7 +152,7 @@
   };
 
   const choice = document.createElement("div");
-  const attributes = { id: "language", role: "group", "aria-label": "Language · 语言", translate: "no" };
+  const attributes = { id: "language", role: "region", "aria-label": "Language · 语言", translate: "no" };
   for (const [name, text] of Object.entries(attributes)) choice.setAttribute(name, text);
   for (const [name, word] of [["en", "English"], [CHINESE, "中文"]]) {
     const button = Object.assign(document.createElement("button"), { type: "button", lang: name, textContent: word });

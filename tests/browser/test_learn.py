@@ -1,10 +1,15 @@
 """The Learn tab: eight steps walked through, a live try, the links to the other tabs, and the page for a projector."""
 
 import re
+import sys
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
+from tests.browser import fake_app
+from tests.browser.conftest import free_port
 from uait.page.lesson import words
 
 
@@ -158,6 +163,21 @@ def test_an_address_opens_its_step_every_step_is_a_click_away_and_a_reload_stays
     expect(tab).to_have_url(re.compile("step=8"))
     tab.get_by_role("tab", name="Compare", exact=True).click()
     expect(tab).not_to_have_url(re.compile("step="))
+
+
+def test_a_model_without_a_lesson_says_so_whatever_the_address(tab: Page) -> None:
+    from uait.page import app  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
+
+    around: Any = fake_app.FakeEngines()
+    around.settings = replace(around.settings, model=replace(around.settings.model, model="somebody/model"))
+    verbs: Any = sys.modules[fake_app.__name__]
+    demo = app.build(around, verbs=verbs, load=verbs.load)
+    place = {"server_name": "127.0.0.1", "server_port": free_port(), "prevent_thread_lock": True, "quiet": True}
+    _, url, _ = demo.launch(**{**app.launch_arguments(), **place})
+    tab.goto(f"{url}?__theme=light&lang=en&present=1&step=4")
+    expect(tab.get_by_text("This model has no recorded lesson")).to_be_visible()
+    tab.keyboard.press("PageDown")
+    demo.close()
 
 
 def test_hands_and_phones_are_counted_together_before_the_reveal(room: Page, app_url: str, chromium: Browser) -> None:

@@ -144,3 +144,11 @@ def test_each_hop_of_a_walk_is_there(walk: list[str]) -> None:
 def test_a_hop_that_is_not_there_is_noticed() -> None:
     with pytest.raises(LookupError):
         source_of("uait.stages.ask.answer_it_all")
+
+
+def test_every_test_that_the_pages_promises_name_is_there() -> None:
+    rows = (ROOT / "docs" / "page.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", rows))
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    there = {name for source in sources for name in re.findall(r"^def (test_\w+)\(", source, re.M)}
+    assert len(named) > 40 and named - there == set()

@@ -149,7 +149,7 @@ def similarity_table(known: Sequence[Sequence[Any]], heads: Sequence[str], simil
         [numbers[k], *cells, *({"text": "–", "kind": "cell"} if k == j else _alike(g) for j, g in enumerate(similar))]
         for k, (cells, similar) in enumerate(zip(known, similarity.tolist(), strict=True))
     ]
-    return {"heads": ["", *heads, *numbers], "rows": rows}
+    return {"heads": ["#", *heads, *numbers], "rows": rows}
 
 
 def _alike(similarity: float) -> Payload:
