@@ -1,6 +1,7 @@
 """Photographs the page with the embedded model: python -m tests.browser.screenshots, into assets/screenshots.
 
-Every tab in light and dark, 1440 and 400 px wide; in Ask a question has been asked and explained.
+Every tab in light and dark, 1440 and 400 px wide; in Ask a question has been asked and explained. And the lesson's
+eight steps as a projector shows them once they are played.
 """
 
 import shutil
@@ -34,6 +35,20 @@ def photograph(tab: Page, url: str, theme: str, width: int, out: Path) -> None:
         tab.screenshot(path=out / f"{name.lower()}-{theme}-{width}.png", full_page=True)
 
 
+def photograph_lesson(tab: Page, url: str, out: Path) -> None:
+    """Takes one picture per step of the lesson at 1280 x 720, into `out`."""
+    tab.set_viewport_size({"width": 1280, "height": 720})
+    tab.goto(f"{url}?__theme=light&lang=en&present=1&step=1")
+    for number in range(1, 9):
+        tab.locator(f"#lesson-{number}-button").click()
+        tab.locator(f"#step-{number} .learn-figure").wait_for()
+        tab.wait_for_timeout(1000)
+        while tab.locator(f"#step-{number} [data-build]:not(.built)").count():
+            tab.keyboard.press("PageDown")
+        tab.wait_for_timeout(2000)  # the curtain before a chart is drawn aside
+        tab.screenshot(path=out / f"lesson-{number}.png")
+
+
 def main() -> None:
     """Serves the page on a free port and photographs it."""
     OUT.mkdir(parents=True, exist_ok=True)
@@ -48,6 +63,7 @@ def main() -> None:
             for theme in ("light", "dark"):
                 for width in (1440, 400):
                     photograph(browser.new_page(), url, theme, width, OUT)
+            photograph_lesson(browser.new_page(), url, OUT)
             browser.close()
     finally:
         demo.close()
