@@ -110,7 +110,7 @@ def load_config(name: str, source: str) -> Any:
 
 def _load_tokenizer(name: str, source: str) -> Any:
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     except LOAD_ERRORS as err:
         raise unloadable("tokenizer of the model", name, source, err) from err
     if not tokenizer.chat_template:
@@ -136,7 +136,9 @@ def _load_weights(name: str, source: str, device: torch.device, quantize: str) -
     check_shipped(Path(source) / "model.safetensors")
     how = _placed(device, quantize)
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(source, **how, output_loading_info=True)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            source, **how, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+        )
         model, report = loaded[0] if how["device_map"] else loaded[0].to(device), loaded[1]
     except LOAD_ERRORS as err:
         raise unloadable("model", name, source, err) from err

@@ -87,7 +87,7 @@ def config_in(file: Path) -> Any:
     except ImportError as err:
         raise ModelError(f"{file.name} can't be read without gguf; run `pip install gguf`.") from err
     try:
-        return AutoConfig.from_pretrained(**_source(file))
+        return AutoConfig.from_pretrained(**_source(file), trust_remote_code=False)
     except _READ_ERRORS as err:
         raise _unconverted(file, err) from err
 
@@ -154,7 +154,7 @@ def convert(file: Path, folder: Path, stop: str | None = None) -> None:
     made = Path(tempfile.mkdtemp(prefix="converting-", dir=folder.parent))
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            **_source(file), dtype=torch.float32, output_loading_info=True
+            **_source(file), trust_remote_code=False, dtype=torch.float32, output_loading_info=True
         )
         model = _whole(*loaded)
         # else the 32-bit copy passes for a quantised model, which can neither be saved nor tuned
@@ -191,7 +191,7 @@ def _whole(model: Any, report: dict[str, Any]) -> Any:
 
 def _tokenizer_in(file: Path) -> Any:
     try:
-        return AutoTokenizer.from_pretrained(**_source(file))
+        return AutoTokenizer.from_pretrained(**_source(file), trust_remote_code=False)
     except _READ_ERRORS as err:
         raise ModelError(
             f"{file.name} holds no tokenizer that transformers reads ({first_line(err)}); choose a GGUF file with one, "

@@ -25,6 +25,8 @@ _MAX_PAIR_TOKENS = 512
 _BATCH = 32  # texts or pairs read at once
 
 Pair = tuple[str, str]
+# no code of a repository is run, no pickle read
+_DATA_ONLY: Any = {"trust_remote_code": False, "model_kwargs": {"use_safetensors": True}}
 
 
 class Similarity(Protocol):
@@ -50,7 +52,7 @@ class BiEncoder:
         # some 3.5 s to import: only who measures similarity pays them
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
-        self.model = SentenceTransformer(str(folder), device=str(choose_device(device)))
+        self.model = SentenceTransformer(str(folder), device=str(choose_device(device)), **_DATA_ONLY)
         self.model.max_seq_length = _MAX_TOKENS
         self._room = Room(_BATCH, "set model.device to 'cpu', or choose a smaller model")
 
@@ -78,7 +80,7 @@ class CrossEncoderSimilarity:
 
         self.id = path
         try:
-            self.model = CrossEncoder(path, device=str(choose_device(device)))
+            self.model = CrossEncoder(path, device=str(choose_device(device)), **_DATA_ONLY)
         except LOAD_ERRORS as err:
             raise ModelError(
                 f"model.encoder is {path!r}, which can't be loaded; name 'bi-encoder', a folder with a cross-encoder, "
