@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from tests.readme import ROOT
 
@@ -28,7 +29,7 @@ def test_a_promise_without_a_test_is_noticed() -> None:
     ]
 
 
-def _loads() -> Iterator[tuple[str, dict[str, object]]]:
+def _loads() -> Iterator[tuple[str, dict[str, Any]]]:
     """Each place in `uait` that loads what somebody else may have made: what is called, its constant arguments."""
     for path in (ROOT / "uait").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -55,6 +55,7 @@ def build(
     places = [_place(Shelf(engines, load, gpu), facts) for engines in models]
     ballot = Ballot()
     page = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, int(requests.KEPT)))
+    page.space_id = None  # else a Space's browsers fetch the fonts of its header, and its likes, from other hosts
     for i, place in enumerate(places):
         with page if i == 0 else page.route(place.title, f"/{place.name}", show_in_navbar=False):
             if i == 0:
