@@ -333,4 +333,4 @@ def test_an_answer_below_the_fold_is_brought_into_view(tab: Page, app_url: str) 
 def test_the_page_keeps_to_itself(app_url: str) -> None:
     config = httpx.get(f"{app_url}/config").json()
     assert (config["analytics_enabled"], config["run_history"], config["footer_links"]) == (False, False, [])
-    assert config["max_file_size"] == 20 * 2**20
+    assert config["max_file_size"] == 10_000_000

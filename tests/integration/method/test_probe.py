@@ -6,7 +6,7 @@ import pytest
 from uait.method import probe
 from uait.method.metrics import auroc
 
-N = 400
+N = 3000
 
 
 def _answers() -> tuple[np.ndarray, list[float], list[bool], list[str]]:
@@ -24,6 +24,16 @@ def test_what_is_right_is_smoothed_to_how_likely_it_was() -> None:
     of_p, of_probe = auroc(p, right), auroc(smooth, right)
     assert of_p is not None and of_probe is not None and of_probe > of_p + 0.1
     assert np.mean(smooth) == pytest.approx(np.mean(right), abs=0.05)
+
+
+def test_few_answers_are_enough_where_the_probability_tells() -> None:
+    states, p, _, facts = _answers()
+    right = [bool(x) for x in np.random.default_rng(2).uniform(size=N) < p]
+    rows = probe.features(states, p)
+    of_p, of_probe = auroc(p, right), auroc(probe.confidences(probe.fit(rows[:60], right[:60]), rows), right)
+    assert of_p is not None and of_probe is not None and of_probe > of_p - 0.02
+    with pytest.raises(ValueError, match="groups"):
+        probe.smoothed(rows[:8], right[:8], facts[:8])
 
 
 def test_a_fact_says_nothing_of_itself() -> None:
