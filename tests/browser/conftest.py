@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,19 +9,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import fake_app
+from tests.browser.serving import served
 
 if TYPE_CHECKING:
     from tests.browser.tiny_lab import TinyEngines
 
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def chromium_path() -> str | None:
@@ -34,14 +27,8 @@ def chromium_path() -> str | None:
 def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the page, served from this process on a free port."""
     os.environ.setdefault("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
-    from uait.page import app  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
-
-    demo = fake_app.build()
-    port = free_port()
-    place = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
-    demo.launch(**{**app.launch_arguments(), **place})
-    yield f"http://127.0.0.1:{port}"
-    demo.close()
+    with served(fake_app.build()) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

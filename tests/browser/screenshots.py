@@ -9,6 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from tests.browser.serving import served
 from uait.data.catalogue import names, preset
 from uait.page import app
 from uait.settings import ASSETS
@@ -53,20 +54,15 @@ def main() -> None:
     """Serves the page on a free port and photographs it."""
     OUT.mkdir(parents=True, exist_ok=True)
     demo = app.build(*[load_engines(preset(name)) for name in names()])
-    arguments = app.launch_arguments() | {"server_port": None, "prevent_thread_lock": True, "quiet": True}
-    _, url, _ = demo.launch(**arguments)
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-            )
-            for theme in ("light", "dark"):
-                for width in (1440, 400):
-                    photograph(browser.new_page(), url, theme, width, OUT)
-            photograph_lesson(browser.new_page(), url, OUT)
-            browser.close()
-    finally:
-        demo.close()
+    with served(demo) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        for theme in ("light", "dark"):
+            for width in (1440, 400):
+                photograph(browser.new_page(), url, theme, width, OUT)
+        photograph_lesson(browser.new_page(), url, OUT)
+        browser.close()
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ import io
 import json
 import os
 import re
-import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +18,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests import fake_report
 from tests.browser import fake_app
+from tests.browser.serving import served
 from uait.data.catalogue import Description
 from uait.method import metrics
 from uait.method.prompts import sanitise
@@ -32,10 +33,10 @@ SPLITS = (fake_report.IN_DOMAIN, fake_report.OUT_OF_WORLD)
 REFERENCES = {PALAU: ("Ngerulmud",)}
 
 
-def serve(report: Any) -> tuple[gr.Blocks, str]:
-    """A page with this tab, and another that stands for the Ask tab."""
-    from uait.page import app  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
-    from uait.page.menu import Who  # noqa: PLC0415 - as above
+@contextmanager
+def _served(report: Any) -> Iterator[str]:
+    """The address of a page with this tab, and another that stands for the Ask tab."""
+    from uait.page.menu import Who  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
     from uait.page.place import Place  # noqa: PLC0415 - as above
     from uait.page.tabs import compare as compare_tab  # noqa: PLC0415
     from uait.stages.engines import Shelf  # noqa: PLC0415 - as above
@@ -53,21 +54,16 @@ def serve(report: Any) -> tuple[gr.Blocks, str]:
                 facts: Any = SimpleNamespace(references=REFERENCES.get)
                 lab = compare_tab.build(Place(shelf, description, facts), fake_app, who).lab
         lab.ask(None, js=compare_tab.PICKED_IN_LAB, outputs=asked, api_visibility="private")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     styles = "\n".join((ASSETS / "page" / name).read_text(encoding="utf-8") for name in ("page.css", "compare.css"))
-    place = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
-    demo.queue().launch(**{**app.launch_arguments(), **place, "head": f"<style>\n{styles}\n</style>"})
-    return demo, f"http://127.0.0.1:{port}"
+    with served(demo.queue(), head=f"<style>\n{styles}\n</style>") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def compare_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ.setdefault("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
-    demo, url = serve(REPORT)
-    yield url
-    demo.close()
+    with _served(REPORT) as url:
+        yield url
 
 
 def _open(tab: Page, url: str, theme: str = "light") -> None:
@@ -348,11 +344,10 @@ def test_the_tabs_text_keeps_its_contrast(tab: Page, compare_url: str, theme: st
 
 
 def test_without_a_recorded_evaluation_the_lab_says_how_to_make_one(tab: Page) -> None:
-    demo, url = serve(None)
-    tab.goto(url)
-    tab.get_by_role("tab", name="Compare").click()
-    expect(tab.get_by_text("No evaluation is recorded beside this model yet.")).to_be_visible()
-    demo.close()
+    with _served(None) as url:
+        tab.goto(url)
+        tab.get_by_role("tab", name="Compare").click()
+        expect(tab.get_by_text("No evaluation is recorded beside this model yet.")).to_be_visible()
 
 
 def _wait_for_n(tab: Page, n: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests import fake_report
+from tests.browser.serving import served
 from tests.fake_report import IN_DOMAIN
 from uait.data.catalogue import Description
 from uait.method import metrics
@@ -46,7 +47,6 @@ def _seen(question: str) -> int | None:
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A page with this tab around a tiny model; its jobs are ended with it."""
     from tests.browser import tiny_lab  # noqa: PLC0415 - torch and gradio take seconds; other tiers must not pay for it
-    from uait.page import app  # noqa: PLC0415 - as above
     from uait.page.menu import Who  # noqa: PLC0415 - as above
     from uait.page.place import Place  # noqa: PLC0415 - as above
     from uait.page.tabs import evaluate  # noqa: PLC0415 - as above
@@ -69,10 +69,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         facts: Any = SimpleNamespace(exposure=_seen)
         who: Any = Who(gr.State("shipped"), gr.State(""))  # pyright: ignore[reportArgumentType]
         evaluate.build(Place(Shelf(around), description, facts), who)
-    place = {"server_name": "127.0.0.1", "server_port": None, "prevent_thread_lock": True, "quiet": True}
-    _, address, _ = demo.queue().launch(**{**app.launch_arguments(), **place})
-    yield address
-    demo.close()
+    with served(demo.queue()) as address:
+        yield address
     for run in all_runs(runs):
         jobs.stop(run, grace=0.0)
     monkey.undo()

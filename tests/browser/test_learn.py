@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from tests.browser import fake_app
-from tests.browser.conftest import free_port
+from tests.browser.serving import served
 from uait.page.lesson import words
 
 
@@ -172,12 +172,10 @@ def test_a_model_without_a_lesson_says_so_whatever_the_address(tab: Page) -> Non
     around.settings = replace(around.settings, model=replace(around.settings.model, model="somebody/model"))
     verbs: Any = sys.modules[fake_app.__name__]
     demo = app.build(around, verbs=verbs, load=verbs.load)
-    place = {"server_name": "127.0.0.1", "server_port": free_port(), "prevent_thread_lock": True, "quiet": True}
-    _, url, _ = demo.launch(**{**app.launch_arguments(), **place})
-    tab.goto(f"{url}?__theme=light&lang=en&present=1&step=4")
-    expect(tab.get_by_text("This model has no recorded lesson")).to_be_visible()
-    tab.keyboard.press("PageDown")
-    demo.close()
+    with served(demo) as url:
+        tab.goto(f"{url}?__theme=light&lang=en&present=1&step=4")
+        expect(tab.get_by_text("This model has no recorded lesson")).to_be_visible()
+        tab.keyboard.press("PageDown")
 
 
 def test_hands_and_phones_are_counted_together_before_the_reveal(room: Page, app_url: str, chromium: Browser) -> None:

@@ -12,7 +12,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import Page, expect
 
 from tests.browser import fake_app
-from tests.browser.conftest import free_port
+from tests.browser.serving import served
 
 FRANCE = "What is the capital of France?"
 PALAU = "What is the capital of Palau?"
@@ -190,19 +190,13 @@ def test_plotly_comes_from_this_server_and_only_when_a_figure_is_seen(tab: Page,
 
 
 def test_on_a_space_the_browser_asks_no_other_host(tab: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from uait.page import app  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
-
     monkeypatch.setenv("SPACE_ID", "someone/uait")
     monkeypatch.setenv("UAIT_RUNS", str(tmp_path))
-    demo, asked = fake_app.build(), list[str]()
-    place = {"server_name": "127.0.0.1", "server_port": free_port(), "prevent_thread_lock": True, "quiet": True}
-    _, url, _ = demo.launch(**{**app.launch_arguments(), **place})
+    asked = list[str]()
     tab.on("request", lambda request: asked.append(request.url))
-    try:
+    with served(fake_app.build()) as url:
         tab.goto(f"{url}?__theme=light")
         expect(tab.locator("#answer .steps")).to_be_visible()
         tab.wait_for_timeout(3_000)  # the header came after the page
-    finally:
-        demo.close()
     assert asked
     assert [address for address in asked if address.startswith("http") and not address.startswith(url)] == []

@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from tests.browser import serving
 from tests.integration.conftest import _make_llm
 from uait.data.catalogue import describe
 from uait.data.files import write_json, write_jsonl
@@ -99,13 +100,10 @@ def served(around: TinyEngines, root: Path, recorded: SmallRun | None = None) ->
         write_json(file, recorded)
     patch = pytest.MonkeyPatch()
     patch.setenv("UAIT_RUNS", str(root))
-    demo = build(around)
-    place = {"server_name": "127.0.0.1", "server_port": None, "prevent_thread_lock": True, "quiet": True}
-    _, url, _ = demo.launch(**{**app.launch_arguments(), **place})
     try:
-        yield url
+        with serving.served(build(around)) as url:
+            yield url
     finally:
-        demo.close()
         for folder in all_runs(root):
             jobs.stop(folder, grace=0.0)
         patch.undo()

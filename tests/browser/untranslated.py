@@ -15,8 +15,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser import fake_app
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, chromium_path, free_port
+from tests.browser import fake_app, serving
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, chromium_path
 
 # What a Chinese page calls by the same name: names, units, formats, symbols, and settings as they are typed.
 _NAMES = (
@@ -43,18 +43,14 @@ _TEXTS = """() => {
 def served(root: Path) -> Iterator[str]:
     """The address of the whole page around the fake engines; its runs lie below `root`."""
     from tests.browser import tiny_lab  # noqa: PLC0415 - torch and gradio take seconds
-    from uait.page import app  # noqa: PLC0415 - as above
 
     before = os.environ.get("UAIT_RUNS")
     os.environ["UAIT_RUNS"] = str(root)
     tiny_lab.tunable_run(fake_app.FakeEngines().settings, root)
-    demo = fake_app.build()
-    place = {"server_name": "127.0.0.1", "server_port": free_port(), "prevent_thread_lock": True, "quiet": True}
-    _, url, _ = demo.launch(**{**app.launch_arguments(), **place})
     try:
-        yield url
+        with serving.served(fake_app.build()) as url:
+            yield url
     finally:
-        demo.close()
         os.environ.pop("UAIT_RUNS") if before is None else os.environ.update(UAIT_RUNS=before)
 
 

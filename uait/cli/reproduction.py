@@ -52,7 +52,7 @@ def _data(done: Reproduction) -> dict[str, Any]:
     """All numbers; neither the questions nor where on this machine anything lies."""
     made = done.report.provenance
     if made is not None:
-        made = replace(made, settings={}, adapter_id="/".join((made.adapter_id or "").split("/")[-2:]))
+        made = replace(made, settings={}, adapter_id=made.adapter_name)
     report = replace(done.report, rows=(), provenance=made)
     data = to_json(replace(done, report=report))
     data["adapter"].pop("path")

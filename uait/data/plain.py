@@ -71,6 +71,11 @@ def left_out_data(left_out: Iterable[Unscored]) -> dict[str, list[str]]:
     return by_reason
 
 
+def unscored_lines(left_out: Iterable[Unscored]) -> list[str]:
+    """`left_out_lines` of these questions."""
+    return left_out_lines(left_out_data(left_out))
+
+
 def left_out_lines(by_reason: Mapping[str, Sequence[str]], split: str = "") -> list[str]:
     """A sentence per reason of `left_out_data`, with the number of questions and the first of their ids.
 

@@ -30,8 +30,8 @@ def fit(rows: np.ndarray, targets: ArrayLike, trust: float = TRUST) -> Any:
     from sklearn.preprocessing import FunctionTransformer, StandardScaler  # noqa: PLC0415
 
     y = np.asarray(targets, dtype=float)
-    scale = make_pipeline(StandardScaler(), FunctionTransformer(_trusting, kw_args={"trust": trust}))
-    probe = make_pipeline(scale, LogisticRegression(C=1 / PENALTY, max_iter=1000))
+    trusts = FunctionTransformer(_trusting, kw_args={"trust": trust})
+    probe = make_pipeline(StandardScaler(), trusts, LogisticRegression(C=1 / PENALTY, max_iter=1000))
     sides, shares = np.repeat([1, 0], len(y)), np.concatenate([y, 1 - y])
     return probe.fit(np.tile(rows, (2, 1)), sides, logisticregression__sample_weight=shares)
 

@@ -65,7 +65,7 @@ def read(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> Rows:
     What they have in common with the shots is read once in a process, and stands before what fills a row up.
     """
     inputs = _inputs(lm, ids)
-    output, mask = lm.forward(**inputs, use_cache=True), inputs["attention_mask"]
+    output, mask = lm.forward(**inputs), inputs["attention_mask"]
     index = torch.arange(len(ids), device=lm.device)
     is_open = torch.ones_like(index, dtype=torch.bool)
     return Rows(output.past_key_values, mask, output.logits[:, -1].float(), index, is_open)
@@ -73,7 +73,7 @@ def read(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> Rows:
 
 def middle_states(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> np.ndarray:
     """The hidden states (B, hidden) behind half of the layers, at the last token of each of these sequences."""
-    states = lm.forward(**_inputs(lm, ids), use_cache=True, output_hidden_states=True).hidden_states
+    states = lm.forward(**_inputs(lm, ids), output_hidden_states=True).hidden_states
     return states[len(states) // 2][:, -1].float().cpu().numpy()
 
 
@@ -84,7 +84,7 @@ def _inputs(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> dict[str, Any]:
     positions = (mask.cumsum(-1) - 1)[:, n:].clamp(min=0)
     return {
         "input_ids": tokens, "attention_mask": mask, "position_ids": positions, "past_key_values": past,
-        "logits_to_keep": 1,
+        "use_cache": True, "logits_to_keep": 1,
     }  # fmt: skip
 
 
@@ -223,11 +223,16 @@ def sampling_prompt(lm: LanguageModel, text: str, style: PromptSettings) -> str:
     return few_shot_prompt(style, text) if style.shots else lm.chat(question_prompt(style, text))
 
 
+def _sampled(lm: LanguageModel, style: PromptSettings) -> LanguageModel:
+    """The base, which answers in a line behind the style's shots."""
+    return replace(lm.without_adapter(), answers_in_lines=bool(style.shots))
+
+
 def greedy_answer(
     lm: LanguageModel, text: str, settings: SamplingSettings, *, style: PromptSettings
 ) -> tuple[str, Sample]:
     """The prompt that `sample_answers` would send, and the base model's greedy answer to it."""
-    chat, base = sampling_prompt(lm, text, style), replace(lm.without_adapter(), answers_in_lines=bool(style.shots))
+    chat, base = sampling_prompt(lm, text, style), _sampled(lm, style)
     ((greedy, _),) = generate(
         base, [chat], n_samples=0, temperature=1.0, max_new_tokens=settings.max_new_tokens, seed=settings.seed
     )
@@ -241,7 +246,7 @@ def sample_answers(
 
     Behind the style's shots an answer is a line. Raises ModelError when the memory is too small for one question.
     """
-    base = replace(lm.without_adapter(), answers_in_lines=bool(style.shots))
+    base = _sampled(lm, style)
 
     def sampled(batch: Sequence[Question]) -> list[SampleSet]:
         chats = [sampling_prompt(lm, question.text, style) for question in batch]

@@ -1,6 +1,6 @@
 """What a long stage tells while it works."""
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,18 @@ class Done:
 
 
 Event = Progress | Partial | Done
+
+
+def recorded(events: Iterable[Event]) -> Generator[Event, None, Any]:
+    """The events on their way, but for the last, whose record goes to a `yield from`.
+
+    Raises DataError when they end early.
+    """
+    for event in events:
+        if isinstance(event, Done):
+            return event.record
+        yield event
+    raise DataError("The work ended early; try again.")
 
 
 def last_record(events: Iterable[Event]) -> Any:

@@ -18,6 +18,11 @@ class Provenance:
     package_version: str
     time: str
 
+    @property
+    def adapter_name(self) -> str:
+        """The end of the adapter's id, which names no place of this machine; "" without one."""
+        return "/".join((self.adapter_id or "").split("/")[-2:])
+
 
 @dataclass(frozen=True, slots=True)
 class MethodResult:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from uait.data.files import append_jsonl, read_jsonl, write_json, write_jsonl
 from uait.data.json import to_json
-from uait.data.plain import left_out_data, left_out_lines
+from uait.data.plain import unscored_lines
 from uait.method.calibration import calibrate_labels
 from uait.method.correctness import label_question
 from uait.method.sar import sar_score
@@ -92,7 +92,7 @@ def _asked(engines: Engines, questions: Sequence[Question], folder: RunFolder) -
     """The questions that can be asked, and a note on the others, which are written into the folder."""
     kept, left_out = askable(engines.lm, engines.settings, questions)
     write_jsonl(folder.file(LEFT_OUT), left_out)
-    return kept, " ".join(left_out_lines(left_out_data(left_out)))
+    return kept, " ".join(unscored_lines(left_out))
 
 
 def check_same_questions(saved: Iterable[Question], asked: Sequence[Question], path: Path) -> None:

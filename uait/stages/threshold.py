@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from uait.data.files import read_jsonl
-from uait.data.plain import left_out_data, left_out_lines
+from uait.data.plain import unscored_lines
 from uait.data.questions import read_questions
 from uait.method import distillation
 from uait.method.correctness import is_correct
@@ -56,7 +56,7 @@ def chosen(
     is_short = {q: can_read(lm, q.text, (), settings.answer) for q in questions if q.references}
     left_out = [Unscored(q.id, Reason.TOO_LONG) for q in is_short if not is_short[q]]
     asked = drawn([q for q in is_short if is_short[q]], MOST, settings.distil.seed)
-    note = ". ".join((f"asking {len(asked)} questions to choose it by", *left_out_lines(left_out_data(left_out))))
+    note = ". ".join((f"asking {len(asked)} questions to choose it by", *unscored_lines(left_out)))
     answers: list[Answer] = []
     for start in range(0, len(asked), BATCH):
         yield Progress("threshold", start, len(asked), note)

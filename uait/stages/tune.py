@@ -7,7 +7,7 @@ from typing import Any
 
 from uait.data.files import append_jsonl, data_hash, read_json, read_jsonl, write_json, write_jsonl
 from uait.data.json import to_json
-from uait.data.plain import left_out_data, left_out_lines
+from uait.data.plain import unscored_lines
 from uait.data.questions import read_questions
 from uait.method.distillation import without
 from uait.models.confidence import answer_batch, verbalized_batch
@@ -54,7 +54,7 @@ def tune(
     distilled, untaught = teachable(base, distilled, settings.answer.max_new_tokens)
     write_jsonl(folder.file(UNTAUGHT), untaught)
     if untaught:
-        yield Progress("read", 0, len(untaught), " ".join(_lines(untaught)))
+        yield Progress("read", 0, len(untaught), " ".join(unscored_lines(untaught)))
 
     def probe(tuning: LanguageModel, step: int) -> None:
         append_jsonl(folder.file(PROBES), {"step": step, **_look(settings, tuning, distilled)})
@@ -78,14 +78,10 @@ def _measured(settings: Settings, base: LanguageModel, adapter: Adapter, folder:
     of = data_hash([adapter.data_hash, adapter.settings, held_out])
     if held_out and not _is_measured(folder.file(BEFORE_AFTER), of):
         note = f"asking {len(held_out)} held-out questions before and after"
-        yield Progress("measure", 0, 1, ". ".join((note, *_lines(left_out))))
+        yield Progress("measure", 0, 1, ". ".join((note, *unscored_lines(left_out))))
         results = before_after(settings, base, Path(adapter.path), held_out)
         write_json(folder.file(BEFORE_AFTER), [{**to_json(result), "of": of} for result in results])
         yield Progress("measure", 1, 1)
-
-
-def _lines(left_out: Sequence[Unscored]) -> list[str]:
-    return left_out_lines(left_out_data(left_out))
 
 
 def read_untaught(folder: RunFolder) -> list[Unscored]:

@@ -12,19 +12,15 @@ from urllib.error import HTTPError
 import pytest
 
 from tests.browser import fake_app
-from tests.browser.conftest import free_port
+from tests.browser.serving import served
 from uait.page import app, requests
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ.setdefault("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
-    demo = fake_app.build()
-    port = free_port()
-    place = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
-    demo.launch(**{**app.launch_arguments(), **place})
-    yield f"http://127.0.0.1:{port}"
-    demo.close()
+    with served(fake_app.build()) as address:
+        yield address
 
 
 def _status(url: str, body: bytes | None = None, kind: str = "application/json") -> int:

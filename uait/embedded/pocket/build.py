@@ -5,10 +5,9 @@ Writes everything under runs/pocket and copies what the product needs to assets/
 
 import shutil
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -32,7 +31,8 @@ from uait.method.correctness import is_correct
 from uait.method.threshold import choose_threshold
 from uait.models.confidence import answer_batch
 from uait.models.shipped import seal
-from uait.records import Adapter, Done, Event, Label, Progress
+from uait.records import Adapter, Done, Event, Progress
+from uait.records.events import recorded
 from uait.runs.files import HELD_OUT
 from uait.runs.folder import RunFolder
 from uait.settings import ASSETS, DistilSettings, LabelSettings, Settings, TuneSettings
@@ -97,12 +97,8 @@ def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
     """The shipped adapter with its threshold, and what another choice of labels would have come to on dev questions."""
     folder, chosen = RunFolder(runs / "uait"), settings()
     untuned = chosen.with_adapter("none")
-    labels: tuple[Label, ...] = ()
     write_jsonl(folder.file(HELD_OUT), sets.held_out(facts, "test", SEED))
-    for event in label(load_untuned(chosen), sets.to_tune_on(facts, corpus, SEED), folder):
-        if isinstance(event, Done):
-            labels = event.record
-        yield event
+    labels = yield from recorded(label(load_untuned(chosen), sets.to_tune_on(facts, corpus, SEED), folder))
     yield from distil(untuned, folder)
     # not the questions that the labels were calibrated on: their facts are tuned on too, in other words
     yield from tune(untuned, folder, choose_by=sets.of_split(facts, "dev", SEED))
@@ -124,23 +120,14 @@ def _record(facts: list[Fact], runs: Path) -> Iterator[Event]:
     engines = load_engines(settings())
     splits = (IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD)
     held_out = {split: read_questions(POCKET / "questions" / f"{split}.jsonl") for split in splits}
-    report = yield from _result(evaluate(engines, held_out, RunFolder(runs / "evaluation")))
-    report = yield from _result(compared(engines.settings, RunFolder(runs / "uait"), report, held_out))
+    report = yield from recorded(evaluate(engines, held_out, RunFolder(runs / "evaluation")))
+    report = yield from recorded(compared(engines.settings, RunFolder(runs / "uait"), report, held_out))
     write_json(POCKET / "evaluation.json", to_json(report))
     README.write_text(with_results(README.read_text(encoding="utf-8"), report), encoding="utf-8")
     yield Progress("small run", 0, 1, "labelling and tuning as on the page")
     write_json(POCKET / small_run.FILE, small_run.record(SMALL_RUN))
     yield Progress("lesson", 0, 1, "looking for questions to teach with")
     write_json(POCKET / lesson.FILE, lesson.record(LESSON, engines))
-
-
-def _result(events: Iterator[Event]) -> Generator[Event, None, Any]:
-    """Passes the progress on; what was done in the end, to a `yield from`."""
-    for event in events:
-        if isinstance(event, Done):
-            return event.record
-        yield event
-    raise AssertionError("a stage ends with Done")
 
 
 def write_world(facts: list[Fact]) -> None:

@@ -23,6 +23,7 @@ from uait.method.prompts import question_prompt
 from uait.models.decoding import generate
 from uait.models.loading import LanguageModel, load_model
 from uait.records import Done, Event, Progress, Question
+from uait.records.events import recorded
 
 N_ASKED, N_INVENTED, N_SAMPLES = 6, 4_000, 4  # phrasings per fact, invented names, samples beside the greedy answer
 ASKED_ABOUT = 0.15  # share of the marks given as an answer to "is that right?"
@@ -57,13 +58,7 @@ def sitting(k: int, base: Path, facts: Sequence[Fact], corpus: Corpus, out: Path
     if not path.is_file():
         style = preset("pocket")
         lm = load_model(replace(style, model=replace(style.model, model=str(base), adapter="none")))
-        texts: list[Text] = []
-        for event in mark(lm, quiz(facts, corpus, k), k):
-            if isinstance(event, Done):
-                texts = event.record
-            else:
-                yield event
-        write_jsonl(path, texts)
+        write_jsonl(path, (yield from recorded(mark(lm, quiz(facts, corpus, k), k))))
     marked = read_jsonl(path, Text) + corpus.sitting(k)
     random.Random(k).shuffle(marked)
     yield from train_again(base, marked, Recipe(), out)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from uait.data.files import read_rows, write_jsonl
+from uait.data.files import rows_by_id, write_jsonl
 from uait.method.answers import EXPECTED, HEARD, SELF_TRAINED, SPOKEN
 from uait.method.correctness import is_correct
 from uait.method.metrics import auroc, method_result
@@ -88,8 +88,10 @@ def _as_said(
     if not path.exists():
         said = zip(questions, _answers(settings, lm, questions), strict=True)
         write_jsonl(path, [{"id": q.id, SPOKEN: a.spoken, EXPECTED: a.expected, HEARD: a.probability} for q, a in said])
-    known = {row.pop("id"): row for _, row in read_rows(path)}
-    return [{**row, "uait": {**row["uait"], "confidences": known[row["id"]]}} for row in rows]
+    known = rows_by_id(path)
+    kinds = (SPOKEN, EXPECTED, HEARD)
+    said = ({kind: known[row["id"]][kind] for kind in kinds} for row in rows)
+    return [{**row, "uait": {**row["uait"], "confidences": own}} for row, own in zip(rows, said, strict=True)]
 
 
 def _answers(settings: Settings, lm: LanguageModel, questions: Sequence[Question]) -> list[Answer]:
@@ -101,26 +103,21 @@ def _controls(settings: Settings, lm: LanguageModel, questions: Sequence[Questio
 
     Another answer is the next question's, heard with the percentile of the one whose place it takes.
     """
-    pairs = list(zip(questions, _answers(settings, lm, questions), strict=True))[:N_CONTROLLED]
-    answers = [answer for _, answer in pairs if answer.probability is not None]
-    right = [
-        bool(is_correct(answer.text, question.references, settings.label.correctness))
-        for question, answer in pairs
-        if answer.probability is not None
-    ]
-
-    def numbers(percentile: int | None = None, *, swapped: bool = False) -> list[float]:
-        read_instead = [*answers[1:], answers[0]] if swapped else answers
-        return _numbers(lm, answers, read_instead, percentile)
-
+    asked = questions[:N_CONTROLLED]
+    pairs = zip(asked, _answers(settings, lm, asked), strict=True)
+    ended = [(question, answer) for question, answer in pairs if answer.probability is not None]
+    answers = [answer for _, answer in ended]
+    right = [bool(is_correct(a.text, q.references, settings.label.correctness)) for q, a in ended]
+    own, low, middle, high = (_numbers(lm, answers, answers, percentile) for percentile in (None, 0, 50, 99))
+    swapped = _numbers(lm, answers, [*answers[1:], answers[0]], None)
     return {
         "n": len(answers),
-        "mean": float(np.mean(numbers())),
-        "mean, percentile 0": float(np.mean(numbers(0))),
-        "mean, percentile 99": float(np.mean(numbers(99))),
-        "mean, another question's answer": float(np.mean(numbers(swapped=True))),
-        "AUROC": auroc(numbers(), right),
-        "AUROC, percentile 50": auroc(numbers(50), right),
+        "mean": float(np.mean(own)),
+        "mean, percentile 0": float(np.mean(low)),
+        "mean, percentile 99": float(np.mean(high)),
+        "mean, another question's answer": float(np.mean(swapped)),
+        "AUROC": auroc(own, right),
+        "AUROC, percentile 50": auroc(middle, right),
     }
 
 

@@ -53,7 +53,7 @@ class Workshop:
     def teacher(self, name: str, questions: Sequence[Question], *, samples: bool = True) -> dict[str, TeacherRow]:
         """The teacher's rows of these questions, asked where the file `name` does not hold them."""
         path = self.runs / "teacher" / f"{name}.jsonl"
-        known = read_teacher(path) if path.exists() else {}
+        known = read_teacher(path)
         if any(question.id not in known for question in questions):
             path.parent.mkdir(parents=True, exist_ok=True)
             similarity = load_similarity("bi-encoder") if samples else None

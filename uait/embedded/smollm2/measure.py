@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from uait import __version__
-from uait.data.files import append_jsonl, read_rows
+from uait.data.files import append_jsonl, rows_by_id
 from uait.embedded.smollm2.student import Student
 from uait.embedded.smollm2.teacher import TeacherRow
 from uait.method.metrics import auroc, best_threshold, method_result, threshold_sweep
@@ -53,7 +53,7 @@ def ask_student(
     decile: int | None = None,
 ) -> list[StudentRow]:
     """The student's rows of these questions, in order; asks only what the file at `path` does not hold yet."""
-    known = read_student(path) if path.exists() else {}
+    known = read_student(path)
     todo = [pair for pair in zip(questions, teacher, strict=True) if pair[0].id not in known]
     for start in range(0, len(todo), BATCH):
         batch = todo[start : start + BATCH]
@@ -70,8 +70,8 @@ def ask_student(
 
 
 def read_student(path: Path) -> dict[str, StudentRow]:
-    """The rows of a file that `ask_student` wrote, by question id."""
-    return {row["id"]: StudentRow(**{**row, "ids": tuple(row["ids"])}) for _, row in read_rows(path, is_log=True)}
+    """The rows that `ask_student` wrote into a file, by question id; none where it was not begun."""
+    return {id: StudentRow(**{**row, "ids": tuple(row["ids"])}) for id, row in rows_by_id(path).items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from uait.data.files import append_jsonl, read_rows
+from uait.data.files import append_jsonl, rows_by_id
 from uait.embedded.smollm2.sampling import FewShotSampler
 from uait.method.correctness import is_correct
 from uait.method.sar import sar_score
@@ -59,7 +59,7 @@ def ask_teacher(
 
     Without a similarity only the greedy answer is asked for, in a fifth of the time, and there is no SAR.
     """
-    known = {row["id"] for _, row in read_rows(path, is_log=True)} if path.exists() else set()
+    known = rows_by_id(path)
     todo = [question for question in questions if question.id not in known]
     for start in range(0, len(todo), SAMPLING.batch_size):
         batch = todo[start : start + SAMPLING.batch_size]
@@ -77,12 +77,9 @@ def ask_teacher(
 
 
 def read_teacher(path: Path) -> dict[str, TeacherRow]:
-    """The rows of a file that `ask_teacher` wrote, by question id."""
-    rows = {}
-    for _, row in read_rows(path, is_log=True):
-        tuples = {name: tuple(row[name]) for name in ("ids", "logprobs")}
-        rows[row["id"]] = TeacherRow(**{**row, **tuples})
-    return rows
+    """The rows that `ask_teacher` wrote into a file, by question id; none where it was not begun."""
+    made = ({**row, "ids": tuple(row["ids"]), "logprobs": tuple(row["logprobs"])} for row in rows_by_id(path).values())
+    return {row["id"]: TeacherRow(**row) for row in made}
 
 
 def _row(question: Question, greedy: Sample, sar: float | None, p_end: float) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from uait.data.plain import left_out_data, left_out_lines
+from uait.data.plain import unscored_lines
 from uait.page.figures.parts import Payload, figures, table, text
 from uait.page.figures.style import AMBER, BLUE, Cell, Figure, Table, faint, figure
 from uait.page.views.answer import NO_WORDS, percent
@@ -41,7 +41,7 @@ def page(labels: Sequence[Label], recorded: str = "", left_out: Sequence[Unscore
         *text("recorded", recorded),
         *text("summary", _summary(labels)),
         *text("warning", _warning(labels)),
-        *(part for line in left_out_lines(left_out_data(left_out)) for part in text("warning", line)),
+        *(part for line in unscored_lines(left_out) for part in text("warning", line)),
         *figures((histogram(bins(labels, True), bins(labels, False)),)),
         table("Labelled questions", Table(heads, newest), "rows"),
         *text("caption", _ABOUT_ROWS),

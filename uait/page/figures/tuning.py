@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import plotly.graph_objects as go
 
-from uait.data.plain import left_out_data, left_out_lines
+from uait.data.plain import unscored_lines
 from uait.page.figures.parts import heading, table, text
 from uait.page.figures.style import AMBER, BLUE, GREY, Figure, Look, Payload, Table, faint, figure, line, two
 from uait.page.views.answer import percent
@@ -42,7 +42,7 @@ def page(shown: Payload, left_out: Sequence[Unscored] = ()) -> Payload:
         "is_empty": not shown["steps"] and not shown["probe_steps"],
         "recorded": shown["recorded"],
         "results": [
-            *(part for line in left_out_lines(left_out_data(left_out)) for part in text("warning", line)),
+            *(part for line in unscored_lines(left_out) for part in text("warning", line)),
             *_results(shown["results"]),
             *text("caption", shown["threshold"]),
             *text("warning", shown["advice"]),

@@ -17,7 +17,7 @@ from uait.method.intervals import bootstrap_intervals
 from uait.method.metrics import budget_curve
 from uait.method.paired import Ranking
 from uait.page.views import ranking
-from uait.page.views.ranking import PROBABILITY, rankings, winner
+from uait.page.views.ranking import PROBABILITY, judged, rankings, winner
 from uait.records import EvalReport, MethodResult, SweepPoint
 from uait.settings import EvaluateSettings
 
@@ -82,7 +82,7 @@ def evaluation(
 def _made(report: EvalReport, recorded: bool) -> str:
     if report.provenance is None:
         return ""
-    name = "/".join((report.provenance.adapter_id or "").split("/")[-2:])  # no place of this machine on a page
+    name = report.provenance.adapter_name
     adapter = f" with {name}" if name else ""
     how = "Recorded" if recorded else "Measured from this page"
     return f"{how} {report.provenance.time[:10]} on {report.provenance.model_id}{adapter}."
@@ -174,7 +174,7 @@ def _sweep(points: Sequence[SweepPoint], reported: Sequence[str]) -> Payload:
 
 
 def _budget(report: EvalReport, split: str) -> Payload:
-    n = sum(row["split"] == split and row["uait"]["right"] is not None for row in report.rows)
+    n = len(judged(report.rows, split))
     curves = []
     for name, accuracy in _accuracies(report, split).items():
         values = [min(1.0, max(0.0, share)) for share in accuracy]  # sums of ties may pass 1 by a rounding
@@ -190,8 +190,7 @@ def _accuracies(report: EvalReport, split: str) -> dict[str, Sequence[float]]:
     picker = rankings(report.rows, split).get(PROBABILITY)
     if picker is None:
         return found
-    rows = [row for row in report.rows if row["split"] == split and row["uait"]["right"] is not None]
-    first, second = ([row[source]["right"] for row in rows] for source in ("uait", "read"))
+    first, second = ([row[source]["right"] for row in judged(report.rows, split)] for source in ("uait", "read"))
     budgets = next(iter(report.budget_curve[split].values()))["budgets"]
     return {**found, PROBABILITY: budget_curve(picker.confidence, first, second, budgets)}
 

@@ -17,13 +17,18 @@ PROBABILITY = "answer probability"
 SOURCES = ("base", "verbalized", "uait")
 
 
+def judged(rows: Sequence[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
+    """The questions of a split whose answer is known to be right or wrong."""
+    return [row for row in rows if row["split"] == split and row["uait"]["right"] is not None]
+
+
 def rankings(rows: Sequence[Mapping[str, Any]], split: str) -> dict[str, Ranking]:
     """Per method its confidences on the judged questions of a split, where every one of them was recorded."""
-    judged = [row for row in rows if row["split"] == split and row["uait"]["right"] is not None]
+    known = judged(rows, split)
     found: dict[str, Ranking] = {}
-    for source in SOURCES if judged else ():
-        said = [row[source] for row in judged if source in row]
-        for method in said[0]["confidences"] if len(said) == len(judged) else ():
+    for source in SOURCES if known else ():
+        said = [row[source] for row in known if source in row]
+        for method in said[0]["confidences"] if len(said) == len(known) else ():
             if all(method in one["confidences"] for one in said):
                 found[method] = Ranking([one["confidences"][method] for one in said], [one["right"] for one in said])
     return found
