@@ -56,7 +56,7 @@ def served(root: Path) -> Iterator[str]:
 
 def visit(tab: Page, url: str) -> Iterator[str]:
     """The name of each tab, each step of the lesson and each slide, once it is open in Chinese and shows all it can."""
-    tab.goto(f"{url}?lang=zh&__theme=light")
+    tab.goto(f"{url}/?lang=zh&__theme=light")
     tab.locator("#ask-question textarea").fill("What is the capital of Palau?")
     tab.locator("#ask-button").click()
     tab.locator("#answer .actions .secondary").click()
@@ -74,7 +74,7 @@ def visit(tab: Page, url: str) -> Iterator[str]:
             tab.locator(".learn-next:visible").click()
             tab.wait_for_timeout(300)
             yield from _opened(tab, name)
-    tab.goto(f"{url}?lang=zh&__theme=light&present=1&step=1")
+    tab.goto(f"{url}/?lang=zh&__theme=light&present=1&step=1")
     for number in range(1, 9):
         tab.locator(f"#lesson-{number}-button").click()
         tab.locator(f"#step-{number} .learn-figure").wait_for()
@@ -84,7 +84,7 @@ def visit(tab: Page, url: str) -> Iterator[str]:
     tab.locator("#lesson-8 .vote-phones button").click()
     tab.locator("#lesson-8 .vote-phones p").wait_for()
     yield "the address for phones"
-    tab.goto(f"{url}vote?lang=zh&__theme=light")
+    tab.goto(f"{url}/vote?lang=zh&__theme=light")
     tab.locator("#vote-choice label").first.click()
     tab.locator("#vote-said p").wait_for()
     yield "vote"
