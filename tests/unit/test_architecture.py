@@ -28,7 +28,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
 LIBRARIES = {
     "settings": {"pydantic"},
     "data": {"datasets", "huggingface_hub", "pyarrow"},
-    "method": {"sklearn"},
+    "method": {"sklearn", "rapidfuzz"},
     "models": {"torch", "transformers", "peft", "safetensors", "sentence_transformers", "huggingface_hub", "gguf"},
     "retrieval": {"bm25s", "ddgs", "httpx"},
     "tuning": {"torch", "transformers", "peft"},

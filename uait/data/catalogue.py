@@ -29,6 +29,7 @@ from uait.settings import (
 
 FILE = "description.json"
 READING, KINDS = "reading.json", "kinds.json"
+PHRASINGS = "phrasings.json"
 WATCHED_SHARE = 0.2  # of the labels of a small run: at the usual 3 % nothing would be left to watch the tuning by
 SMALL_BATCH = 8  # questions sampled at once on the page: what a kill can cost
 
@@ -77,7 +78,14 @@ class Description:
     def facts(self) -> Facts | None:
         """What training told it, and how often; None where nobody knows."""
         path = self.folder / "facts.jsonl"
-        return Facts(path, self.folder / "phrasings.json") if path.is_file() else None
+        return Facts(path, self.folder / PHRASINGS) if path.is_file() else None
+
+    @cached_property
+    def wordings(self) -> list[str]:
+        """How its world asks for things, without the name of the thing; none where that isn't written down."""
+        path = self.folder / PHRASINGS
+        asked = read_json(path).values() if path.is_file() else ()
+        return [template.format(s="").strip() for templates in asked for template in templates]
 
     @cached_property
     def held_out(self) -> dict[str, list[Question]]:

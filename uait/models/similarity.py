@@ -61,6 +61,10 @@ class BiEncoder:
         named: Any = {"normalize_embeddings": True, "show_progress_bar": False}
         return self._room.fit(lambda n: self.model.encode(list(texts), batch_size=n, **named))
 
+    def words(self) -> frozenset[str]:
+        """The words that its vocabulary holds whole, in small letters: the commonest 20,000 or so."""
+        return frozenset(word for word in self.model.tokenizer.get_vocab() if word.isalpha())
+
     def score(self, pairs: Sequence[Pair]) -> np.ndarray:
         """The cosine of each pair, shape (n,), cut to [0, 1]; a text that occurs often is embedded once."""
         row = {text: i for i, text in enumerate(dict.fromkeys(text for pair in pairs for text in pair))}

@@ -111,7 +111,7 @@ class Reply:
     """Everything that one question brought: first answer, decision, what was read or who was asked, final answer.
 
     `second` is the gate's verdict on what was read or what the `stronger` model said: ANSWER or ABSTAIN; None where
-    there was no second answer. `notes` say why there was none.
+    there was no second answer. `notes` say why there was none, and how a question with a slip in it was read.
     """
 
     question: Question

@@ -8,7 +8,7 @@ from uait.method.gate import decide, decide_again, recourse
 from uait.method.prompts import sanitise
 from uait.method.sar import sar_score
 from uait.method.second_look import reading_confidence
-from uait.method.surface import plain_question
+from uait.method.surface import plain_question, reads_otherwise
 from uait.models.confidence import answer, asked_view
 from uait.models.decoding import generate
 from uait.models.similarity import explain_tokens, score_relevance
@@ -62,7 +62,7 @@ def ask(
         is_familiar=engines.familiarity.of([plain])[0] if engines.familiarity else None,
     )
     retrieved, final, second = None, first, None
-    stronger, notes = None, ()
+    stronger, notes = None, _read_as(question.text, plain)
     if decision.action is Action.RETRIEVE:
         yield Progress("retrieve", 0, 1, decision.reason)
         retrieved = retrieve(plain, _retrievers(engines, web), engines.settings.retrieval.n_passages)
@@ -71,7 +71,8 @@ def ask(
             second = judge_reading(engines, plain, final, retrieved.passages)
     elif decision.action is Action.ESCALATE:
         yield Progress("escalate", 0, 1, decision.reason)
-        stronger, notes = _escalated(engines, plain)
+        stronger, said = _escalated(engines, plain)
+        notes += said
         second = decide_again(stronger.confidence, stronger.threshold) if stronger else None
     explanation = (yield from _explained(engines, first, plain)) if explained else None
     seconds = perf_counter() - start
@@ -83,6 +84,10 @@ def explain(engines: Engines, text: str) -> Iterator[Event]:
     plain = plain_question(sanitise(text), engines.spelling)
     first = yield from _answered(engines, plain, ())
     yield Done((yield from _explained(engines, first, plain)))
+
+
+def _read_as(text: str, plain: str) -> tuple[str, ...]:
+    return (f"Read as: {plain}",) if reads_otherwise(text, plain) else ()
 
 
 def judge_reading(engines: Engines, text: str, final: Answer, passages: Sequence[Passage]) -> Decision:

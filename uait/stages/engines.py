@@ -130,7 +130,8 @@ def _with_fits(engines: Engines) -> Engines:
         familiarity = Familiarity(similarity.embed, gate.kinds)
     passages = read_passages(encyclopaedia(settings.model.model), "bundle")
     texts = [passage.text for passage in passages] + [question.text for question in description.tuning_questions]
-    spelling = Spelling([passage.title for passage in passages], texts)
+    words = similarity.words() if isinstance(similarity, BiEncoder) else frozenset[str]()
+    spelling = Spelling([passage.title for passage in passages], texts, description.wordings, words)
     return replace(engines, gate=gate, familiarity=familiarity, spelling=spelling)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes import FakeRetriever, FakeStronger
 from tests.integration.stages.conftest import LIMA
+from uait.method.surface import Spelling
 from uait.models.familiarity import Familiarity
 from uait.models.language_model import LanguageModel
 from uait.records import (
@@ -143,6 +144,13 @@ def test_the_first_answer_stays_unsure_when_nobody_else_answers(
     reply = _escalated(engines, stronger)
     assert (reply.first.text, reply.stronger, reply.second, reply.notes) == ("Lima", None, None, (note,))
     assert reply.outcome is None
+
+
+def test_a_slip_of_the_keys_is_mended_and_told(engines: Engines) -> None:
+    knowing = replace(engines, spelling=Spelling(["Peru"], [], [PERU]))
+    reply = _reply(ask(knowing, PERU.replace("capital", "captial"), when_unsure="abstain"))
+    assert (PERU in reply.first.prompt, reply.notes) == (True, (f"Read as: {PERU}",))
+    assert _reply(ask(knowing, PERU.lower(), when_unsure="abstain")).notes == ()
 
 
 def test_abstaining_asks_nobody(engines: Engines, encyclopaedia: FakeRetriever) -> None:

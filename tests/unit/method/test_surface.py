@@ -1,6 +1,6 @@
 import pytest
 
-from uait.method.surface import Spelling, plain_question
+from uait.method.surface import Spelling, plain_question, reads_otherwise
 
 SPELLING = Spelling(
     titles=["Sri Lanka", "Of Mice and Men", "As", "Sete Lagoas"],
@@ -9,7 +9,10 @@ SPELLING = Spelling(
         "Colombo is large, as it is in Asia.",
         "Which country is it in, as you know?",
         "Who wrote it?",
+        "It is in the country of Kampala.",
     ],
+    wordings=["Which country is in?", "Where is?"],
+    others={"wetter", "counts"},
 )
 
 
@@ -56,3 +59,35 @@ def test_names_are_spelt_by_title_then_by_word_and_an_unknown_word_is_a_name() -
 
 def test_without_a_spelling_capitals_are_left_alone() -> None:
     assert plain_question("hello, WHO WROTE FAUST") == "WHO WROTE FAUST?"
+
+
+@pytest.mark.parametrize(
+    ("slipped", "meant"),
+    [
+        ("Which countrry is Kampala in?", "Which country is Kampala in?"),
+        ("Wich country is Kampala in?", "Which country is Kampala in?"),
+        ("Whre is Kampala?", "Where is Kampala?"),
+        ("Where is Kmpala?", "Where is Kampala?"),
+        ("where is kapmala", "Where is Kampala?"),
+        ("WHERE IS KAMPPALA", "Where is Kampala?"),
+        ("Where is Sri Lnka?", "Where is Sri Lanka?"),
+    ],
+)
+def test_one_slip_of_the_keys_is_mended(slipped: str, meant: str) -> None:
+    assert plain_question(slipped, SPELLING) == meant
+    assert reads_otherwise(slipped, meant)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Where is Kmplaa?",  # two slips
+        "Where is wetter?",  # a word of its own, though one letter away from a known one
+        "Where is the kampalas of it?",  # a small letter among capitals: no name
+        "Where is Asa?",  # three letters
+        "Where is K2mpala?",
+    ],
+)
+def test_what_may_be_another_word_is_left_alone(text: str) -> None:
+    assert plain_question(text, SPELLING) == text
+    assert not reads_otherwise(text, plain_question(text, SPELLING))
