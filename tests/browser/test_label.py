@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from uait.data.catalogue import WATCHED_SHARE
 from uait.data.files import write_jsonl
+from uait.data.questions import read_questions
 from uait.method.distillation import distil
 from uait.records import Reason, Unscored
 from uait.runs.files import LEFT_OUT
@@ -108,7 +109,7 @@ def test_thresholds_that_keep_nothing_say_which_way_to_move(tab: Page, labels: t
 def test_an_own_file_is_mapped_previewed_and_refused_by_row_and_column(tab: Page, url: str, tmp_path: Path) -> None:
     good, bad = tmp_path / "quiz.csv", tmp_path / "blank.csv"
     good.write_text("Question,Answer\nWhat is the capital of Peru?,Lima\n")
-    bad.write_text("id,question\n7,A?\n,B?\n")
+    bad.write_text("id,question\n7,A?\n8,\n7,B?\n")
     _open(tab, url)
     tab.get_by_label("My own file").check()
     chooser = tab.locator('#label-file input[type="file"]')
@@ -119,9 +120,56 @@ def test_an_own_file_is_mapped_previewed_and_refused_by_row_and_column(tab: Page
     expect(tab.get_by_role("gridcell", name="Lima").first).to_be_visible()
     tab.get_by_label("Remove").or_(tab.get_by_label("Clear")).first.click()
     chooser.set_input_files(bad)
-    expect(tab.get_by_text("blank.csv holds 2 rows.")).to_be_visible()
+    said = tab.locator("#label-file-said")
+    expect(said).to_contain_text("blank.csv holds 3 rows. Questions to ask: 2.")
+    expect(said).to_contain_text("Left out, no question stands there (1): row 3. Left out, its id came before (1): 7.")
+    expect(said).to_contain_text("Without an accepted answer, so neither right nor wrong: 2.")
+    tab.get_by_label("Column with the question").fill("nowhere")
+    tab.get_by_label("Column with the question").press("Enter")
+    expect(said).to_contain_text("blank.csv: no row has a question in the column 'nowhere'; choose another column.")
     tab.get_by_role("button", name="Start", exact=True).click()
-    expect(tab.get_by_text("blank.csv, row 3, column 'id': nothing stands here")).to_be_visible()
+    expect(tab.locator("#label-message")).to_contain_text("no row has a question in the column 'nowhere'")
+
+
+def test_a_file_without_column_names_asks_which_is_which_and_shows_what_will_be_read(
+    tab: Page, url: str, tmp_path: Path, root: Path
+) -> None:
+    path = tmp_path / "umfrage.csv"
+    path.write_bytes("Où est Lima?;Peru / Pérou\nWho, then?;Nobody\n".encode("latin-1"))
+    _open(tab, url)
+    tab.get_by_label("My own file").check()
+    tab.locator('#label-file input[type="file"]').set_input_files(path)
+    said = tab.locator("#label-file-said")
+    expect(said).to_contain_text("Read as Western European text (Latin-1): look whether its letters are right.")
+    expect(said).to_contain_text("Its cells are parted by semicolons. No row names the columns")
+    expect(said).to_contain_text("Choose the column that holds the questions.")
+    expect(tab.get_by_label("The first row names the columns")).not_to_be_checked()
+    for label, letter in (("Column with the question", "A"), ("Column with accepted answers", "B")):
+        tab.get_by_label(label).fill(letter)
+        tab.get_by_label(label).press("Enter")
+    expect(said).to_contain_text("Questions to ask: 2.")
+    tab.get_by_label("Between several answers").click()
+    tab.get_by_role("option", name="a slash: a / b").click()
+    for cell in ("row-1", "Où est Lima?", "Peru · Pérou"):
+        expect(tab.get_by_role("gridcell", name=cell, exact=True).first).to_be_visible()
+    tab.get_by_role("button", name="Start", exact=True).click()
+    expect(tab.locator("#label-job .job-title")).not_to_be_empty()
+    (written,) = root.glob("*/questions.jsonl")
+    questions = sorted(read_questions(written), key=lambda question: question.id)
+    assert [question.references for question in questions] == [("Peru", "Pérou"), ("Nobody",)]
+
+
+def test_a_template_is_a_file_that_is_read(tab: Page, url: str, tmp_path: Path) -> None:
+    _open(tab, url)
+    tab.get_by_label("My own file").check()
+    for name in ("questions.csv", "questions.jsonl"):
+        with tab.expect_download() as download:
+            tab.get_by_role("link", name=name).click()
+        download.value.save_as(tmp_path / name)
+        tab.locator('#label-file input[type="file"]').set_input_files(tmp_path / name)
+        expect(tab.locator("#label-file-said")).to_contain_text(f"{name} holds 2 rows. Questions to ask: 2.")
+        expect(tab.get_by_role("gridcell", name="Johann Wolfgang von Goethe · Goethe").first).to_be_visible()
+        tab.locator("#label-file").get_by_label("Clear").or_(tab.get_by_label("Remove")).first.click()
 
 
 def test_questions_that_could_not_be_asked_are_counted_and_named(
@@ -140,9 +188,9 @@ def test_questions_that_could_not_be_asked_are_counted_and_named(
 def test_a_file_that_cannot_be_used_gets_a_sentence_and_the_next_one_works(tab: Page, url: str, tmp_path: Path) -> None:
     _open(tab, url)
     tab.get_by_label("My own file").check()
-    message = tab.locator("#label-message")
+    said = tab.locator("#label-file-said")
     wanted = {
-        "quiz.txt": ("What?", "quiz.txt is neither .csv, .jsonl nor .parquet; save the questions as one of the three."),
+        "quiz.txt": ("What?", "quiz.txt is neither .csv, .tsv, .jsonl, .xlsx nor .parquet; save the questions as one."),
         "empty.csv": ("", "empty.csv holds no rows; write at least one question below the column names."),
         "short.csv": ("question,answer\nWho?\n", "short.csv, row 2: a cell is missing"),
         "other.csv": (
@@ -155,7 +203,7 @@ def test_a_file_that_cannot_be_used_gets_a_sentence_and_the_next_one_works(tab: 
         (tmp_path / name).write_text(text)
         tab.locator('#label-file input[type="file"]').set_input_files(tmp_path / name)
         if name == "other.csv":
-            expect(message).to_contain_text("other.csv holds 1 rows.")
+            expect(said).to_contain_text("other.csv holds 1 rows.")
             tab.get_by_role("button", name="Start", exact=True).click()
         expect(tab.get_by_text(sentence).first).to_be_visible()
         if name != "huge.csv":

@@ -27,7 +27,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
 # What each room may load when it is imported, besides the standard library and numpy.
 LIBRARIES = {
     "settings": {"pydantic"},
-    "data": {"datasets", "huggingface_hub", "pyarrow"},
+    "data": {"datasets", "huggingface_hub", "openpyxl", "pyarrow"},
     "method": {"sklearn", "rapidfuzz"},
     "models": {"torch", "transformers", "peft", "safetensors", "sentence_transformers", "huggingface_hub", "gguf"},
     "retrieval": {"bm25s", "ddgs", "httpx"},

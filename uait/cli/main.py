@@ -18,7 +18,7 @@ from typing import Any
 
 from uait.cli.arguments import Parser, add_flags, starting_settings, with_flags
 from uait.cli.planning import plan_lines
-from uait.cli.progress import followed, say_loading
+from uait.cli.progress import followed, say, say_loading
 from uait.cli.terminal import (
     before_after_lines,
     distilled_data,
@@ -43,7 +43,7 @@ from uait.runs.folder import RunFolder
 from uait.settings import Settings, is_port
 
 PROG = "python -m uait"
-_SOURCES = "a .jsonl, .csv or .parquet file of id, text, references, or a set such as sciq[:500]"
+_SOURCES = "a .csv, .jsonl, .xlsx or .parquet file with a column text or question, or a set such as sciq[:500]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def _ask(options: Namespace, settings: Settings) -> Outcome:
 
 
 def _sample(options: Namespace, settings: Settings) -> Outcome:
-    start, questions = time.perf_counter(), read_questions_of(options.questions, to_teach=True)
+    start, questions = time.perf_counter(), read_questions_of(options.questions, to_teach=True, say=say)
     folder = RunFolder(options.run)
     say_loading()
     from uait.stages.engines import load_untuned
@@ -176,7 +176,7 @@ def _sample(options: Namespace, settings: Settings) -> Outcome:
 
 
 def _label(options: Namespace, settings: Settings) -> Outcome:
-    questions, folder = read_questions_of(options.questions, to_teach=True), RunFolder(options.run)
+    questions, folder = read_questions_of(options.questions, to_teach=True, say=say), RunFolder(options.run)
     say_loading()
     from uait.stages.engines import load_untuned
     from uait.stages.label import label, read_left_out
@@ -246,7 +246,7 @@ def _splits(sources: Sequence[str]) -> dict[str, list[Question]]:
     for source in sources:
         if name_of(source) in splits:
             raise DataError(f"--questions names {name_of(source)!r} twice; each set needs a name of its own.")
-        splits[name_of(source)] = read_questions_of(source)
+        splits[name_of(source)] = read_questions_of(source, say=say)
     return splits
 
 

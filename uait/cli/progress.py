@@ -16,6 +16,11 @@ def say_loading() -> None:
         sys.stderr.write("loading ...\n")
 
 
+def say(sentence: str) -> None:
+    """A line on stderr, beside what the command is asked for."""
+    sys.stderr.write(f"{printable(sentence)}\n")
+
+
 def followed(events: Iterator[Event]) -> Any:
     """The last event's record; progress is a bar per stage on stderr, written rarely where nobody watches."""
     bar: Any = None

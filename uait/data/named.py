@@ -16,8 +16,9 @@ from pathlib import Path
 from urllib.request import urlopen
 from zipfile import BadZipFile, ZipFile
 
+from uait.data.columns import read_questions_file
 from uait.data.files import read_jsonl, read_rows, write_jsonl
-from uait.data.questions import read_questions
+from uait.data.plain import left_out_lines
 from uait.data.sets import SETS, QuestionSet, Row, choice_question, texts
 from uait.records import Question
 from uait.records.errors import DataError
@@ -47,14 +48,20 @@ def names_a_set(source: str) -> bool:
     return re.split(r"[:\[]", source, maxsplit=1)[0] in {each.name for each in SETS}
 
 
-def read_questions_of(source: Path | str, *, to_teach: bool = False) -> list[Question]:
-    """The questions of a file (.jsonl, .csv, .parquet) or of a named set (`sciq[:500]`).
+def read_questions_of(
+    source: Path | str, *, to_teach: bool = False, say: Callable[[str], object] = lambda sentence: None
+) -> list[Question]:
+    """The questions of a file, whatever it was made with, or of a named set (`sciq[:500]`).
 
-    A file of that name comes first. Raises DataError when there is neither, and on whatever is wrong with it.
+    `say` hears how a file was read and what of it is left out. A file of that name comes first. Raises DataError when
+    there is neither, and on whatever is wrong with it.
     """
     path = Path(source)
     if path.is_file() or (path.suffix and not names_a_set(str(source))):
-        return read_questions(path)
+        taken, notes = read_questions_file(path)
+        for sentence in (*notes, *left_out_lines(taken.left_out)):
+            say(sentence)
+        return list(taken.questions)
     return read_set(str(source), to_teach=to_teach)
 
 

@@ -73,7 +73,7 @@ MISTAKES = [
     (["ask", "Who?", "--threshold", "2"], "answer.threshold is 2.0; choose a value from 0.0 to 1.0."),
     (["ask", "Who?", "--temp", "1"], "unrecognized arguments: --temp 1; see `python -m uait --help`."),
     (["label", "missing.jsonl", "--run", "runs/x"], "missing.jsonl can't be read"),
-    (["label", "README.md", "--run", "runs/x"], "README.md is neither .jsonl, .csv nor .parquet"),
+    (["label", "README.md", "--run", "runs/x"], "README.md is neither .csv, .tsv, .jsonl, .xlsx nor .parquet"),
     (["label", "questions.jsonl", "--run", "README.md"], "README.md is a file"),
     (["label", "triviaqa[:5]", "--run", "runs/x"], "'triviaqa' is no question set; choose one of trivia_qa, sciq"),
     (["label", "sciq[:10%]", "--run", "runs/x"], "names no part of a set"),

@@ -84,6 +84,6 @@ def test_a_raw_call_meets_the_ranges_before_anything_is_written(
     assert begin(tune_tab.RECORDED, *tune)[1].startswith("Rank is 512")
     label = label_tab._starter(tmp_path, pocket, [Question("1", "Why?")], [])
     for n, n_samples, said in ((600, 5, "The number of questions is 600"), (1, 100, "N samples is 100")):
-        given = label_inputs.Given(label_inputs.EMBEDDED, None, None, None, None, n, n_samples, 1.0, BI_ENCODER, "")
+        given = [label_inputs.EMBEDDED, None, True, None, None, None, "", n, n_samples, 1.0, BI_ENCODER, ""]
         assert label(*given)[1].startswith(said)
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from uait.page.tabs.label_inputs import CROSS_ENCODER, OWN, Given, chosen_settin
 from uait.records.errors import DataError
 from uait.settings import Settings
 
-GIVEN = Given(OWN, None, None, None, None, 5, 5, 1.0, CROSS_ENCODER, "somebody/else")
+GIVEN = Given.of(OWN, None, True, None, None, None, "", 5, 5, 1.0, CROSS_ENCODER, "somebody/else")
 
 
 @pytest.mark.parametrize("text", ["![x](http://example.org/a.png)", "<img src=x>", "# big", "[a](b)", "a_b_c *d*"])

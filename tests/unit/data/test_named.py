@@ -11,7 +11,7 @@ import pytest
 
 from uait.data.named import asked_part, names_a_set, read_questions_of, read_set
 from uait.data.sets import SETS, QuestionSet, choice_question
-from uait.data.uploads import read_table
+from uait.data.tables import read_table
 from uait.records import Question
 from uait.records.errors import DataError
 

@@ -23,7 +23,8 @@ from uait.page.run_actions import look as run_look
 from uait.page.run_components import Distil, JobPanel, Labels, Message, tab_style
 from uait.page.run_files import held_out_of, labels_to_take
 from uait.page.tabs import label_inputs
-from uait.page.tabs.label_inputs import EMBEDDED, OWN, Given, chosen_settings, own_questions
+from uait.page.tabs.label_inputs import EMBEDDED, OWN, Given, chosen_settings
+from uait.page.tabs.label_upload import own_questions
 from uait.page.views import labels as labels_view
 from uait.page.views import runs as runs_view
 from uait.records import DistilledSet, Label, Question, SmallRun
@@ -90,11 +91,9 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
 
     private: dict[str, Any] = {"api_visibility": "private"}
     quiet: dict[str, Any] = {"show_progress": "hidden", **private}
-    file, *mapping, n = inputs.file, *inputs.mapping, inputs.n
-    file.change(label_inputs.preview, file, [*mapping, inputs.shown, n, message], **quiet)
     started = [run, message, panel]
     make_starter = partial(_starter, base=base, given=given, held_out=held_out)
-    start.click(own(make_starter), [*inputs.all, visitor], started, **private)
+    start.click(own(make_starter), [*inputs, visitor], started, **private)
     stop.click(own(stopper), [run, visitor], [message, panel], queue=False, **private)
     resume.click(own(resumer), [run, visitor], [message, panel], **private)
     seen = gr.State(None)
@@ -115,9 +114,9 @@ def _starter(
     root: Path, base: Settings, given: Sequence[Question], held_out: Sequence[Question]
 ) -> Callable[..., Started]:
     def begin(*inputs: Any) -> JobStatus:
-        values = Given(*inputs)
+        values = Given.of(*inputs)
         limits.check_labels(values.n)
-        questions = own_questions(values) if values.source == OWN else given
+        questions = own_questions(values.own) if values.source == OWN else given
         chosen = chosen_settings(base, values)
         folder = root / new_name(root, "label")
         folder.mkdir(parents=True)

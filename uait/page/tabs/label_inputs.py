@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from uait.data import uploads
 from uait.page import limits
+from uait.page.tabs import label_upload
 from uait.records import Question
-from uait.records.errors import DataError, UaitError
+from uait.records.errors import DataError
 from uait.settings import ModelSettings, SamplingSettings, Settings, is_space, settings_of
 
 EMBEDDED, OWN = "Questions that come with the model", "My own file"
@@ -22,45 +22,37 @@ _HELP = {setting.name: setting.help for setting in settings_of(SamplingSettings)
 _PAPERS_ENGINE = "cross-encoder/stsb-roberta-large"
 N_QUESTIONS = 512  # to begin with
 
-Update = Any  # a value for a component, or gr.skip()
-
 
 class Given(NamedTuple):
-    """The values of the tab's inputs."""
+    """The values of the tab's inputs; `own` stands for those of `label_upload.Given`."""
 
     source: str
-    file: str | None
-    text: str | None
-    accepted: str | None
-    id: str | None
+    own: label_upload.Given
     n: float
     n_samples: float
     temperature: float
     engine: str
     cross_encoder: str
 
-
-class Inputs(NamedTuple):
-    """The components that the tab wires; `all` stand in the order of Given."""
-
-    file: gr.File
-    mapping: list[gr.Dropdown]
-    shown: gr.Dataframe
-    n: gr.Slider
-    all: list[Any]
+    @classmethod
+    def of(cls, source: str, *values: Any) -> "Given":
+        """The values in the order of the components that `build` gives."""
+        n_own = len(label_upload.Given._fields)
+        return cls(source, label_upload.Given(*values[:n_own]), *values[n_own:])
 
 
-def build(base: Settings, given: Sequence[Question]) -> Inputs:
-    """Places the inputs; `given` are the questions that the model comes with."""
+def build(base: Settings, given: Sequence[Question]) -> list[Any]:
+    """Places the inputs, in the order of `Given.of`; `given` are the questions that the model comes with."""
     about = (
         "With known answers, so that right and wrong can be told; your file goes no further than this page’s machine."
     )
     source = gr.Radio(
         [EMBEDDED, OWN] if given else [OWN], value=EMBEDDED if given else OWN, label="Questions", info=about
     )
-    with gr.Group(visible=not given) as upload:
-        file, mapping, shown = _upload()
+    with gr.Group(visible=not given) as group:
+        own = label_upload.build()
     n, n_samples, temperature = _numbers(base, len(given))
+    label_upload.connect(own, n)
     with gr.Accordion("Similarity engine", open=False, elem_classes="settings"):
         engine = gr.Radio(
             [BI_ENCODER, CROSS_ENCODER], value=BI_ENCODER, label="Which engine compares the answers", info=_ABOUT_ENGINE
@@ -70,25 +62,9 @@ def build(base: Settings, given: Sequence[Question]) -> Inputs:
             _PAPERS_ENGINE, label="Cross-encoder", info=about, placeholder="folder or hub id", visible=False
         )
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
-    source.change(lambda s: gr.update(visible=s == OWN), source, upload, **quiet)
+    source.change(lambda s: gr.update(visible=s == OWN), source, group, **quiet)
     engine.change(lambda e: gr.update(visible=e == CROSS_ENCODER), engine, cross, **quiet)
-    return Inputs(file, mapping, shown, n, [source, file, *mapping, n, n_samples, temperature, engine, cross])
-
-
-def _upload() -> tuple[gr.File, list[gr.Dropdown], gr.Dataframe]:
-    # without file_types: a file of another kind then gets a sentence of ours, which names what to do
-    file = gr.File(
-        label="A .csv, .jsonl or .parquet file, one question per row, up to 10 MB", height=120, elem_id="label-file"
-    )
-    with gr.Row():
-        names = {
-            "Column with the question": "What the model is asked.",
-            "Column with accepted answers": "Several are parted by |; without one nothing is judged right or wrong.",
-            "Column with an id": "May be left empty: the rows are then numbered.",
-        }
-        mapping = [gr.Dropdown([], label=name, info=about, allow_custom_value=True) for name, about in names.items()]
-    shown = gr.Dataframe(label="The first rows, to check the columns by", interactive=False, visible=False, wrap=True)
-    return file, mapping, shown
+    return [source, *own.inputs, n, n_samples, temperature, engine, cross]
 
 
 def _numbers(base: Settings, n_given: int) -> tuple[gr.Slider, gr.Slider, gr.Slider]:
@@ -103,28 +79,6 @@ def _numbers(base: Settings, n_given: int) -> tuple[gr.Slider, gr.Slider, gr.Sli
             0.1, 2.0, base.sampling.temperature, step=0.1, label="Temperature", info=_HELP["temperature"]
         )
     return n, n_samples, temperature
-
-
-def preview(path: str | None) -> list[Update]:
-    """What an uploaded file holds, and which of its columns look like question, answers and id."""
-    nothing = [gr.update(choices=[], value=None)] * 3
-    if path is None:
-        return [*nothing, gr.update(visible=False), gr.skip(), ""]
-    try:
-        table = uploads.read_table(path)
-    except UaitError as err:
-        return [*nothing, gr.update(visible=False), gr.skip(), str(err)]
-    guesses = [gr.update(choices=list(table.columns), value=guess) for guess in table.guesses]
-    rows = gr.update(value={"headers": list(table.columns), "data": uploads.preview(table)}, visible=True)
-    n, size = len(table.rows), min(len(table.rows), limits.most_labels())
-    return [*guesses, rows, gr.update(maximum=max(2, size), value=size), f"{table.name} holds {n:,} rows."]
-
-
-def own_questions(values: Given) -> list[Question]:
-    """The questions in the uploaded file. Raises DataError when there is none, or it holds something else."""
-    if values.file is None:
-        raise DataError("Choose a file with questions first.")
-    return uploads.questions_of(uploads.read_table(values.file), values.text, values.accepted, values.id)
 
 
 def chosen_settings(base: Settings, values: Given) -> Settings:
