@@ -80,21 +80,46 @@ class Weights:
                 key = folder.resolve(), (folder / WEIGHTS).stat().st_mtime_ns
                 lora = self._loaded.get(key)
                 if lora is None:
-                    check_shipped(folder / WEIGHTS)
-                    _check_base(self.model, folder, names)
-                    from peft import LoraConfig, set_peft_model_state_dict  # noqa: PLC0415 -- see `add`
+                    from peft import LoraConfig  # noqa: PLC0415 -- see `add`
 
+                    _check_base(self.model, folder, names)
                     config = LoraConfig.from_pretrained(str(folder))
                     config.base_model_name_or_path = None  # checked already
                     lora = self.add(config)
-                    with self.asked_with(lora):  # peft looks at the active adapter, whichever it fills
-                        set_peft_model_state_dict(self._peft, load_file(folder / WEIGHTS), adapter_name=lora.name)
+                    self._fill(lora, folder)
                     self._loaded[key] = lora
                 return lora
         except LOAD_ERRORS as err:
             if isinstance(err, ModelError):
                 raise
             raise ModelError(f"The adapter {str(folder)!r} can't be read ({first_line(err)}); tune it again.") from err
+
+    def add_filled(self, config: Any, folder: Path, names: tuple[str, ...]) -> Lora:
+        """A fresh adapter of this LoraConfig with a copy of the weights in `folder`; what is there stays as it is.
+
+        Raises ModelError when they were tuned on another model, or don't fill it.
+        """
+        try:
+            with self._lock:
+                _check_base(self.model, folder, names)
+                lora = self.add(config)
+                with safe_open(folder / WEIGHTS, framework="pt") as weights:
+                    n_given, n_wanted = len(weights.keys()), len(self.of(lora))
+                if n_given != n_wanted:
+                    raise ModelError(f"The adapter {str(folder)!r} has {n_given} matrices, and {n_wanted} are wanted.")
+                self._fill(lora, folder)
+                return lora
+        except LOAD_ERRORS as err:
+            if isinstance(err, ModelError):
+                raise
+            raise ModelError(f"The adapter {str(folder)!r} can't be read ({first_line(err)}); start afresh.") from err
+
+    def _fill(self, lora: Lora, folder: Path) -> None:
+        from peft import set_peft_model_state_dict  # noqa: PLC0415 -- see `add`
+
+        check_shipped(folder / WEIGHTS)
+        with self.asked_with(lora):  # peft looks at the active adapter, whichever it fills
+            set_peft_model_state_dict(self._peft, load_file(folder / WEIGHTS), adapter_name=lora.name)
 
     def add(self, config: Any) -> Lora:
         """A fresh adapter of this LoraConfig, which changes nothing yet. Raises ValueError when no layer fits it."""

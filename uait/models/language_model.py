@@ -100,16 +100,29 @@ class LanguageModel:
         missing, incomplete, or tuned on another model.
         """
         folder = Path(folder).expanduser()
-        names = Path(self.model.name_or_path).resolve().name, Path(self.model_id).name
-        lora, edges = self.weights.load(folder, names), level_edges_of(folder)
-        hears = None if edges is None else Hearing.of(self.tokenizer, edges)
+        lora, hears = self.weights.load(folder, self._names), self._hearing_of(folder)
         name = "/".join(folder.parts[-2:])
         return replace(self, lora=lora, adapter_id=name, adapter_folder=folder, hears=hears)
 
-    def with_new_adapter(self, config: Any) -> "LanguageModel":
-        """The base model with a fresh adapter of that LoraConfig, to be tuned. Raises ValueError when no layer fits."""
-        lora = self.weights.add(config)
-        return replace(self, lora=lora, adapter_id="being tuned", adapter_folder=None, hears=None)
+    def with_new_adapter(self, config: Any, start: Path | None = None) -> "LanguageModel":
+        """The base model with a fresh adapter of that LoraConfig, to be tuned; it begins as the one in `start` is.
+
+        Raises ValueError when no layer fits, ModelError when what is in `start` doesn't.
+        """
+        if start is None:
+            lora, hears = self.weights.add(config), None
+        else:
+            lora, hears = self.weights.add_filled(config, start, self._names), self._hearing_of(start)
+        return replace(self, lora=lora, adapter_id="being tuned", adapter_folder=None, hears=hears)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """What an adapter of this base may call it."""
+        return Path(self.model.name_or_path).resolve().name, Path(self.model_id).name
+
+    def _hearing_of(self, folder: Path) -> Hearing | None:
+        edges = level_edges_of(folder)
+        return None if edges is None else Hearing.of(self.tokenizer, edges)
 
     def adapter_weights(self) -> dict[str, torch.nn.Parameter]:
         """The adapter's own weights by name, those that tuning moves; empty for the base model."""

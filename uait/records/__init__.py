@@ -3,7 +3,7 @@
 from uait.records.answers import Action, Answer, Decision, Explanation, Reply, StrongerAnswer, TokenExplanation
 from uait.records.events import Done, Event, Partial, Progress
 from uait.records.gate import GateFit, Kinds, ReadingFit
-from uait.records.labels import Adapter, DistilledSet, Label, ThresholdChoice, TrainingExample
+from uait.records.labels import Adapter, DistilledSet, Label, Origin, ThresholdChoice, TrainingExample
 from uait.records.questions import Passage, Question, Retrieved
 from uait.records.reports import Branch, EvalReport, MethodResult, Provenance, Reproduction, SmallRun, SweepPoint
 from uait.records.samples import Finish, Reason, Relevance, Sample, SampleSet, SarScore, Unscored
@@ -24,6 +24,7 @@ __all__ = [
     "Kinds",
     "Label",
     "MethodResult",
+    "Origin",
     "Partial",
     "Passage",
     "Progress",

@@ -90,11 +90,21 @@ class ThresholdChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The adapter whose weights a tuning went on with: its name, the SHA-256 of its weights and of its examples."""
+
+    adapter: str
+    sha256: str
+    data_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Adapter:
     """A tuned LoRA adapter on disk and the card saved beside it.
 
     `chosen` says what `threshold` was chosen by, where that is known. `level_edges`: for an adapter that
-    hears how probable its answer was, what parts the levels that it hears; None for one that doesn't.
+    hears how probable its answer was, what parts the levels that it hears; None for one that doesn't. `origin`: the
+    adapter that it was tuned on from; None where it began afresh.
     """
 
     path: str
@@ -105,3 +115,4 @@ class Adapter:
     threshold: float | None = None
     level_edges: tuple[float, ...] | None = None
     chosen: ThresholdChoice | None = None
+    origin: Origin | None = None

@@ -152,6 +152,11 @@ class TuneSettings(Checked):
         description="answer and number learned as one text ('paper'); or the number alone, behind the base model's "
         "answer and how probable that was: as sure as the labels ('hearing'), or as likely as it is right ('told')",
     )
+    start_from: Literal["base", "shipped"] = Field(
+        default="base",
+        description="what tuning begins with: a fresh adapter beside the model ('base'), or the weights of the adapter "
+        "that the model comes with ('shipped'), which says numbers already",
+    )
     rank: int = Field(default=64, ge=1, le=512, description="LoRA rank r: how much the adapter can change")
     alpha: int = Field(default=16, ge=1, le=1024, description="LoRA alpha: the change is scaled by alpha / rank")
     dropout: float = Field(

@@ -8,7 +8,7 @@ from uait import __version__
 from uait.data.files import data_hash, read_json, write_json
 from uait.data.json import from_json, to_json
 from uait.models.language_model import LanguageModel
-from uait.records import Adapter, DistilledSet, ThresholdChoice
+from uait.records import Adapter, DistilledSet, Origin, ThresholdChoice
 from uait.records.errors import DataError, ModelError, TrainingError
 from uait.settings import Settings, TuneSettings, to_dict
 
@@ -20,6 +20,7 @@ _TAUGHT = {
     "It learnt which answers were right.",
 }
 CARD, README, _RUN = "card.json", "README.md", "run.json"
+_STARTED = "adapter to start from"
 
 
 def read_card(path: Path | str) -> Adapter:
@@ -51,11 +52,13 @@ def save_threshold(adapter_path: Path | str, choice: ThresholdChoice, metrics: d
     return adapter
 
 
-def claim(settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path) -> None:
+def claim(
+    settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path, origin: Origin | None = None
+) -> None:
     """Makes `out` the folder of this tuning. Raises TrainingError when it is that of another one."""
     if out.exists() and not out.is_dir():
         raise TrainingError(f"{out} is a file; tuning needs a folder of its own. Choose another name.")
-    identity = _identity(settings, lm, distilled)
+    identity = {**_identity(settings, lm, distilled), _STARTED: origin and origin.sha256}
     if not (out / _RUN).exists():
         if (out / CARD).exists():
             raise TrainingError(f"{out} holds an adapter of unknown making; choose another folder, or delete it.")
@@ -64,13 +67,18 @@ def claim(settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: P
 
 
 def publish(
-    settings: Settings, tuned: LanguageModel, distilled: DistilledSet, metrics: dict[str, Any], out: Path
+    settings: Settings,
+    tuned: LanguageModel,
+    distilled: DistilledSet,
+    metrics: dict[str, Any],
+    out: Path,
+    origin: Origin | None = None,
 ) -> None:
     """Puts the adapter, a model card and, last of all, the card into the adapter's folder."""
     made_with = replace(settings, model=replace(settings.model, model=tuned.model_id, adapter="none"))
     data = _identity(settings, tuned, distilled)["data_hash"]
     edges = None if tuned.hears is None else tuned.hears.edges
-    adapter = Adapter(str(out), tuned.model_id, data, to_dict(made_with), metrics, level_edges=edges)
+    adapter = Adapter(str(out), tuned.model_id, data, to_dict(made_with), metrics, level_edges=edges, origin=origin)
     tuned.save_adapter(out)
     write_card(adapter, with_readme=True)
 
@@ -123,6 +131,16 @@ def _trusted(adapter: Adapter) -> str:
     return f"Trusted from {chosen.value:.1%} on, chosen by {chosen.n} answers ({chosen.source})."
 
 
+def _started(adapter: Adapter) -> str:
+    """A line of the model card; nothing where the adapter began afresh."""
+    origin = adapter.origin
+    if origin is None:
+        return ""
+    return f"""
+- Started from {origin.adapter} (SHA-256 of its weights {origin.sha256[:12]}, of the data it had learnt from
+  {origin.data_hash[:12]}): what it knew before is in its weights, too."""
+
+
 def _model_card(adapter: Adapter) -> str:
     tune, metrics = adapter.settings["tune"], adapter.metrics
     on_dev = "" if metrics["eval_loss"] is None else f", {metrics['eval_loss']:.3f} on {metrics['n_dev']} unseen ones"
@@ -139,7 +157,7 @@ pipeline_tag: text-generation
 A LoRA adapter made by Uncertainty-aware Instruction Tuning: with it the model answers a question and says how sure it
 is, as in `Paris; 93.1%`. {_TAUGHT[recipe]}
 
-- Examples: {metrics["n_train"]} to learn from (SHA-256 of the data {adapter.data_hash[:12]}).
+- Examples: {metrics["n_train"]} to learn from (SHA-256 of the data {adapter.data_hash[:12]}).{_started(adapter)}
 - LoRA: rank {tune["rank"]}, alpha {tune["alpha"]}, dropout {tune["dropout"]}, layers: {tune["targets"]}.
 - Tuning: {metrics["n_steps"]} steps of {tune["batch_size"]} examples, peak learning rate {tune["learning_rate"]},
   seed {tune["seed"]}; loss in the last epoch {metrics["train_loss"]:.3f}{on_dev}.

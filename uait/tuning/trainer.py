@@ -29,6 +29,7 @@ from uait.tuning.checkpoint import read_checkpoint, write_checkpoint
 from uait.tuning.examples import Batch, Row, collate, encode, n_taught
 from uait.tuning.heard import SAID, encode_heard, hearing_of, listen, targets_of
 from uait.tuning.losses import Loss, completion_loss, kl_regularised_loss, number_loss
+from uait.tuning.start import Start, start_of
 from uait.tuning.targets import lora_targets
 
 Probe = Callable[[LanguageModel, int], None]  # the model as it is, and the step
@@ -51,12 +52,14 @@ def train_adapter(
     out = Path(out)
     if not distilled.train:
         raise TrainingError("There is no example to tune on; label more questions, or keep more of the labels.")
-    claim(settings, lm, distilled, out)
+    start = start_of(settings)
+    claim(settings, lm, distilled, out, start and start.origin)
     if not (out / CARD).exists():
         try:
             with _as_sentences(settings.tune, out):
-                tuned = yield from _tuned(settings, lm, distilled, out, probe)
-                publish(settings, tuned, distilled, _metrics(settings.tune, distilled, read_log(out / LOG)), out)
+                tuned = yield from _tuned(settings, lm, distilled, out, start, probe)
+                metrics = _metrics(settings.tune, distilled, read_log(out / LOG))
+                publish(settings, tuned, distilled, metrics, out, start and start.origin)
         finally:
             _compute_twice(lm, on=False)
     (out / _CHECKPOINT).unlink(missing_ok=True)
@@ -73,17 +76,17 @@ def read_log(path: Path | str) -> list[dict[str, Any]]:
 
 
 def _tuned(
-    settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path, probe: Probe | None
+    settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path, start: Start | None, probe: Probe | None
 ) -> Generator[Event, None, LanguageModel]:
     """The steps that are left; returns the tuned model to a `yield from`."""
     tune, train, dev, loss = settings.tune, distilled.train, distilled.dev, number_loss
-    tuned = _with_lora(lm, tune)
+    tuned = _with_lora(lm, tune, start)
     if tune.recipe == "paper":
         train, dev, loss = encode(lm, train), encode(lm, dev), _paper_loss(tune)
     else:
         said = yield from listen(settings, lm, distilled, out / SAID)
         targets = yield from targets_of(lm, [*train, *dev], said, told=tune.recipe == "told")
-        hears = hearing_of(lm, train, said)
+        hears = tuned.hears or hearing_of(lm, train, said)  # what it was started from knows its own levels
         tuned = replace(tuned, hears=hears)
         train, dev = (encode_heard(lm, hears, part, said, targets) for part in (train, dev))
     weights = tuned.adapter_weights()
@@ -231,8 +234,8 @@ def _as_sentences(tune: TuneSettings, out: Path) -> Iterator[None]:
         ) from err
 
 
-def _with_lora(lm: LanguageModel, tune: TuneSettings) -> LanguageModel:
-    """The base model with fresh LoRA layers beside it."""
+def _with_lora(lm: LanguageModel, tune: TuneSettings, start: Start | None = None) -> LanguageModel:
+    """The base model with fresh LoRA layers beside it, which hold the weights that it starts from."""
     config = LoraConfig(
         task_type="CAUSAL_LM",
         r=tune.rank,
@@ -242,7 +245,7 @@ def _with_lora(lm: LanguageModel, tune: TuneSettings) -> LanguageModel:
     )
     with torch.random.fork_rng([lm.device] if lm.device.type == "cuda" else []):
         torch.manual_seed(tune.seed)
-        return lm.with_new_adapter(config)
+        return lm.with_new_adapter(config, start and start.folder)
 
 
 def _save(path: Path, weights: dict[str, torch.nn.Parameter], optimizer: torch.optim.Optimizer, step: int) -> None:

@@ -10,33 +10,31 @@ from typing import Any
 
 import gradio as gr
 
-from uait.data.catalogue import Description, small
+from uait.data.catalogue import Description
 from uait.data.files import read_json, read_rows
-from uait.page import limits, run_files
+from uait.page import run_files
 from uait.page.figures import labels, tuning
 from uait.page.menu import Who
 from uait.page.place import Place
 from uait.page.run_actions import EVERY, Seen, Started, discarder, own, resumer, starter, stopper
 from uait.page.run_actions import look as run_look
 from uait.page.run_components import JobPanel, Labels, Message, Tuning, tab_style
-from uait.page.tabs import tune_inputs
+from uait.page.tabs import tune_inputs, tune_plan
 from uait.page.tabs.tune_inputs import tune_settings
+from uait.page.tabs.tune_plan import NONE_YET, RECORDED
 from uait.page.views import runs as runs_view
 from uait.records import SmallRun
-from uait.records.errors import DataError, UaitError
+from uait.records.errors import UaitError
 from uait.runs import jobs
 from uait.runs.files import ADAPTER, BEFORE_AFTER, DISTILLED, PROBES
-from uait.runs.folder import RunFolder, all_runs, find_run
+from uait.runs.folder import RunFolder, all_runs
 from uait.runs.jobs import JobStatus
-from uait.settings import Settings, TuneSettings
-from uait.stages.distil import read_distilled
+from uait.settings import Settings
 from uait.stages.engines import DEFAULT_THRESHOLD, Shelf
 from uait.stages.tune import probe_examples, read_taught, read_untaught
 from uait.tuning.card import CARD, read_card
 from uait.tuning.trainer import LOG, read_log
 
-RECORDED = "The labels that were recorded with the model"
-_NONE_YET = "No examples yet: label questions and keep some of them in the Label tab."
 _INTRO = (
     "LoRA puts a few small matrices beside the model’s own and trains only these: the adapter. It learns from examples "
     "such as “Paris; 93.1 %”, and the model itself stays as it was."
@@ -73,8 +71,8 @@ def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: g
         allow_custom_value=True,
         elem_id="tune-run",
     )
-    values = tune_inputs.build(base)
-    plan = gr.Markdown("" if recorded else _NONE_YET, elem_id="plan")
+    values = tune_inputs.build(base, *(tune_plan.first_start(base, recorded.n_train) if recorded else ()))
+    plan = gr.Markdown("" if recorded else NONE_YET, elem_id="plan")
     about = "A command that tunes with these very settings."
     terminal: dict[str, Any] = {"info": about, "elem_id": "command", "buttons": ["copy"]}
     command = gr.Textbox(label="The same in a terminal", lines=2, max_lines=8, interactive=False, **terminal)
@@ -93,9 +91,13 @@ def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: g
     private: dict[str, Any] = {"api_visibility": "private"}
     quiet: dict[str, Any] = {"show_progress": "hidden", **private}
     planned = [run.change, *[value.change for value in values]]
-    make_planner = partial(_planner, shelf=shelf, recorded=recorded)
+    make_planner = partial(tune_plan.planner, shelf=shelf, recorded=recorded)
     gr.on(planned, own(make_planner), [run, *values, visitor], [plan, command], **quiet)
-    run.change(own(partial(_epochs, base=base)), [run, visitor], values[tune_inputs.EPOCHS], queue=False, **quiet)
+    start_from, epochs = values[tune_inputs.START], values[tune_inputs.EPOCHS]
+    known: dict[str, Any] = {"base": base, "recorded": recorded}
+    fitted: dict[str, Any] = {"queue": False, **quiet}
+    run.change(own(partial(tune_plan.fitter, **known)), [run, visitor], [start_from, epochs], **fitted)
+    start_from.input(own(partial(tune_plan.epochs_fitter, **known)), [run, start_from, visitor], epochs, **fitted)
     start.click(
         own(partial(_starter, base=base, description=description)),
         [run, *values, visitor],
@@ -142,79 +144,11 @@ def _names(root: Path, model: str) -> list[str]:
     return [path.name for path in all_runs(root, model) if (path / DISTILLED).exists()]
 
 
-def _chosen(root: Path, name: str | None) -> Path:
-    folder = find_run(root, name)
-    if folder is None:
-        raise DataError(_NONE_YET if not name else "These examples are no longer there: their folder was deleted.")
-    return folder
-
-
-def _planner(root: Path, shelf: Shelf, recorded: SmallRun | None) -> Callable[..., tuple[str, str]]:
-    lm = getattr(shelf.shipped, "lm", None)  # a page under test has none
-    n_parameters = lm.weights.n_parameters if lm else None
-
-    def plan(name: str | None, *given: Any) -> tuple[str, str]:
-        try:
-            tune = tune_settings(given)
-            folder, n_train = _examples(root, name, tune, recorded)
-        except UaitError as err:
-            return str(err), ""
-        known = _step_seconds(root, shelf.shipped.settings.model.model, tune) or _recorded_seconds(recorded, tune)
-        text = runs_view.estimate(tune, n_train, n_parameters, known)
-        return text, "" if name == RECORDED else runs_view.command(str(folder), tune)
-
-    return plan
-
-
-def _examples(root: Path, name: str | None, tune: TuneSettings, recorded: SmallRun | None) -> tuple[Path, int]:
-    """The chosen examples' folder and how many they are. Raises DataError where tuning would take too many steps."""
-    if name == RECORDED and recorded:
-        folder, n_train = Path("RUN"), recorded.n_train
-    else:
-        folder = _chosen(root, name)
-        n_train = len(read_distilled(RunFolder(folder)).train)
-    limits.check_steps(tune.max_steps or runs_view.n_steps(tune, n_train))
-    return folder, n_train
-
-
-def _epochs(root: Path, base: Settings) -> Callable[[str | None], Update]:
-    """Fills in the epochs that the chosen examples need; those of the recorded ones, and of none, stay."""
-
-    def fill_in(name: str | None) -> Update:
-        try:
-            if name == RECORDED:
-                return small(base).tune.epochs
-            return runs_view.epochs_for(small(base).tune, len(read_distilled(RunFolder(_chosen(root, name))).train))
-        except UaitError:
-            return gr.skip()
-
-    return fill_in
-
-
-def _recorded_seconds(run: SmallRun | None, tune: TuneSettings) -> tuple[float, str] | None:
-    """The seconds that a step of this many examples would have taken in the recorded tuning."""
-    if run is None or not run.log:
-        return None
-    share = tune.batch_size / run.settings["tune"]["batch_size"]
-    return share * run.log[-1]["seconds"] / run.log[-1]["step"], "the recorded tuning"
-
-
-def _step_seconds(root: Path, model: str, tune: TuneSettings) -> tuple[float, str] | None:
-    """The seconds a step took in the newest finished tuning of the same batch size, or None."""
-    for folder in all_runs(root, model):
-        card = folder / "adapter" / "card.json"
-        if card.exists():
-            data = read_json(card)
-            if data["settings"]["tune"]["batch_size"] == tune.batch_size:
-                return data["metrics"]["seconds"] / data["metrics"]["n_steps"], "the last tuning here"
-    return None
-
-
 def _starter(root: Path, base: Settings, description: Description | None) -> Callable[..., Started]:
     def begin(name: str | None, *given: Any) -> JobStatus:
         tune = tune_settings(given)
         recorded = description.small_run if description else None
-        chosen, _ = _examples(root, name, tune, recorded)
+        chosen = tune_plan.examples(root, name, base, tune, recorded)
         if name == RECORDED and description and recorded:
             folder = run_files.from_recorded(root, description, recorded)
         else:
@@ -279,8 +213,9 @@ def _drawn(folder: Path | None) -> runs_view.Payload:
     run = RunFolder(folder)
     examples = probe_examples(read_taught(run))
     after = read_json(results) if results.exists() else []
-    chosen = read_card(folder / ADAPTER).chosen if (folder / ADAPTER / CARD).exists() else None
-    trusted = runs_view.chosen_threshold(chosen, DEFAULT_THRESHOLD)
+    card = read_card(folder / ADAPTER) if (folder / ADAPTER / CARD).exists() else None
+    trusted = runs_view.chosen_threshold(card and card.chosen, DEFAULT_THRESHOLD)
+    trusted = " ".join(filter(None, (trusted, runs_view.went_on(card))))
     shown = runs_view.tuning(read_log(folder / ADAPTER / LOG), looks, examples, after, threshold=trusted)
     return tuning.page(shown, read_untaught(run))
 

@@ -9,28 +9,36 @@ from uait.data.catalogue import small
 from uait.page import limits
 from uait.records.errors import DataError
 from uait.settings import Setting, Settings, TuneSettings, settings_of
+from uait.tuning.start import shipped_card
 
 SMALL, FULL = "Small: a minute or two", "Full: longer, for many examples"
 _ABOUT_SIZE = "Fills in the settings below; each can still be changed."
 _FIELDS = settings_of(TuneSettings)
-EPOCHS = [f.name for f in _FIELDS].index("epochs")
+START, EPOCHS = ([f.name for f in _FIELDS].index(name) for name in ("start_from", "epochs"))
+_STARTS = [("The adapter that the model comes with", "shipped"), ("The model alone", "base")]
 _ESSENTIAL = ("rank", "learning_rate", "epochs", "batch_size")
 
 
-def build(base: Settings) -> list[Any]:
-    """One input per field of TuneSettings, in its order; the less used ones folded away."""
+def build(base: Settings, start: str = "base", why: str = "") -> list[Any]:
+    """One input per field of TuneSettings, in its order; the less used ones folded away.
+
+    `start`: what the tuning begins with unless the visitor chooses otherwise, and `why`.
+    """
     made: dict[str, Any] = {}
     tune = small(base).tune
     has_small = tune != base.tune
     sizes: Any = {"value": SMALL, "label": "How much", "info": _ABOUT_SIZE, "elem_classes": "settings"}
     size = gr.Radio([SMALL, FULL], visible=has_small, **sizes)
+    has_adapter = shipped_card(base.model.model) is not None
+    begins: Any = {"value": start, "label": "Start from", "info": why, "elem_classes": "settings"}
+    made["start_from"] = gr.Radio(_STARTS, visible=has_adapter, elem_id="tune-start", **begins)
     with gr.Row(elem_classes="settings"):
         for f in _FIELDS:
             if f.name in _ESSENTIAL:
                 made[f.name] = _value(f, tune)
     with gr.Accordion("More settings", open=False, elem_classes="settings"), gr.Row():
         for f in _FIELDS:
-            if f.name not in _ESSENTIAL:
+            if f.name not in (*_ESSENTIAL, *made):
                 made[f.name] = _value(f, tune)
     values = [made[f.name] for f in _FIELDS]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
@@ -41,7 +49,7 @@ def build(base: Settings) -> list[Any]:
 def _sizer(base: Settings) -> Callable[[str], list[Any]]:
     def fill_in(size: str) -> list[Any]:
         tune = small(base).tune if size == SMALL else base.tune
-        return [getattr(tune, f.name) for f in _FIELDS]
+        return [gr.skip() if i == START else getattr(tune, f.name) for i, f in enumerate(_FIELDS)]
 
     return fill_in
 

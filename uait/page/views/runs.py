@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from uait.method.threshold import FEWEST, FEWEST_OF_A_KIND
-from uait.records import SmallRun, ThresholdChoice, TrainingExample
+from uait.records import Adapter, SmallRun, ThresholdChoice, TrainingExample
 from uait.runs.jobs import JobState, JobStatus
 from uait.settings import TuneSettings, settings_of
 
@@ -20,6 +20,7 @@ _UNDEFINED = "undefined: all answers right, or all wrong"
 _SILENT = "none: it never said a number"
 _TOO_FEW = f"too few to measure: it takes {FEWEST} answers with a number, {FEWEST_OF_A_KIND} of each kind"
 LEAST_STEPS = 180  # what the recorded small tuning took
+FEW = 256  # examples
 MOST_SILENT = 0.1  # a tuning that leaves more of its answers without a number has not taken
 _RESULTS = {
     "before": "before: asked to say how sure it is",
@@ -99,8 +100,28 @@ def n_steps(tune: TuneSettings, n_train: int) -> int:
     return min(all_steps, tune.max_steps) if tune.max_steps else all_steps
 
 
+def start_for(n_train: int) -> str:
+    """What a tuning on so many examples starts from by default: FEW of them teach a fresh adapter too little."""
+    return "shipped" if n_train < FEW else "base"
+
+
+def why_start(n_train: int) -> str:
+    """The reason for that choice, as a sentence or two."""
+    if n_train < FEW:
+        return (
+            f"With fewer than {FEW} examples a fresh adapter learns too little to tell right from wrong; the one that "
+            "the model comes with says numbers already, and goes on from there. It may have learnt from some of them."
+        )
+    return f"From {FEW} examples on a fresh adapter learns to say numbers by itself, from these examples alone."
+
+
 def epochs_for(tune: TuneSettings, n_train: int) -> float:
-    """As many epochs as the settings name, or as few examples need for LEAST_STEPS: with fewer, no number is said."""
+    """As many epochs as the settings name, or as few examples need for LEAST_STEPS: with fewer, no number is said.
+
+    What goes on from an adapter that says numbers needs no more than the former.
+    """
+    if tune.start_from == "shipped":
+        return tune.epochs
     return max(tune.epochs, float(math.ceil(LEAST_STEPS / math.ceil(n_train / tune.batch_size))))
 
 
@@ -198,6 +219,16 @@ def chosen_threshold(chosen: ThresholdChoice | None, default: float) -> str:
     return (
         f"Trusted from {_percent(chosen.value)} on: the threshold that best parts right from wrong among "
         f"{chosen.n} other answers, to questions that taught it nothing."
+    )
+
+
+def went_on(card: Adapter | None) -> str:
+    """What to know of an adapter that was not begun afresh; "" of any other."""
+    if card is None or card.origin is None:
+        return ""
+    return (
+        "It went on from the adapter that the model comes with, which may have learnt from questions like those kept "
+        "apart: only the table of before and after is on questions that neither was taught."
     )
 
 

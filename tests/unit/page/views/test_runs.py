@@ -14,7 +14,7 @@ from uait.data.catalogue import preset, small
 from uait.data.files import data_hash
 from uait.page.figures import tuning
 from uait.page.views import runs as runs_view
-from uait.records import Question, ThresholdChoice, TrainingExample
+from uait.records import Adapter, Origin, Question, ThresholdChoice, TrainingExample
 from uait.runs.folder import RunFolder
 from uait.runs.jobs import JobState, JobStatus
 from uait.settings import Settings, TuneSettings, to_dict
@@ -143,6 +143,19 @@ def test_few_examples_get_as_many_epochs_as_it_takes_to_say_numbers() -> None:
     tune = TuneSettings(batch_size=32, epochs=14.0)
     # one step an epoch; two; 13 steps an epoch: the settings' own
     assert [runs_view.epochs_for(tune, n) for n in (22, 40, 408)] == [180.0, 90.0, 14.0]
+
+
+def test_small_sets_go_on_from_the_shipped_adapter_in_the_settings_own_epochs() -> None:
+    assert [runs_view.start_for(n) for n in (22, 255, 256, 408)] == ["shipped", "shipped", "base", "base"]
+    assert "With fewer than 256 examples" in runs_view.why_start(22)
+    tune = TuneSettings(batch_size=32, epochs=8.0, start_from="shipped")
+    assert runs_view.epochs_for(tune, 22) == 8.0  # 180 from the base
+
+
+def test_an_adapter_that_went_on_from_another_one_says_so() -> None:
+    card = Adapter("x", "pocket", "d", {}, {})
+    assert runs_view.went_on(None) == runs_view.went_on(card) == ""
+    assert "may have learnt" in runs_view.went_on(replace(card, origin=Origin("the adapter", "0" * 64, "d")))
 
 
 def test_the_recorded_run_says_what_it_took_and_how_it_was_made() -> None:
