@@ -200,3 +200,24 @@ def test_on_a_space_the_browser_asks_no_other_host(tab: Page, tmp_path: Path, mo
         tab.wait_for_timeout(3_000)  # the header came after the page
     assert asked
     assert [address for address in asked if address.startswith("http") and not address.startswith(url)] == []
+
+
+def test_a_public_page_says_on_opening_what_cannot_be_started_and_offers_a_space_of_ones_own(
+    tab: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPACE_ID", "someone/uait")
+    monkeypatch.setenv("UAIT_RUNS", str(tmp_path))
+    starts = {"Label": "Start", "Tune": "Start tuning", "Evaluate": "Run again"}
+    allowed = "a run asks at most 64 questions and works 90 seconds at a time."
+    for can_start, said in ((False, "Long work is switched off on this page."), (True, allowed)):
+        if can_start:
+            for name, value in (("ALLOW_TRAINING", "1"), ("PUBLIC_QUESTIONS", "64"), ("PUBLIC_SECONDS", "90")):
+                monkeypatch.setenv(f"UAIT_{name}", value)
+        with served(fake_app.build()) as url:
+            tab.goto(f"{url}?__theme=light")
+            for name, start in starts.items():
+                tab.get_by_role("tab", name=name, exact=True).click()
+                expect(tab.get_by_text(said).filter(visible=True)).to_be_visible()
+                own = tab.get_by_role("link", name="Duplicate this Space").filter(visible=True)
+                expect(own).to_have_attribute("href", "https://huggingface.co/spaces/someone/uait?duplicate=true")
+                expect(tab.get_by_role("button", name=start, exact=True)).to_be_enabled(enabled=can_start)

@@ -19,7 +19,6 @@ from uait.settings.checks import Checked, Setting
 PUBLIC_QUESTION_CHARS = 400  # sampled K times: 2,000 characters held the model for 14 s
 PUBLIC_QUESTIONS, OWN_QUESTIONS = 20, 500  # of one evaluation
 PUBLIC_SECONDS, OWN_SECONDS = 60.0, 3600.0  # of one evaluation
-PUBLIC_LABELS = 512  # questions of one labelling
 PUBLIC_STEPS = 1_000  # of one tuning
 PUBLIC_MOST = {"rank": 64, "epochs": 200.0, "batch_size": 64, "n_samples": 20}  # of the settings that cost
 
@@ -95,11 +94,11 @@ def check_steps(n_steps: int) -> None:
 
 def most_labels() -> float:
     """How many questions one labelling may ask."""
-    return PUBLIC_LABELS if settings.is_space() else math.inf
+    return settings.public_questions() if settings.is_space() else math.inf
 
 
 def check_labels(n: float) -> None:
     """Raises DataError when a labelling has no question, or more than a shared machine takes."""
     if not 1 <= n <= most_labels():
-        rule = f"a number from 1 to {PUBLIC_LABELS}" if settings.is_space() else "1 or more"
+        rule = f"a number from 1 to {most_labels()}" if settings.is_space() else "1 or more"
         raise DataError(f"The number of questions is {n:g}; choose {rule}.")

@@ -5,8 +5,13 @@ from typing import Any
 
 import gradio as gr
 
+from uait import settings
 from uait.page.components import Drawn
+from uait.page.run_actions import SWITCHED_OFF
 from uait.settings import ASSETS
+
+_RECORDED = "What you see here was recorded."
+_GOES_ON = "Resume goes on from there; a Space of your own has no such limits but those that you set."
 
 _SIGNS = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&:@/])")
 
@@ -47,6 +52,17 @@ class Message(gr.Markdown):
     def postprocess(self, value: Any) -> Any:
         """The sentence with every sign that Markdown would act on made a plain one."""
         return super().postprocess(None if value is None else _SIGNS.sub(r"\\\1", value))
+
+
+def about_space() -> None:
+    """On a Space, says what a visitor may start here, and offers a Space of one's own; elsewhere nothing."""
+    if not settings.is_space():
+        return
+    n, seconds = settings.public_questions(), settings.public_seconds()
+    allowed = f"Others use this page too: a run asks at most {n} questions and works {seconds} seconds at a time."
+    Message(f"{allowed} {_GOES_ON}" if settings.allows_training() else f"{SWITCHED_OFF} {_RECORDED}")
+    own = f"https://huggingface.co/spaces/{settings.space_name()}?duplicate=true"
+    gr.Button("Duplicate this Space", link=own, link_target="_blank", size="sm", scale=0, min_width=220)
 
 
 def tab_style() -> gr.HTML:

@@ -16,7 +16,6 @@ from uait.runs import jobs
 from uait.runs.folder import all_runs
 from uait.runs.jobs import JobState
 
-JOB_SECONDS = 1800.0  # of one start of a job; Resume goes on behind those who waited meanwhile
 MAX_WAITING = 10  # jobs of all visitors together
 MAX_RUNS, MAX_BYTES = 50, 500_000_000  # of one visitor
 LEAST_FREE = 1_000_000_000  # bytes of the disk that all share
@@ -25,8 +24,8 @@ _starting = threading.Lock()  # the clicks of one visitor come side by side
 
 
 def job_seconds() -> float:
-    """How long a job may work after one start."""
-    return JOB_SECONDS if settings.is_space() else math.inf
+    """How long a job may work after one start; Resume goes on behind those who waited meanwhile."""
+    return settings.public_seconds() if settings.is_space() else math.inf
 
 
 @contextmanager

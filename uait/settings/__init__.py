@@ -12,9 +12,12 @@ from uait.settings.environment import (
     default_model,
     is_port,
     is_space,
+    public_questions,
+    public_seconds,
     runs_folder,
     server_name,
     server_port,
+    space_name,
     stronger_endpoint,
 )
 from uait.settings.stages import (
@@ -55,10 +58,13 @@ __all__ = [
     "from_dict",
     "is_port",
     "is_space",
+    "public_questions",
+    "public_seconds",
     "runs_folder",
     "server_name",
     "server_port",
     "settings_of",
+    "space_name",
     "stronger_endpoint",
     "to_dict",
 ]

@@ -102,6 +102,23 @@ def stronger_endpoint() -> Endpoint | None:
     return Endpoint(address, model, key, (prices[0], prices[-1]) if prices else None)
 
 
+def public_questions() -> int:
+    """How many questions a visitor of a Space may label at once: UAIT_PUBLIC_QUESTIONS, else 512."""
+    return _count("UAIT_PUBLIC_QUESTIONS", 512)
+
+
+def public_seconds() -> int:
+    """How long a start of a visitor's job may work on a Space: UAIT_PUBLIC_SECONDS, else half an hour."""
+    return _count("UAIT_PUBLIC_SECONDS", 1800)
+
+
+def _count(name: str, usual: int) -> int:
+    value = os.environ.get(name) or str(usual)
+    if not value.isdecimal() or int(value) < 1:
+        raise SettingsError(f"{name} is {value!r}; it must be a whole number above 0, such as {usual}.")
+    return int(value)
+
+
 def allows_training() -> bool:
     """Whether the page may start long jobs: anywhere but on a Space, and there when UAIT_ALLOW_TRAINING is 1."""
     return not is_space() or os.environ.get("UAIT_ALLOW_TRAINING") == "1"
@@ -109,4 +126,9 @@ def allows_training() -> bool:
 
 def is_space() -> bool:
     """Whether the page runs on a Space (SPACE_ID is set), where its visitors do not know each other."""
-    return bool(os.environ.get("SPACE_ID"))
+    return bool(space_name())
+
+
+def space_name() -> str:
+    """The Space that the page runs on, such as somebody/uait: SPACE_ID; empty anywhere else."""
+    return os.environ.get("SPACE_ID", "")

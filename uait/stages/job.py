@@ -103,7 +103,7 @@ def _follow(folder: Path, events: Any, seconds: float = math.inf) -> None:
                 continue
             if time.monotonic() > end:
                 raise DataError(
-                    f"The job was stopped after {seconds / 60:.0f} minutes, the most that a start may take on this "
+                    f"The job was stopped after {seconds:.0f} seconds, the most that a start may take on this "
                     "page; what is done is kept, and Resume goes on from there."
                 )
             last = event

@@ -15,6 +15,7 @@ from uait.page.tabs import tune as tune_tab
 from uait.page.tabs.label_inputs import BI_ENCODER
 from uait.records import Done, Event, Progress, Question
 from uait.records.errors import DataError, SettingsError
+from uait.runs import quota
 from uait.settings import SamplingSettings, TuneSettings, settings_of
 
 
@@ -65,6 +66,16 @@ def test_a_space_tunes_and_labels_small(monkeypatch: pytest.MonkeyPatch) -> None
     for n in (0, 513, float("nan")):
         with pytest.raises(DataError, match=f"The number of questions is {n}; choose a number from 1 to 512"):
             limits.check_labels(n)
+
+
+def test_the_owner_of_a_space_sets_what_a_visitors_run_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACE_ID", "somebody/uait")
+    monkeypatch.setenv("UAIT_PUBLIC_QUESTIONS", "64")
+    monkeypatch.setenv("UAIT_PUBLIC_SECONDS", "90")
+    limits.check_labels(64)
+    with pytest.raises(DataError, match="The number of questions is 65; choose a number from 1 to 64"):
+        limits.check_labels(65)
+    assert quota.job_seconds() == 90
 
 
 def test_ones_own_machine_may_work_for_days() -> None:

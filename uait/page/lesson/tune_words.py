@@ -50,8 +50,8 @@ def keep(lesson: Lesson) -> Payload:
 # -- 7: watch it learn ---------------------------------------------------------------------------
 
 
-def watch(lesson: Lesson) -> Payload:
-    """Step 7: how the numbers move while the model learns."""
+def watch(lesson: Lesson, can_tune: bool = True) -> Payload:
+    """Step 7: how the numbers move while the model learns. `can_tune`: whether the class may start a run here."""
     probes, label = lesson.probes, lesson.example.label
     astray = gone_astray(probes)
     caption = (
@@ -75,9 +75,12 @@ def watch(lesson: Lesson) -> Payload:
         ],
         "figure": curves(probes),
         "caption": say(caption),
-        "task": say("Which lines should fall? Find one that does the wrong thing. Then start a run in Tune.")
-        if astray
-        else say("Which lines should fall, which rise, and from when on do they part? Then start a run in Tune."),
+        "task": " ".join([
+            say("Which lines should fall? Find one that does the wrong thing.")
+            if astray
+            else say("Which lines should fall, which rise, and from when on do they part?"),
+            say("Then start a run in Tune.") if can_tune else say("Then look at the recorded run in Tune."),
+        ]),
         "note": [
             say("Ask: does it learn facts here, or to judge itself? How could you tell? (Look at the answers.)"),
             say(

@@ -32,9 +32,13 @@ LINKS = {
 }
 
 
-def steps(lesson: Lesson, about_verbalized: str = "") -> list[Payload]:
-    """The eight steps in their order; `about_verbalized` is what is known of the numbers that this model claims."""
-    tellers = (partial(claim, about=about_verbalized), ask_again, tokens, agreement, number, keep, watch, decide)
+def steps(lesson: Lesson, about_verbalized: str = "", can_tune: bool = True) -> list[Payload]:
+    """The eight steps in their order; `about_verbalized` is what is known of the numbers that this model claims.
+
+    `can_tune`: whether a run may be started on this page.
+    """
+    first, seventh = partial(claim, about=about_verbalized), partial(watch, can_tune=can_tune)
+    tellers = (first, ask_again, tokens, agreement, number, keep, seventh, decide)
     return [
         {
             "number": i,

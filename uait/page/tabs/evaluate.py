@@ -17,7 +17,7 @@ from uait.page.components import Drawn
 from uait.page.figures import results
 from uait.page.menu import Who
 from uait.page.place import Place
-from uait.page.run_components import JobPanel, Message, tab_style
+from uait.page.run_components import JobPanel, Message, about_space, tab_style
 from uait.page.views import answer as answer_view
 from uait.page.views import evaluate as evaluate_view
 from uait.page.views import ranking
@@ -28,6 +28,7 @@ from uait.runs import jobs
 from uait.runs.files import REPORT, SPLITS
 from uait.runs.folder import all_runs, new_name
 from uait.runs.jobs import JobStatus
+from uait.settings import allows_training
 from uait.stages.engines import SHIPPED, Shelf
 from uait.stages.evaluate import drawn, read_report
 
@@ -61,6 +62,7 @@ def build(place: Place, who: Who) -> None:
     splits = description.held_out if description else {}
     with gr.Column(elem_classes="run-tab"):
         tab_style()
+        about_space()
         _build(place.shelf, show, show(report, True), splits, who)
 
 
@@ -88,7 +90,7 @@ def _build(
     gr.Markdown("## How well does the confidence tell right from wrong?")
     n, run = _choices(max(map(len, splits.values()), default=0))
     with gr.Row():
-        start = gr.Button("Run again", variant="primary")
+        start = gr.Button("Run again", variant="primary", interactive=allows_training())
         stop = gr.Button("Stop", interactive=False)
         resume = gr.Button("Resume", interactive=False)
         back = gr.Button("Show the recorded one", interactive=False)

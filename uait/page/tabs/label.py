@@ -20,7 +20,7 @@ from uait.page.menu import Who
 from uait.page.place import Place
 from uait.page.run_actions import EVERY, GONE, Seen, Started, check_allowed, own, resumer, starter, stopper
 from uait.page.run_actions import look as run_look
-from uait.page.run_components import Distil, JobPanel, Labels, Message, tab_style
+from uait.page.run_components import Distil, JobPanel, Labels, Message, about_space, tab_style
 from uait.page.run_files import held_out_of, labels_to_take
 from uait.page.tabs import label_inputs
 from uait.page.tabs.label_inputs import EMBEDDED, OWN, Given, chosen_settings
@@ -34,7 +34,7 @@ from uait.runs import jobs, quota
 from uait.runs.files import HELD_OUT, LABELS, QUESTIONS
 from uait.runs.folder import RunFolder, all_runs, find_run, new_name
 from uait.runs.jobs import JobStatus
-from uait.settings import DistilSettings, Settings
+from uait.settings import DistilSettings, Settings, allows_training
 from uait.stages.distil import distil, set_apart
 from uait.stages.evaluate import drawn
 from uait.stages.label import read_left_out
@@ -64,6 +64,7 @@ def build(place: Place, who: Who) -> None:
     """
     with gr.Column(elem_classes="run-tab"):
         tab_style()
+        about_space()
         _build(small(place.shelf.shipped.settings), place.description, who.visitor)
 
 
@@ -75,7 +76,7 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
     gr.Markdown(_INTRO)
     inputs = label_inputs.build(base, given)
     with gr.Row():
-        start = gr.Button("Start", variant="primary")
+        start = gr.Button("Start", variant="primary", interactive=allows_training())
         stop = gr.Button("Stop", interactive=False)
         resume = gr.Button("Resume", interactive=False)
     about_run = "The newest is chosen; what was labelled before stays here."

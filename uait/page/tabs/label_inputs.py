@@ -49,7 +49,7 @@ def build(base: Settings, given: Sequence[Question]) -> list[Any]:
     source = gr.Radio(
         [EMBEDDED, OWN] if given else [OWN], value=EMBEDDED if given else OWN, label="Questions", info=about
     )
-    with gr.Group(visible=not given) as group:
+    with gr.Column(visible=not given) as group:
         own = label_upload.build()
     n, n_samples, temperature = _numbers(base, len(given))
     label_upload.connect(own, n)

@@ -30,6 +30,7 @@ _TEMPLATE = {
     "Who wrote the play “Faust”?": ["Johann Wolfgang von Goethe", "Goethe"],
     "What is the capital of Peru?": ["Lima"],
 }
+_WIDTHS = ["20%", "45%", "35%"]  # so that a phone shows all three columns
 
 Update = Any  # a value for a component, or gr.skip()
 
@@ -145,7 +146,8 @@ def _drawn(table: Table, columns: Columns) -> list[Update]:
     headers, rows = preview(table, taken)
     size = min(len(taken.questions) if taken else 1, limits.most_labels())
     slider = gr.update(maximum=max(2, size), value=size) if taken else gr.skip()
-    return [gr.update(value={"headers": headers, "data": rows}, visible=True), " ".join(said), slider]
+    shown = gr.update(value={"headers": headers, "data": rows}, column_widths=_WIDTHS if taken else None, visible=True)
+    return [shown, " ".join(said), slider]
 
 
 def _sentences(taken: Taken) -> list[str]:

@@ -21,6 +21,7 @@ from uait.page.tabs import vote
 from uait.page.views import answer as answer_view
 from uait.records.errors import DataError, UaitError
 from uait.records.events import last_record
+from uait.settings import allows_training
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def build(place: Place, verbs: Any, who: Who, tabs: gr.Tabs, question: gr.Textbo
     if lesson is None:
         gr.Markdown(NO_LESSON)
         return None
-    steps = words.steps(lesson, description.about_verbalized if description else "")
+    steps = words.steps(lesson, description.about_verbalized if description else "", allows_training())
     live = _live_answers(place, verbs)
     with gr.Tabs(selected=1, elem_id="lesson", overflow_behavior="wrap") as walk:
         for step in steps:

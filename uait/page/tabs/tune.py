@@ -18,7 +18,7 @@ from uait.page.menu import Who
 from uait.page.place import Place
 from uait.page.run_actions import EVERY, Seen, Started, discarder, own, resumer, starter, stopper
 from uait.page.run_actions import look as run_look
-from uait.page.run_components import JobPanel, Labels, Message, Tuning, tab_style
+from uait.page.run_components import JobPanel, Labels, Message, Tuning, about_space, tab_style
 from uait.page.tabs import tune_inputs, tune_plan
 from uait.page.tabs.tune_inputs import tune_settings
 from uait.page.tabs.tune_plan import NONE_YET, RECORDED
@@ -29,7 +29,7 @@ from uait.runs import jobs
 from uait.runs.files import ADAPTER, BEFORE_AFTER, DISTILLED, PROBES
 from uait.runs.folder import RunFolder, all_runs
 from uait.runs.jobs import JobStatus
-from uait.settings import Settings
+from uait.settings import Settings, allows_training
 from uait.stages.engines import DEFAULT_THRESHOLD, Shelf
 from uait.stages.tune import probe_examples, read_taught, read_untaught
 from uait.tuning.card import CARD, read_card
@@ -54,6 +54,7 @@ def build(place: Place, verbs: Any, who: Who) -> None:
     """
     with gr.Column(elem_classes="run-tab"):
         tab_style()
+        about_space()
         _build(place.shelf, verbs, place.description, who.visitor)
 
 
@@ -77,7 +78,7 @@ def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: g
     terminal: dict[str, Any] = {"info": about, "elem_id": "command", "buttons": ["copy"]}
     command = gr.Textbox(label="The same in a terminal", lines=2, max_lines=8, interactive=False, **terminal)
     with gr.Row():
-        start = gr.Button("Start tuning", variant="primary")
+        start = gr.Button("Start tuning", variant="primary", interactive=allows_training())
         stop = gr.Button("Stop and save", interactive=False)
         resume = gr.Button("Resume", interactive=False)
         discard = gr.Button("Discard", interactive=False)

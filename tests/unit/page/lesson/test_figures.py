@@ -44,6 +44,13 @@ def test_eight_steps_fill_45_minutes_and_each_has_text_figure_task_and_tab(sourc
     assert len({step["figure"]["kind"] for step in told}) == 8
 
 
+def test_where_no_run_can_be_started_the_lesson_asks_for_none() -> None:
+    wanted = {True: "Then start a run in Tune.", False: "Then look at the recorded run in Tune."}
+    for can_tune, sentence in wanted.items():
+        task = words.steps(fake_lesson.lesson(), can_tune=can_tune)[6]["task"]
+        assert task.endswith(sentence)
+
+
 def test_the_first_step_says_that_this_models_claim_means_nothing_and_what_would_be_right() -> None:
     text = " ".join(words.steps(fake_lesson.lesson(), "Its numbers are drawn at random.")[0]["says"])
     assert "answers Saint Mary Town and says that it is 90\u00a0% sure" in text
