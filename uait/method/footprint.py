@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import ceil
 
 from uait.records.plans import Machine, ModelSize, Need, Plan
-from uait.settings import Settings
+from uait.settings import Settings, TuneSettings
 
 RUNTIME = 10**9  # bytes: Python, the libraries, on a GPU its context
 LETTERS_A_TOKEN, QUESTION_TOKENS, TEMPLATE_TOKENS = 4, 20, 12
@@ -127,7 +127,7 @@ def tune_seconds(size: ModelSize, machine: Machine, settings: Settings, n: int, 
     and watched questions are asked.
     """
     tune = settings.tune
-    n_steps = tune.max_steps or ceil(tune.epochs * ceil(n / tune.batch_size))
+    n_steps = tune_steps(tune, n)
     n_passes = (2 if tune.answers == "examples" else 3) + is_twice
     slower = replace(machine, flops=TUNING_SHARE * machine.flops)
     learning = n_steps * n_passes * pass_seconds(size, slower, tune.batch_size, _taught_tokens(settings))
@@ -153,6 +153,11 @@ def evaluate_seconds(size: ModelSize, machine: Machine, settings: Settings, n: i
     more = ceil(n / batch) * N_QUESTIONS_MORE * answer_seconds(size, machine, settings, batch)
     read = n * PASSAGE_TOKENS * settings.retrieval.n_passages * 2 * size.n_parameters / machine.flops
     return label_seconds(size, machine, settings, n) + more + read
+
+
+def tune_steps(tune: TuneSettings, n_train: int) -> int:
+    """How many steps a tuning takes: epochs over the examples, or as many as `max_steps` says."""
+    return tune.max_steps or ceil(tune.epochs * ceil(n_train / tune.batch_size))
 
 
 def _label_memory(size: ModelSize, machine: Machine, settings: Settings) -> Memory:

@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.themes.utils.fonts import LocalFont
 
 from uait import settings
-from uait.data.catalogue import describe, names, preset
+from uait.data.catalogue import describe, names, preset, small
 from uait.data.facts import Facts
 from uait.page import endpoints, menu, requests
 from uait.page.components import PLOTLY
@@ -26,7 +26,7 @@ from uait.page.tabs import tune as tune_tab
 from uait.page.tabs import vote
 from uait.records.errors import ModelError, SettingsError
 from uait.runs import visitors
-from uait.stages import verbs
+from uait.stages import burst, verbs
 from uait.stages.engines import Engines, Shelf, load_engines, with_adapter
 
 TITLE = "UaIT: a model that knows when to look it up"
@@ -195,11 +195,16 @@ def _languages() -> str:
 
 
 def _warm_up(models: Sequence[Engines]) -> None:
-    """Asks and looks up one question, so that no visitor's first one pays for what loads on first use."""
+    """Asks and looks up one question, so that no visitor's first one pays for what loads on first use.
+
+    Then, where they may start long work, measures how fast that is here.
+    """
     for engines in models:
         with suppress(Exception):  # whatever it is, a visitor's question will say it
             for _ in verbs.ask(engines, _WARM_UP, threshold=1.0):
                 pass
+    for engines in models if settings.allows_training() else ():
+        burst.measure(small(engines.settings).with_adapter("none"))
 
 
 def _theme() -> gr.themes.Base:

@@ -1,4 +1,4 @@
-"""What a run will need: the size of a model, what a machine has, and what each stage takes of it.
+"""What a run will need: the size of a model, what a machine has and how fast it is, and what each stage takes of it.
 
 Memory and disk in bytes, time in seconds, throughput in floating-point operations and bytes a second.
 """
@@ -67,3 +67,19 @@ class Plan:
     def fits(self) -> bool:
         """Whether every stage fits into memory, and all files onto the disk."""
         return self.disk <= self.machine.disk and not any(need.remedy for need in self.needs)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a model works on a machine, in seconds, as a short burst or a recorded run has measured it.
+
+    `loading` the libraries and the model; `sampled` a question, asked `n_samples` times and scored; `answered` a
+    question, asked once; `preparing` an adapter to be tuned; `learnt` an example, in one step.
+    """
+
+    loading: float
+    sampled: float
+    n_samples: int
+    answered: float
+    preparing: float
+    learnt: float

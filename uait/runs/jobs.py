@@ -53,7 +53,7 @@ class JobState(str, Enum):
 class JobStatus:
     """How a job stands. `place`: how many come before it; `seconds` since it began (or began to wait).
 
-    `rate` is in `done` per second since the job's first progress, `eta` the seconds left at that rate.
+    `rate` is in `done` per second since the stage's first progress, `eta` the seconds left of it at that rate.
     """
 
     folder: Path
@@ -176,10 +176,9 @@ def _worked(folder: Path, verb: str, rows: list[dict[str, Any]], now: float) -> 
     last = rows[-1] if rows else {"kind": "", "time": now}
     alive = _is_alive(folder)
     began = rows[0]["time"] if rows else now
-    done, total, first = last.get("done", 0), last.get("total", 0), rows[1] if len(rows) > 1 else last
-    elapsed, moved = last["time"] - first["time"], done - first.get("done", 0)
-    is_one_stage = last.get("stage") == first.get("stage")  # else the two counts have nothing to do with each other
-    rate = moved / elapsed if is_one_stage and moved > 0 and elapsed > 0 else None
+    done, total, since = last.get("done", 0), last.get("total", 0), last.get("since", last)
+    elapsed, moved = last["time"] - since["time"], done - since.get("done", 0)
+    rate = moved / elapsed if moved > 0 and elapsed > 0 else None
     note, next_step, tail = str(last.get("note", "")), "", ()
     if last["kind"] == "done":
         state = JobState.DONE
@@ -212,13 +211,13 @@ def _job(folder: Path) -> dict[str, Any] | None:
 
 
 def _events(folder: Path) -> list[dict[str, Any]]:
-    """The begin, the first progress and the last event: all that a status needs, however long the file is."""
+    """The begin and the last event: all that a status needs, however long the file is."""
     try:
         lines = (folder / EVENTS).read_bytes().splitlines()
     except OSError:
         return []
     rows = []
-    for line in [*lines[:2], *lines[max(2, len(lines) - 2) :]]:
+    for line in [*lines[:1], *lines[max(1, len(lines) - 2) :]]:
         with suppress(ValueError):  # the last line may be half written
             rows.append(json.loads(line))
     return rows

@@ -84,7 +84,7 @@ def _follow(folder: Path, events: Any, seconds: float = math.inf) -> None:
 
     Raises DataError at the first step after so many seconds; a step that hangs takes the process with it.
     """
-    stage, written, is_stopping = "", 0.0, False
+    stage, written, is_stopping, since = "", 0.0, False, {}
     last, end = Progress("", 0, 0), time.monotonic() + seconds
     if seconds < math.inf:
         _die_after(seconds + GRACE)
@@ -107,10 +107,12 @@ def _follow(folder: Path, events: Any, seconds: float = math.inf) -> None:
                     "page; what is done is kept, and Resume goes on from there."
                 )
             last = event
+            if event.stage != stage:
+                since = {"time": time.time(), "done": event.done}  # what the rate of this stage is counted from
             if event.stage != stage or time.monotonic() - written >= _PROGRESS_EVERY:
                 stage, written = event.stage, time.monotonic()
                 sys.stderr.write(f"{stage} {event.done}/{event.total} {event.note}\n")  # the last lines of a job's log
-                _write(folder, "progress", **_plain(event))
+                _write(folder, "progress", **_plain(event), since=since)
     _write(folder, "done", **_plain(last))
 
 

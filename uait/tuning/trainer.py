@@ -19,6 +19,7 @@ import torch
 from peft import LoraConfig
 
 from uait.data.files import append_jsonl, read_rows
+from uait.method.footprint import tune_steps
 from uait.models.batches import Room
 from uait.models.language_model import LanguageModel
 from uait.records import DistilledSet, Done, Event, Progress
@@ -91,7 +92,7 @@ def _tuned(
         train, dev = (encode_heard(lm, hears, part, said, targets) for part in (train, dev))
     weights = tuned.adapter_weights()
     optimizer = torch.optim.AdamW(weights.values(), lr=tune.learning_rate, weight_decay=0.0)
-    done, n_steps = _resume(out / _CHECKPOINT, weights, optimizer, lm.device), _n_steps(tune, len(train))
+    done, n_steps = _resume(out / _CHECKPOINT, weights, optimizer, lm.device), tune_steps(tune, len(train))
     save, room = partial(_save, out / _CHECKPOINT, weights, optimizer), _room(tuned, tune)
     earlier = read_log(out / LOG)[:done]
     began = time.monotonic() - (earlier[-1]["seconds"] if earlier else 0.0)
@@ -130,10 +131,6 @@ def learning_rate(step: int, n_steps: int, tune: TuneSettings) -> float:
     if step < warmup:
         return tune.learning_rate * step / warmup
     return tune.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, n_steps - warmup)))
-
-
-def _n_steps(tune: TuneSettings, n_examples: int) -> int:
-    return tune.max_steps or math.ceil(tune.epochs * math.ceil(n_examples / tune.batch_size))
 
 
 def _batch(rows: Sequence[Row], step: int, tune: TuneSettings) -> list[Row]:

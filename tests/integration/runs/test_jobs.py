@@ -24,6 +24,7 @@ from uait.runs import jobs
 from uait.runs.files import BEFORE_AFTER, JOB, PROBES, QUESTIONS
 from uait.runs.folder import RunFolder, all_runs
 from uait.runs.jobs import JobState, JobStatus
+from uait.runs.locks import open_lock, try_lock
 from uait.settings import DistilSettings, ModelSettings, PromptSettings, SamplingSettings, Settings, TuneSettings
 from uait.stages.distil import distil, read_distilled
 from uait.stages.tune import probe_examples
@@ -169,16 +170,22 @@ def test_a_folder_without_a_job_or_deleted_has_no_status(root: Path) -> None:
     assert all_runs(root) == []
 
 
-def test_the_rate_is_told_within_one_stage_only(root: Path, settings: Settings) -> None:
+def test_the_rate_and_what_is_left_are_those_of_the_stage_at_work(root: Path, settings: Settings) -> None:
     folder = root / "told"
     write_json(folder / JOB, {"verb": "tune", "settings": {}, "submitted": 0.0})
-    rows = [{"kind": "begin", "time": 0.0}, {"kind": "progress", "stage": "tune", "done": 0, "total": 9, "time": 1.0}]
-    later = {"kind": "progress", "stage": "tune", "done": 6, "total": 9, "time": 4.0}
-    for stage, rate in (("tune", 2.0), ("ask again", None)):
-        lines = [json.dumps(row) for row in (*rows, {**later, "stage": stage})]
-        (folder / jobs.EVENTS).write_text("\n".join(lines) + "\n")
-        found = jobs.status(folder)
-        assert found is not None and (found.stage, found.rate) == (stage, rate)
+    begun = {"kind": "begun", "time": 0.0}
+    heard = {"kind": "progress", "stage": "listen", "done": 0, "total": 400, "time": 20.0}
+    step = {"kind": "progress", "stage": "tune", "done": 6, "total": 9, "time": 104.0}
+    since = {"time": 101.0, "done": 0}  # that of the stage: listening took a minute and a half
+    lock = open_lock(folder / jobs.LOCK)
+    assert try_lock(lock)
+    try:
+        for last, rate, left in (({**step, "since": since}, 2.0, 1.5), (step, None, None)):
+            (folder / jobs.EVENTS).write_text("".join(json.dumps(row) + "\n" for row in (begun, heard, last)))
+            found = jobs.status(folder)
+            assert found is not None and (found.stage, found.rate, found.eta) == ("tune", rate, left)
+    finally:
+        os.close(lock)
 
 
 def test_a_number_reused_by_another_process_is_never_signalled(root: Path) -> None:

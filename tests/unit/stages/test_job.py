@@ -7,6 +7,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -65,3 +67,16 @@ def test_a_job_that_finds_the_disk_full_says_so(tmp_path: Path, monkeypatch: pyt
     assert found is not None
     assert (found.state, found.note) == (JobState.FAILED, "There is no room left on the disk.")
     assert found.next_step == "Free some; Resume goes on from what is done."
+
+
+def test_each_stage_is_timed_from_its_own_first_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(float(i) for i in range(1000))
+    clock: Any = SimpleNamespace(time=lambda: next(now), monotonic=lambda: 10.0 * next(now))
+    monkeypatch.setattr(job, "time", clock)
+    steps = [Progress("listen", 0, 8), Progress("listen", 8, 8), Progress("tune", 3, 9), Progress("tune", 4, 9)]
+    job._follow(tmp_path, (step for step in steps))
+    rows = [json.loads(line) for line in (tmp_path / EVENTS).read_text().splitlines()]
+    since = [(row["stage"], row["since"]["done"]) for row in rows if row["kind"] == "progress"]
+    assert since == [("listen", 0), ("listen", 0), ("tune", 3), ("tune", 3)]
+    first, second = [row for row in rows if row["stage"] == "tune"][:2]
+    assert second["since"] == first["since"] and first["since"]["time"] < first["time"] < second["time"]

@@ -14,6 +14,7 @@ import gradio as gr
 
 from uait.data.catalogue import Description, small
 from uait.data.files import read_jsonl, write_jsonl
+from uait.method.pace import label_span
 from uait.page import limits
 from uait.page.figures import labels as labels_figures
 from uait.page.menu import Who
@@ -22,8 +23,9 @@ from uait.page.run_actions import EVERY, GONE, Seen, Started, check_allowed, own
 from uait.page.run_actions import look as run_look
 from uait.page.run_components import Distil, JobPanel, Labels, Message, about_space, tab_style
 from uait.page.run_files import held_out_of, labels_to_take
+from uait.page.run_pace import pace_of
 from uait.page.tabs import label_inputs
-from uait.page.tabs.label_inputs import EMBEDDED, OWN, Given, chosen_settings
+from uait.page.tabs.label_inputs import BI_ENCODER, EMBEDDED, OWN, Given, chosen_settings
 from uait.page.tabs.label_upload import own_questions
 from uait.page.views import labels as labels_view
 from uait.page.views import runs as runs_view
@@ -75,6 +77,7 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
     gr.Markdown("## Ask every question several times, and see how much the answers agree")
     gr.Markdown(_INTRO)
     inputs = label_inputs.build(base, given)
+    plan = gr.Markdown(elem_id="label-plan")
     with gr.Row():
         start = gr.Button("Start", variant="primary", interactive=allows_training())
         stop = gr.Button("Stop", interactive=False)
@@ -92,6 +95,10 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
 
     private: dict[str, Any] = {"api_visibility": "private"}
     quiet: dict[str, Any] = {"show_progress": "hidden", **private}
+    *_, n, n_samples, _, engine, _ = inputs
+    planned: dict[str, Any] = {"inputs": [n, n_samples, engine], "outputs": plan, "queue": False, **quiet}
+    gr.on([n.change, n_samples.change, engine.change], _planner(base.model.model, recorded), **planned)
+    plan.value = _planner(base.model.model, recorded)(n.value, n_samples.value, engine.value)
     started = [run, message, panel]
     make_starter = partial(_starter, base=base, given=given, held_out=held_out)
     start.click(own(make_starter), [*inputs, visitor], started, **private)
@@ -109,6 +116,19 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
     right, wrong = (gr.Number(0.5, visible=False, label=side) for side in ("right from", "wrong below"))
     keep: Any = sorting  # its event is named in its script alone
     keep.keep(own(partial(_keeper, choice=base.distil)), [run, right, wrong, visitor], kept, js=_KEEP, **private)
+
+
+def _planner(model: str, recorded: SmallRun | None) -> Callable[[float, float, str], str]:
+    """How long so many questions will take; nothing is known of a cross-encoder."""
+
+    def plan(n: float, n_samples: float, engine: str) -> str:
+        pace, paced_by = pace_of(model, recorded)
+        if pace is None or engine != BI_ENCODER:
+            return ""
+        time = runs_view.estimate(label_span(pace, int(n), int(n_samples)), paced_by)
+        return f"{int(n):,} question{'' if n == 1 else 's'}; {time}."
+
+    return plan
 
 
 def _starter(

@@ -149,7 +149,7 @@ def _starter(root: Path, base: Settings, description: Description | None) -> Cal
     def begin(name: str | None, *given: Any) -> JobStatus:
         tune = tune_settings(given)
         recorded = description.small_run if description else None
-        chosen = tune_plan.examples(root, name, base, tune, recorded)
+        chosen = tune_plan.examples(root, name, base, tune, recorded).folder
         if name == RECORDED and description and recorded:
             folder = run_files.from_recorded(root, description, recorded)
         else:

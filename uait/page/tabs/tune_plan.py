@@ -6,19 +6,22 @@ Folders and inputs in, sentences and values for the inputs out; the components a
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from uait.data.catalogue import small
-from uait.data.files import read_json
+from uait.method.footprint import tune_steps
+from uait.method.pace import tune_span
 from uait.page import limits
+from uait.page.run_files import N_HELD_OUT
+from uait.page.run_pace import pace_of
 from uait.page.tabs.tune_inputs import tune_settings
 from uait.page.views import runs as runs_view
 from uait.records import SmallRun
 from uait.records.errors import DataError, UaitError
-from uait.runs.files import DISTILLED
-from uait.runs.folder import RunFolder, all_runs, find_run
+from uait.runs.files import DISTILLED, HELD_OUT
+from uait.runs.folder import RunFolder, find_run
 from uait.settings import Settings, TuneSettings
 from uait.stages.distil import read_distilled
 from uait.stages.engines import Shelf
@@ -30,22 +33,32 @@ NONE_YET = "No examples yet: label questions and keep some of them in the Label 
 Update = Any  # a value for a component, or gr.skip()
 
 
-def examples(root: Path, name: str | None, base: Settings, tune: TuneSettings, run: SmallRun | None) -> Path:
-    """The chosen examples' folder. Raises UaitError where they can't be tuned on with these settings."""
-    folder, n_train = _found(root, name, run)
+class Chosen(NamedTuple):
+    """The chosen examples: their folder, how many teach and are kept apart, and how many questions measure."""
+
+    folder: Path
+    n_train: int
+    n_apart: int
+    n_held_out: int
+
+
+def examples(root: Path, name: str | None, base: Settings, tune: TuneSettings, run: SmallRun | None) -> Chosen:
+    """The chosen examples. Raises UaitError where they can't be tuned on with these settings."""
+    found = _found(root, name, run)
     start_of(replace(base, tune=tune))
-    limits.check_steps(tune.max_steps or runs_view.n_steps(tune, n_train))
-    return folder
+    limits.check_steps(tune_steps(tune, found.n_train))
+    return found
 
 
-def _found(root: Path, name: str | None, run: SmallRun | None) -> tuple[Path, int]:
-    """The chosen examples' folder, and how many teach."""
+def _found(root: Path, name: str | None, run: SmallRun | None) -> Chosen:
     if name == RECORDED and run:
-        return Path("RUN"), run.n_train
+        return Chosen(Path("RUN"), run.n_train, len(run.labels) - run.n_train, N_HELD_OUT)
     folder = find_run(root, name)
     if folder is None or not (folder / DISTILLED).exists():
         raise DataError(NONE_YET if not name else "These examples are no longer there: their folder was deleted.")
-    return folder, len(read_distilled(RunFolder(folder)).train)
+    kept, held_out = read_distilled(RunFolder(folder)), folder / HELD_OUT
+    n_held_out = len(held_out.read_bytes().splitlines()) if held_out.exists() else 0
+    return Chosen(folder, len(kept.train), len(kept.dev), n_held_out)
 
 
 def planner(root: Path, shelf: Shelf, recorded: SmallRun | None) -> Callable[..., tuple[str, str]]:
@@ -57,13 +70,13 @@ def planner(root: Path, shelf: Shelf, recorded: SmallRun | None) -> Callable[...
     def plan(name: str | None, *given: Any) -> tuple[str, str]:
         try:
             tune = tune_settings(given)
-            folder = examples(root, name, base, tune, recorded)
-            _, n_train = _found(root, name, recorded)
+            found = examples(root, name, base, tune, recorded)
         except UaitError as err:
             return str(err), ""
-        known = _step_seconds(root, base.model.model, tune) or _recorded_seconds(recorded, tune)
-        text = runs_view.estimate(tune, n_train, n_parameters, known)
-        return text, "" if name == RECORDED else runs_view.command(str(folder), tune)
+        pace, paced_by = pace_of(base.model.model, recorded)
+        seconds = tune_span(pace, tune, *found[1:]) if pace else None
+        text = runs_view.tune_plan(tune, found.n_train, n_parameters, runs_view.estimate(seconds, paced_by))
+        return text, "" if name == RECORDED else runs_view.command(str(found.folder), tune)
 
     return plan
 
@@ -74,7 +87,7 @@ def fitter(root: Path, base: Settings, recorded: SmallRun | None) -> Callable[[s
 
     def fit(name: str | None) -> list[Update]:
         try:
-            n_train = _found(root, name, recorded)[1]
+            n_train = _found(root, name, recorded).n_train
         except UaitError:
             return [gr.skip(), gr.skip()]
         start, why = first_start(base, n_train)
@@ -98,27 +111,10 @@ def epochs_fitter(root: Path, base: Settings, recorded: SmallRun | None) -> Call
 
     def fit(name: str | None, start: str) -> Update:
         try:
-            return runs_view.epochs_for(replace(small(base).tune, start_from=start), _found(root, name, recorded)[1])
+            return runs_view.epochs_for(
+                replace(small(base).tune, start_from=start), _found(root, name, recorded).n_train
+            )
         except UaitError:
             return gr.skip()
 
     return fit
-
-
-def _recorded_seconds(run: SmallRun | None, tune: TuneSettings) -> tuple[float, str] | None:
-    """The seconds that a step of this many examples would have taken in the recorded tuning."""
-    if run is None or not run.log:
-        return None
-    share = tune.batch_size / run.settings["tune"]["batch_size"]
-    return share * run.log[-1]["seconds"] / run.log[-1]["step"], "the recorded tuning"
-
-
-def _step_seconds(root: Path, model: str, tune: TuneSettings) -> tuple[float, str] | None:
-    """The seconds a step took in the newest finished tuning of the same batch size, or None."""
-    for folder in all_runs(root, model):
-        card = folder / "adapter" / "card.json"
-        if card.exists():
-            data = read_json(card)
-            if data["settings"]["tune"]["batch_size"] == tune.batch_size:
-                return data["metrics"]["seconds"] / data["metrics"]["n_steps"], "the last tuning here"
-    return None

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from uait.method.footprint import tune_steps
 from uait.method.threshold import FEWEST, FEWEST_OF_A_KIND
 from uait.records import Adapter, SmallRun, ThresholdChoice, TrainingExample
 from uait.runs.jobs import JobState, JobStatus
@@ -27,7 +28,9 @@ _RESULTS = {
     "after": "after: the number it says",
     "expected": "after: the mean of all numbers it may say",
 }
+MEASURED_HERE = "measured on this machine"
 _UNITS = {"label": "questions", "tune": "steps", "evaluate": "steps"}
+_AFTER = {"tune": ", then it is measured"}
 _STATES = {
     JobState.STOPPING: "is stopping after this step",
     JobState.STOPPED: "stopped",
@@ -81,7 +84,7 @@ def _facts(status: JobStatus) -> str:
     if status.state is JobState.RUNNING and status.rate and unit:
         facts.append(f"{_number(status.rate)} {unit} per second")
     if status.eta is not None:
-        facts.append(f"about {duration(status.eta)} left")
+        facts.append(f"about {duration(status.eta)} left{_AFTER.get(status.stage, '')}")
     elif status.seconds:
         facts.append(f"{duration(status.seconds)} so far" if status.is_alive else f"took {duration(status.seconds)}")
     return " · ".join(facts)
@@ -92,12 +95,6 @@ def _number(rate: float) -> str:
 
 
 # -- tuning ------------------------------------------------------------------------------------------
-
-
-def n_steps(tune: TuneSettings, n_train: int) -> int:
-    """How many steps the tuning takes: epochs over the examples, or fewer where `max_steps` says so."""
-    all_steps = math.ceil(tune.epochs * math.ceil(n_train / tune.batch_size))
-    return min(all_steps, tune.max_steps) if tune.max_steps else all_steps
 
 
 def start_for(n_train: int) -> str:
@@ -125,28 +122,28 @@ def epochs_for(tune: TuneSettings, n_train: int) -> float:
     return max(tune.epochs, float(math.ceil(LEAST_STEPS / math.ceil(n_train / tune.batch_size))))
 
 
-def estimate(
-    tune: TuneSettings,
-    n_train: int,
-    n_parameters: int | None,
-    known: tuple[float, str] | None,
-) -> str:
-    """What to expect before the start: steps, time, memory; `known`: the seconds a step took, and where.
+def estimate(seconds: float | None, paced_by: str) -> str:
+    """How long a job will take, as a sentence; `paced_by`: whose pace that goes by. "" where nobody knows."""
+    if seconds is None:
+        return ""
+    return f"about {duration(seconds)} with loading, {paced_by}"
+
+
+def tune_plan(tune: TuneSettings, n_train: int, n_parameters: int | None, time: str) -> str:
+    """What to expect before the start: steps, time, memory.
 
     Memory: the model twice (as it is, and being tuned) in 32 bit, and the adapter four times (weights, gradients and
     the optimiser's two moments); what the examples take comes on top.
     """
-    steps = n_steps(tune, n_train)
-    parts = [f"{n_train:,} examples, {steps:,} steps"]
-    if known is not None:
-        parts.append(f"about {duration(steps * known[0])}, going by {known[1]}")
-    elif n_parameters is not None:
-        # 6 FLOP per parameter and token, some 40 tokens an example, 10 GFLOP/s: an old laptop's single core
-        per_step = 6 * n_parameters * 40 * min(tune.batch_size, n_train) / 1e10
-        parts.append(f"roughly {duration(steps * per_step)} on one slow CPU core, much less on a GPU (a guess)")
+    parts = [f"{n_train:,} examples, {tune_steps(tune, n_train):,} steps", time]
     if n_parameters is not None:
         parts.append(f"at least {_megabytes(8 * n_parameters)} of memory for the model, and a little for the adapter")
-    return "; ".join(parts) + "."
+    return "; ".join(filter(None, parts)) + "."
+
+
+def recorded_by(run: SmallRun) -> str:
+    """Whose pace an estimate goes by, where this machine has not been measured."""
+    return f"going by the recorded run on {run.n_cores} CPU core{'' if run.n_cores == 1 else 's'}"
 
 
 def _megabytes(n_bytes: float) -> str:

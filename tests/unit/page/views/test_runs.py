@@ -51,14 +51,14 @@ def test_a_deleted_run_says_so() -> None:
     assert runs_view.job_panel(None)["title"] == ""
 
 
-def test_the_estimate_counts_steps_and_says_what_it_goes_by() -> None:
+def test_the_plan_counts_steps_and_says_whose_pace_it_goes_by() -> None:
     tune = TuneSettings(batch_size=8, epochs=3.0)
-    # 20 examples in batches of 8 are 3 steps an epoch, 9 in all; 9 * 2 s = 18 s; 8 bytes * 3 million = 24 MB
-    text = runs_view.estimate(tune, 20, 3_000_000, (2.0, "the last tuning here"))
-    assert "20 examples, 9 steps" in text and "about 18 seconds, going by the last tuning here" in text
-    assert "24 MB" in text
-    assert "(a guess)" in runs_view.estimate(tune, 20, 3_000_000, None)
-    assert runs_view.n_steps(TuneSettings(batch_size=8, epochs=3.0, max_steps=4), 20) == 4
+    # 20 examples in batches of 8 are 3 steps an epoch, 9 in all; 8 bytes * 3 million = 24 MB
+    text = runs_view.tune_plan(tune, 20, 3_000_000, runs_view.estimate(18.0, runs_view.MEASURED_HERE))
+    assert text.startswith("20 examples, 9 steps; about 18 seconds with loading, measured on this machine; at least 24")
+    assert runs_view.tune_plan(tune, 20, None, runs_view.estimate(None, "")) == "20 examples, 9 steps."
+    run: Any = SimpleNamespace(n_cores=2)
+    assert runs_view.recorded_by(run) == "going by the recorded run on 2 CPU cores"
 
 
 @pytest.mark.parametrize(
