@@ -16,10 +16,10 @@ export HF_HUB_OFFLINE
 export GRADIO_ANALYTICS_ENABLED := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help app setup check test-unit test pocket seal smollm2 bench screenshots
+.PHONY: help app setup check test-unit test test-hostile pocket seal smollm2 bench screenshots
 
 help:  ## list these targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 15
 
 app: $(RUNTIME)  ## open the page on http://127.0.0.1:7860
 	$(BIN)/python app.py
@@ -37,6 +37,10 @@ test-unit: $(TESTS)  ## the pure files, in seconds
 
 test: $(TESTS)  ## unit, integration and browser tests
 	$(BIN)/python -m pytest tests/unit tests/integration tests/browser
+
+test-hostile: $(TESTS)  ## hostile text through the whole page, planted orders through both models
+	$(BIN)/python -m tests.trust.hostile_page
+	$(BIN)/python -m tests.trust.planted
 
 pocket: $(TESTS)  ## rebuild the embedded model from its seed; resumes where it was stopped
 	$(BIN)/python -m uait.embedded.pocket

@@ -28,12 +28,13 @@ from uait.cli.terminal import (
     printable,
     reply_lines,
     threshold_lines,
+    unasked_lines,
 )
 from uait.data.catalogue import describe
 from uait.data.files import read_json
 from uait.data.json import to_json
 from uait.data.named import name_of, read_questions_of
-from uait.data.plain import left_out_data, left_out_lines, reply_data
+from uait.data.plain import left_out_data, reply_data
 from uait.data.presets import PRESETS
 from uait.method.prompts import sanitise
 from uait.records import Adapter, DistilledSet, Done, EvalReport, Event, Label, Partial, Question, Reply, Reproduction
@@ -167,12 +168,11 @@ def _sample(options: Namespace, settings: Settings) -> Outcome:
     from uait.stages.label import read_left_out, sample
 
     n_questions: int = followed(sample(load_untuned(settings), questions, folder))
-    left_out = left_out_data(read_left_out(folder))
+    left_out, seconds = left_out_data(read_left_out(folder)), time.perf_counter() - start
     path, n_samples = str(folder.file(SAMPLES)), settings.sampling.n_samples
-    seconds = time.perf_counter() - start
     data = {"file": path, "n_questions": n_questions, "n_samples": n_samples, "seconds": seconds, "left_out": left_out}
     line = f"{n_questions} questions, {n_samples} samples each: {path} ({seconds:.0f} s)"
-    return Outcome(data, [*left_out_lines(left_out), line])
+    return Outcome(data, [*unasked_lines(left_out), line])
 
 
 def _label(options: Namespace, settings: Settings) -> Outcome:
@@ -204,7 +204,7 @@ def _tune(options: Namespace, settings: Settings) -> Outcome:
     adapter: Adapter = followed(tune(settings, folder, options.out))
     results = read_json(folder.file(BEFORE_AFTER)) if folder.file(BEFORE_AFTER).exists() else []
     left_out = left_out_data(read_untaught(folder))
-    lines = [*left_out_lines(left_out), *(f"{name}: {value}" for name, value in adapter.metrics.items())]
+    lines = [*unasked_lines(left_out), *(f"{name}: {value}" for name, value in adapter.metrics.items())]
     lines += [*before_after_lines(results), *threshold_lines(adapter)]
     return Outcome(
         {**to_json(adapter), "left_out": left_out, "before_after": results}, [*lines, f"adapter: {adapter.path}"]

@@ -138,7 +138,12 @@ def label_lines(data: dict[str, Any]) -> list[str]:
     rows += [("unjudged", str(data["unjudged"]), "")] if data["unjudged"] else []
     rows += [(f"unscored: {reason}", str(n), "") for reason, n in data["unscored"].items()]
     accuracy = f"accuracy {percent(data['accuracy'])} of {data['right'] + data['wrong']} judged answers"
-    return [*table(rows), *map(printable, left_out_lines(data["left_out"])), accuracy]
+    return [*table(rows), *unasked_lines(data["left_out"]), accuracy]
+
+
+def unasked_lines(left_out: dict[str, list[str]]) -> list[str]:
+    """Which questions were left out, and why."""
+    return [printable(line) for line in left_out_lines(left_out)]
 
 
 def distilled_data(distilled: DistilledSet) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Replies and explanations as plain data for machines: what `--json` prints and the endpoints give."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from uait.data.json import to_json
 from uait.records import Answer, Decision, Explanation, Reply, StrongerAnswer, Unscored
 
 _N_NAMED = 10  # ids in a sentence
+_MARKDOWN = re.compile(r"([\\`*\[\]<>!&|~])")
 
 
 def reply_data(reply: Reply) -> dict[str, Any]:
@@ -86,3 +88,8 @@ def left_out_lines(by_reason: Mapping[str, Sequence[str]], split: str = "") -> l
         f"Left out{of}, {reason} ({len(ids)}): {', '.join(ids[:_N_NAMED])}{', ...' if len(ids) > _N_NAMED else '.'}"
         for reason, ids in by_reason.items()
     ]
+
+
+def as_markdown(text: str) -> str:
+    """The text on one line of a Markdown report, where an id or a name in it is no link, picture, tag or cell."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.splitlines()))

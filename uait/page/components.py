@@ -12,6 +12,7 @@ import gradio as gr
 import plotly
 
 from uait.page.figures.style import FOR_A_ROOM, GROUNDS, SCRIPT, template
+from uait.page.requests import whole
 from uait.settings import ASSETS
 
 # Served from this machine, when the first figure is seen; `launch` must allow it.
@@ -46,6 +47,12 @@ class Drawn(gr.HTML):
         html = _asset(self.scripts[-1].replace(".js", ".html")) or "<div></div>"
         constant = {"html_template": html, "js_on_load": _script(self.scripts), "apply_default_css": False}
         super().__init__(value, **constant, **({"css_template": _asset(self.css)} if self.css else {}), **options)
+
+    def postprocess(self, value: Any) -> Any:
+        """The value with every half character in it replaced: it would end the stream of the visitor's session."""
+        text = json.dumps(value).encode("ascii")
+        mended = whole(text)
+        return super().postprocess(value if mended == text else json.loads(mended))
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "object", "description": "the data that the page draws"}

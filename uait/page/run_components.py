@@ -50,8 +50,9 @@ class Message(gr.Markdown):
     is_template = True  # drawn by Markdown's own script
 
     def postprocess(self, value: Any) -> Any:
-        """The sentence with every sign that Markdown would act on made a plain one."""
-        return super().postprocess(None if value is None else _SIGNS.sub(r"\\\1", value))
+        """The sentence with every sign that Markdown would act on made a plain one, and half characters replaced."""
+        text = None if value is None else value.encode("utf-8", "replace").decode()
+        return super().postprocess(text and _SIGNS.sub(r"\\\1", text))
 
 
 def about_space() -> None:

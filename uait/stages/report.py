@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from uait import __version__
-from uait.data.plain import left_out_lines
+from uait.data.plain import as_markdown, left_out_lines
 from uait.method.answers import EXPECTED, HEARD, SPOKEN, title_of
 from uait.method.branches import BRANCH_TITLES, ESCALATE, NO_STRONGER, branches
 from uait.method.metrics import budget_curve, method_result, oracle_confidence, share_of_oracle_gain, threshold_sweep
@@ -149,7 +149,7 @@ def markdown_table(report: EvalReport) -> str:
     counts = ", ".join(f"{s}: n = {next(r.n for r in report.results if r.split == s)}" for s in splits)
     lines += ["", f"AUROC with 95 % bootstrap intervals; {counts}."]
     for split, by_reason in report.extras.get("left_out", {}).items():
-        lines += left_out_lines(by_reason, split)
+        lines += map(as_markdown, left_out_lines(by_reason, split))
     return "\n".join(lines)
 
 

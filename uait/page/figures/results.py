@@ -9,6 +9,7 @@ from html import escape
 
 from plotly.offline import get_plotlyjs
 
+from uait.data.plain import as_markdown
 from uait.method.answers import EXPECTED, title_of
 from uait.method.branches import ESCALATE, NO_STRONGER
 from uait.page.figures import evaluation as draw
@@ -217,12 +218,12 @@ def _or_none(value: float | None, interval: tuple[float, float] | None = None) -
 
 def markdown(shown: Payload) -> str:
     """The results as a report to read: every table with its n and intervals."""
-    return f"# How well the confidence tells right from wrong\n\n{shown['made']}\n\n{tables(shown)}"
+    return f"# How well the confidence tells right from wrong\n\n{as_markdown(shown['made'])}\n\n{tables(shown)}"
 
 
 def tables(shown: Payload) -> str:
     """What `markdown` says below its title."""
-    lines: list[str] = [*shown["left_out"]]
+    lines: list[str] = [*map(as_markdown, shown["left_out"])]
     for part in sections(shown):
         lines += [f"## {part.title}", *part.lead, part.caption]
         lines += [_markdown_table(kept[1]) for kept in (part.table, part.folded) if kept]
@@ -233,7 +234,7 @@ def tables(shown: Payload) -> str:
 
 def _markdown_table(table: Table) -> str:
     lines = [table.heads, ["---"] * len(table.heads), *table.rows]
-    return "\n".join("| " + " | ".join(_text(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(as_markdown(_text(cell)) for cell in line) + " |" for line in lines)
 
 
 def _text(cell: Cell) -> str:

@@ -39,7 +39,7 @@ def page(shown: Payload, left_out: Sequence[Unscored] = ()) -> Payload:
     last = max([0, *(row["step"] for row in shown["steps"][-1:]), *shown["probe_steps"][-1:]])
     looks = shown["probe_steps"] and shown["probes"]
     return {
-        "is_empty": not shown["steps"] and not shown["probe_steps"],
+        "is_empty": not (shown["steps"] or shown["probe_steps"] or shown["advice"]),
         "recorded": shown["recorded"],
         "results": [
             *(part for line in unscored_lines(left_out) for part in text("warning", line)),

@@ -36,7 +36,7 @@ class LessonPart(Drawn):
     scripts = ("figures.js", "learn.js")
 
     def postprocess(self, value: Any) -> Any:
-        return value and lesson_figures.drawn(value)
+        return super().postprocess(value and lesson_figures.drawn(value))
 
 
 def build(place: Place, verbs: Any, who: Who, tabs: gr.Tabs, question: gr.Textbox, ballot: Ballot) -> gr.Tabs | None:

@@ -207,18 +207,22 @@ def _sizes(folder: Path) -> list[int]:
 
 
 def _drawn(folder: Path | None) -> runs_view.Payload:
+    """The tuning in the folder; of a damaged one what is wrong, so that the tab goes on with another."""
     if folder is None or not (folder / DISTILLED).exists():
         return _recorded_run(None)
-    *_, probes, results = _watched(folder)
-    looks = [row for _, row in read_rows(probes, is_log=True)] if probes.exists() else []
-    run = RunFolder(folder)
-    examples = probe_examples(read_taught(run))
-    after = read_json(results) if results.exists() else []
-    card = read_card(folder / ADAPTER) if (folder / ADAPTER / CARD).exists() else None
-    trusted = runs_view.chosen_threshold(card and card.chosen, DEFAULT_THRESHOLD)
-    trusted = " ".join(filter(None, (trusted, runs_view.went_on(card))))
-    shown = runs_view.tuning(read_log(folder / ADAPTER / LOG), looks, examples, after, threshold=trusted)
-    return tuning.page(shown, read_untaught(run))
+    (*_, probes, results), run = _watched(folder), RunFolder(folder)
+    try:
+        looks = [row for _, row in read_rows(probes, is_log=True)] if probes.exists() else []
+        examples = probe_examples(read_taught(run))
+        after = read_json(results) if results.exists() else []
+        card = read_card(folder / ADAPTER) if (folder / ADAPTER / CARD).exists() else None
+        trusted = runs_view.chosen_threshold(card and card.chosen, DEFAULT_THRESHOLD)
+        trusted = " ".join(filter(None, (trusted, runs_view.went_on(card))))
+        shown = runs_view.tuning(read_log(folder / ADAPTER / LOG), looks, examples, after, threshold=trusted)
+        return tuning.page(shown, read_untaught(run))
+    except UaitError as err:
+        said = str(err).replace(str(folder), folder.name)
+        return tuning.page({**runs_view.tuning([], [], [], []), "advice": said})
 
 
 def _ask_both(shelf: Shelf, verbs: Any, name: str | None, question: str, visitor: str) -> runs_view.Payload:
