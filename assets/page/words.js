@@ -1,9 +1,9 @@
-// The page in English or Chinese. The English text on the page is the key; CATALOGUE holds its Chinese, and stands
-// before this script. Text from Gradio, from Python and from the drawn components all ends as text nodes and labels:
-// these are translated where they stand, and each keeps its English to go back to.
+// The page in English or Chinese. The English text on the page is the key; CATALOGUE, before this script, has its Chinese.
+// Text from Gradio, Python and the drawn components ends as text nodes and labels: these are translated in their place.
 //
 // A key may have holes: {n} (n1, n2 ...) takes a number with its unit, {w} (w1 ...) takes words that are looked up
-// themselves, any other name takes data as it is. What is not in the catalogue stays English.
+// themselves, any other name takes data as it is. What is not in the catalogue stays English. REWORDED is a small catalogue
+// of the same kind, from Gradio's English to ours.
 (() => {
   const CHINESE = "zh-CN";
   const DATA = '[translate="no"], .notranslate, script, style, code, [contenteditable="true"]';
@@ -25,11 +25,12 @@
 
   const exact = new Map(Object.entries(CATALOGUE));
   const patterns = [...exact].filter(([english]) => english.search(HOLE) >= 0).map(compiled).sort((a, b) => b.size - a.size);
+  const reworded = Object.entries(REWORDED).map(compiled);
   // Gradio speaks the browser's language, whatever the switch says; on a Chinese browser English is the translation.
   const english = new Map([...exact].map(([key, value]) => [value, key]));
 
-  const filled = (core) => {
-    for (const { holes, chinese, first, last, pattern } of patterns) {
+  const filled = (core, known = patterns) => {
+    for (const { holes, chinese, first, last, pattern } of known) {
       const found = core.startsWith(first) && core.endsWith(last) && core.match(pattern);
       if (!found) continue;
       const values = Object.fromEntries(holes.map(({ kind, name }, i) => [name, kind === "w" ? inChinese(found[i + 1]) : found[i + 1]]));
@@ -66,7 +67,7 @@
       if (remembered.size > MOST_REMEMBERED) remembered.clear();
       const [, before, core, after] = text.match(/^(\s*)(.*?)(\s*)$/s);
       const plain = core.replace(/[ \t\n]+/g, " ");
-      const found = core && (language === CHINESE ? inChinese(plain) : english.get(plain));
+      const found = core && (language === CHINESE ? inChinese(plain) : english.get(plain) ?? filled(plain, reworded));
       remembered.set(text, found ? before + found + after : text);
     }
     return remembered.get(text);
@@ -137,7 +138,6 @@
     walk(document.documentElement, turnBack);
     document.documentElement.lang = language;
     for (const button of choice.children) button.setAttribute("aria-pressed", button.lang === language);
-    if (language !== CHINESE && !known(navigator.language)?.startsWith("zh")) return; // all is English already
     walk(document.documentElement, turn);
     observer.observe(document.documentElement, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: LABELS });
   };

@@ -189,9 +189,11 @@ def _asset(name: str) -> str:
 
 
 def _languages() -> str:
-    """The script that turns the page from English to Chinese and back, with its catalogue."""
-    catalogue = _asset("words.zh-CN.json").replace("</", "<\\/")  # nothing in it may end the script
-    return f"<script>\n{{const CATALOGUE = {catalogue};\n{_asset('words.js')}}}\n</script>"
+    """The script that turns the page from English to Chinese and back, with its catalogues."""
+    catalogues = {"CATALOGUE": _asset("words.zh-CN.json"), "REWORDED": _asset("words.en.json")}
+    constants = "\n".join(f"const {name} = {words};" for name, words in catalogues.items())
+    constants = constants.replace("</", "<\\/")  # nothing in them may end the script
+    return f"<script>\n{{{constants}\n{_asset('words.js')}}}\n</script>"
 
 
 def _warm_up(models: Sequence[Engines]) -> None:

@@ -1,0 +1,47 @@
+"""Thirty ask at once: each reads how many wait before them, beside the button, in the page's language."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import fake_app
+from tests.browser.serving import served
+
+N_OTHERS = 29
+PALAU = "What is the capital of Palau?"
+
+
+def _ask(tab: Page, text: str) -> None:
+    tab.locator("#ask-question textarea").fill(text)
+    tab.locator("#ask-button").click()
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", r"You are number \d+ of \d+ who wait: \d+\.\d s of about \d+\.\d s"),
+        ("zh", r"有 \d+ 人在等.您排在第 \d+ 位. 已等 \d+\.\d 秒.共约 \d+\.\d 秒"),
+    ],
+    ids=["English", "Chinese"],
+)
+def test_the_last_of_thirty_reads_its_place_in_the_queue_and_gets_its_answer(
+    tab: Page, language: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with served(fake_app.build(pause=0.02)) as url:
+        tab.goto(f"{url}?__theme=light&lang={language}")
+        with tab.expect_request(
+            lambda request: "queue/join" in request.url and PALAU in (request.post_data or "")
+        ) as sent:
+            _ask(tab, PALAU)
+        expect(tab.locator("p.big")).to_have_text("Ngerulmud[1]")
+        for other in range(N_OTHERS):
+            asked = {**sent.value.post_data_json, "session_hash": f"other{other}"}
+            httpx.post(f"{url}/gradio_api/queue/join", json=asked, timeout=30).raise_for_status()
+        _ask(tab, "What is the capital of France?")
+        expect(tab.locator("#ask-question")).to_contain_text(re.compile(sentence))
+        expect(tab.locator("p.big")).to_have_text("Paris", timeout=60_000)
+        expect(tab.locator("#ask-question")).not_to_contain_text(re.compile(sentence))
