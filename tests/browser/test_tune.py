@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import LocatorAssertions, Page, expect
 
+from uait.data.files import write_json, write_jsonl
 from uait.runs import jobs
 from uait.runs.files import JOB
+from uait.settings import TuneSettings, to_dict
 
 if TYPE_CHECKING:
     from tests.browser.tiny_lab import TinyEngines
@@ -97,6 +100,47 @@ def test_a_setting_out_of_its_range_is_a_sentence_and_nothing_starts(tab: Page, 
     tab.get_by_role("button", name="Start tuning").click()
     expect(tab.locator("#tune-message")).to_contain_text("tune.learning_rate is 7")
     assert not (folder / JOB).exists()
+
+
+def _tuned_before(folder: Path, rank: int) -> None:
+    """What a tuning of this rank has left in the folder after two steps."""
+    tune = to_dict(TuneSettings(rank=rank))
+    write_json(folder / JOB, {"verb": "tune", "submitted": 0.0, "settings": {"tune": tune}})
+    rows = ({"step": i, "loss": rank / i, "learning_rate": 0.1, "seconds": 1.0 * i} for i in (1, 2))
+    write_jsonl(folder / "adapter" / "log.jsonl", rows)
+
+
+def test_runs_are_named_laid_over_each_other_and_deleted(tab: Page, url: str, folder: Path) -> None:
+    other = folder.parent / "20260101-000002-tune"
+    shutil.copytree(folder, other)
+    _tuned_before(folder, 8)
+    _tuned_before(other, 16)
+    _open(tab, url)
+    tab.get_by_role("button", name="Your runs: name, compare, delete").last.click()
+    runs, menu = tab.locator("#tune-own-runs"), tab.locator("#tune-run input")
+    expect(menu).to_have_value(other.name)
+    runs.get_by_label("Name of the chosen run").fill("a <b>first</b> try")
+    runs.get_by_role("button", name="Name it").click()
+    expect(tab.locator("#tune-run-message")).to_contain_text("Named: a <b>first</b> try")
+    expect(menu).to_have_value(f"a <b>first</b> try · {other.name}")
+    runs.get_by_label("Compare it with").click()
+    tab.get_by_role("option", name=folder.name).click()
+    loss = tab.locator("#tune-compared [data-figure=runs-loss]")
+    expect(loss.locator(".scatterlayer .trace")).to_have_count(2)
+    expect(loss.locator(".legendtext").first).to_have_text(f"a <b>first</b> try · {other.name}")
+    row = tab.locator("#tune-compared").get_by_role("row")
+    expect(row.nth(0)).to_contain_text("Rank")
+    expect(row.nth(1)).to_contain_text("16")
+    expect(row.nth(2)).to_contain_text(folder.name)
+    runs.get_by_role("button", name="Delete this run").click()
+    runs.get_by_role("button", name="No, keep the run").click()
+    expect(runs.get_by_role("button", name="No, keep the run")).to_be_hidden()
+    assert other.exists()
+    runs.get_by_role("button", name="Delete this run").click()
+    runs.get_by_role("button", name="Yes, delete the run").click()
+    expect(tab.locator("#tune-run-message")).to_contain_text("Deleted")
+    expect(menu).to_have_value(folder.name)
+    assert not other.exists() and folder.exists()
 
 
 def test_a_run_that_was_deleted_meanwhile_is_a_sentence(tab: Page, url: str, folder: Path) -> None:

@@ -13,6 +13,7 @@ from uait.page.place import Place
 from uait.page.views import answer as answer_view
 from uait.records.errors import UaitError
 from uait.runs import visitors
+from uait.runs.names import label_of
 from uait.stages.engines import NONE, SHIPPED, Shelf, tuned
 
 LABEL = "Which adapter answers"
@@ -82,15 +83,15 @@ def _model(shelf: Shelf) -> str:
 
 
 def _choices(shelf: Shelf, visitor: str) -> list[tuple[str, str]]:
-    own = [(f"yours: {run.name}", run.name) for run in tuned(visitors.runs_of(visitor), _model(shelf))]
+    own = [(f"yours: {label_of(run)}", run.name) for run in tuned(visitors.runs_of(visitor), _model(shelf))]
     return [*_shipped(shelf), *own, _BASE]
 
 
 def _refresher(shelf: Shelf) -> Callable[..., tuple[Update, Update]]:
-    def refresh(chosen: str, visitor: str, known: list[str]) -> tuple[Update, Update]:
+    def refresh(chosen: str, visitor: str, known: list[list[str]]) -> tuple[Update, Update]:
         visitors.mark_used(visitor)
         choices = _choices(shelf, visitor)
-        names = [name for _, name in choices]
+        names = [list(pair) for pair in choices]
         return (gr.skip(), gr.skip()) if names == known else (gr.update(choices=choices), names)
 
     return refresh

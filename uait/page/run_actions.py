@@ -18,6 +18,7 @@ from uait.runs import jobs, quota, visitors
 from uait.runs.files import TUNED
 from uait.runs.folder import find_run
 from uait.runs.jobs import JobState, JobStatus
+from uait.runs.names import label_of
 
 EVERY = 1.0  # seconds between two looks at a job
 SWITCHED_OFF = (
@@ -72,11 +73,16 @@ def look(
     if verb and status and status.verb != verb:
         status = None
     state = str(status.state if status else None)
-    now = {"names": list(names), "name": name, "state": state, "marks": folder and marks(folder)}
-    choices = [*offered, *names]
-    menu = gr.skip() if seen.get("names") == now["names"] else gr.update(choices=choices, value=name)
+    choices = choices_of(root, names, offered)
+    now = {"names": list(names), "name": name, "state": state, "marks": folder and marks(folder), "menu": choices}
+    menu = gr.skip() if seen.get("menu") == choices else gr.update(choices=choices, value=name)
     panel = runs_view.job_panel(status, is_chosen=bool(name) and name not in offered and folder is None)
-    return Look(folder, status, now, menu, panel, {**seen, "names": now["names"]} != now)
+    return Look(folder, status, now, menu, panel, {**seen, "names": now["names"], "menu": choices} != now)
+
+
+def choices_of(root: Path, names: Sequence[str], offered: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """The entries of a menu of runs: what each is called, and its folder's name."""
+    return [*((one, one) for one in offered), *((label_of(root / name), name) for name in names)]
 
 
 def starter(root: Path, begin: Callable[..., JobStatus], names: Callable[[], Sequence[str]]) -> Callable[..., Started]:
@@ -90,7 +96,7 @@ def starter(root: Path, begin: Callable[..., JobStatus], names: Callable[[], Seq
                 status = begin(*given)
         except (UaitError, OSError) as err:
             return gr.skip(), str(err), gr.skip()
-        return gr.update(choices=list(names()), value=status.folder.name), "", runs_view.job_panel(status)
+        return gr.update(choices=choices_of(root, names()), value=status.folder.name), "", runs_view.job_panel(status)
 
     return start
 

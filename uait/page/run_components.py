@@ -32,6 +32,12 @@ class Labels(_RunPart):
     scripts = ("figures.js", "parts.js")
 
 
+class Compared(_RunPart):
+    """Several runs beside each other."""
+
+    scripts = ("figures.js", "parts.js")
+
+
 class Distil(_RunPart):
     """Two thresholds over all labels. Event: keep, with the thresholds in the root's data-right and data-wrong."""
 

@@ -15,7 +15,7 @@ import gradio as gr
 from uait.data.catalogue import Description, small
 from uait.data.files import read_jsonl, write_jsonl
 from uait.method.pace import label_span
-from uait.page import limits
+from uait.page import limits, run_compare
 from uait.page.figures import labels as labels_figures
 from uait.page.menu import Who
 from uait.page.place import Place
@@ -24,7 +24,7 @@ from uait.page.run_actions import look as run_look
 from uait.page.run_components import Distil, JobPanel, Labels, Message, about_space, tab_style
 from uait.page.run_files import held_out_of, labels_to_take
 from uait.page.run_pace import pace_of
-from uait.page.tabs import label_inputs
+from uait.page.tabs import label_inputs, own_runs
 from uait.page.tabs.label_inputs import BI_ENCODER, EMBEDDED, OWN, Given, chosen_settings
 from uait.page.tabs.label_upload import own_questions
 from uait.page.views import labels as labels_view
@@ -88,6 +88,7 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
     panel = JobPanel(runs_view.job_panel(None), elem_id="label-job", label="job")
     labels = Labels(labels_figures.page([]), elem_id="labels", label="labels")
     download = gr.DownloadButton("Download the labels", visible=False, elem_id="label-download")
+    own_runs.build("label", run, visitor, partial(_names, model=base.model.model), run_compare.labellings)
     gr.Markdown("## Choose which of them teach")
     gr.Markdown(_ABOUT_CHOICE)
     sorting = Distil(labels_view.distilling([], base.distil), elem_id="distil", label="distilling")

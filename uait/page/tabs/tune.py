@@ -12,14 +12,14 @@ import gradio as gr
 
 from uait.data.catalogue import Description
 from uait.data.files import read_json, read_rows
-from uait.page import run_files
+from uait.page import run_compare, run_files
 from uait.page.figures import labels, tuning
 from uait.page.menu import Who
 from uait.page.place import Place
 from uait.page.run_actions import EVERY, Seen, Started, discarder, own, resumer, starter, stopper
 from uait.page.run_actions import look as run_look
 from uait.page.run_components import JobPanel, Labels, Message, Tuning, about_space, tab_style
-from uait.page.tabs import tune_inputs, tune_plan
+from uait.page.tabs import own_runs, tune_inputs, tune_plan
 from uait.page.tabs.tune_inputs import tune_settings
 from uait.page.tabs.tune_plan import NONE_YET, RECORDED
 from uait.page.views import runs as runs_view
@@ -87,6 +87,8 @@ def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: g
     panel = JobPanel(runs_view.job_panel(None), elem_id="tune-job", label="job")
     drawn = Tuning(_recorded_run(recorded), elem_id="tuning", label="tuning")
     download = gr.DownloadButton("Download the adapter, its card and settings", visible=False, elem_id="tune-download")
+    compare = partial(run_compare.tunings, recorded=(RECORDED, recorded) if recorded else None)
+    own_runs.build("tune", run, visitor, partial(_names, model=base.model.model), compare, offered)
     asked, ask, beside = _beside()
 
     private: dict[str, Any] = {"api_visibility": "private"}
