@@ -19,6 +19,7 @@ from uait.data.catalogue import preset
 from uait.method import prompts
 from uait.method.answers import Exchange, MethodAnswer
 from uait.method.gate import decide, decide_again
+from uait.method.surface import OTHER_SCRIPT, is_in_latin_letters
 from uait.records import (
     Action,
     Answer,
@@ -127,7 +128,8 @@ def ask(
             )
             second = decide(None if "silent" in text else 0.3 if "doubtful" in text else 0.962, 0.6, Action.ABSTAIN)
     asked = Question("asked", text)
-    yield Done(Reply(asked, first, decision, retrieved, final, 0.74, stronger=stronger, second=second))
+    notes = () if is_in_latin_letters(text) else (OTHER_SCRIPT,)
+    yield Done(Reply(asked, first, decision, retrieved, final, 0.74, stronger=stronger, second=second, notes=notes))
 
 
 def _notes() -> tuple[str, ...]:

@@ -56,6 +56,15 @@ def test_the_switch_turns_the_page_and_back_and_leaves_the_models_words(tab: Pag
     expect(tab.locator(".decision")).to_contain_text("41.2 % is at least 41 %: answered without looking it up.")
 
 
+def test_a_question_in_another_script_is_told_which_language_the_model_reads(tab: Page, app_url: str) -> None:
+    sentences = {"en": "This model reads English only", "zh": "这个模型只读英文"}
+    for language, sentence in sentences.items():
+        tab.goto(f"{app_url}/?__theme=light&lang={language}")
+        tab.locator("#ask-question textarea").fill("帕劳的首都是哪里")
+        tab.locator("#ask-button").click()
+        expect(tab.locator("#answer .note").filter(has_text=sentence)).to_be_visible()
+
+
 def test_the_choice_is_remembered_and_stands_in_the_address_beside_the_rest(tab: Page, app_url: str) -> None:
     tab.goto(f"{app_url}/?__theme=light&kept=1")
     _button(tab, "中文")

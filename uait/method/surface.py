@@ -4,6 +4,7 @@ Pure text. A question that is written as it should be comes back as it is.
 """
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 
@@ -11,6 +12,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 MAX_NAME_WORDS = 8
+OTHER_SCRIPT = "This model reads English only, and the question is written in another script."
 _SHORTEST_SLIP = 4  # letters; in fewer a slip can't be told from another word
 _GREETING = re.compile(
     r"(?:(?:hi|hello|hey|hiya|greetings|good (?:morning|afternoon|evening|day)|dear \w+)(?: there)?\b[\s,.!:;-]*)?"
@@ -120,3 +122,9 @@ def reads_otherwise(text: str, plain: str) -> bool:
     """Whether the plain question has a word that the text has not: then who asks should be told how it was read."""
     asked, read = ({word.lower() for word in _WORD.findall(each)} for each in (text, plain))
     return not read <= asked
+
+
+def is_in_latin_letters(text: str) -> bool:
+    """Whether most letters of the text are Latin, with marks or without; so is a text that has no letters."""
+    are_latin = [unicodedata.name(sign, "").startswith("LATIN") for sign in text if sign.isalpha()]
+    return 2 * sum(are_latin) >= len(are_latin)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 
+from uait.data.catalogue import names
 from uait.method.answers import without_number
 from uait.method.gate import decide, decide_again, recourse
 from uait.method.prompts import sanitise
 from uait.method.sar import sar_score
 from uait.method.second_look import reading_confidence
-from uait.method.surface import plain_question, reads_otherwise
+from uait.method.surface import OTHER_SCRIPT, is_in_latin_letters, plain_question, reads_otherwise
 from uait.models.confidence import answer, asked_view
 from uait.models.decoding import generate
 from uait.models.similarity import explain_tokens, score_relevance
@@ -46,7 +47,8 @@ def ask(
 ) -> Iterator[Event]:
     """One question through the gate: the growing answer, then Done(Reply).
 
-    Below `threshold`, or where the question is of a kind that was never measured, `when_unsure` says what comes next:
+    Below `threshold`, or where the question is of a kind that was never measured (in another script than a model of
+    ours reads, for one), `when_unsure` says what comes next:
     "retrieve" and answer again from what was read, "escalate" to a stronger model, or "abstain". `web`: whether the web
     is searched too. Each is as the engines' settings have it where it is None. With `explained` the reply holds why the
     first answer is doubted. Raises DataError when the question is empty or too long, or `when_unsure` is none of these.
@@ -59,10 +61,10 @@ def ask(
         first.spoken,
         engines.threshold if threshold is None else threshold,
         doing,
-        is_familiar=engines.familiarity.of([plain])[0] if engines.familiarity else None,
+        is_familiar=_is_familiar(engines, plain),
     )
     retrieved, final, second = None, first, None
-    stronger, notes = None, _read_as(question.text, plain)
+    stronger, notes = None, _about_reading(engines, question.text, plain)
     if decision.action is Action.RETRIEVE:
         yield Progress("retrieve", 0, 1, decision.reason)
         retrieved = retrieve(plain, _retrievers(engines, web), engines.settings.retrieval.n_passages)
@@ -86,7 +88,20 @@ def explain(engines: Engines, text: str) -> Iterator[Event]:
     yield Done((yield from _explained(engines, first, plain)))
 
 
-def _read_as(text: str, plain: str) -> tuple[str, ...]:
+def _reads(engines: Engines, text: str) -> bool:
+    return is_in_latin_letters(text) or engines.settings.model.model not in names()  # ours were taught in English
+
+
+def _is_familiar(engines: Engines, plain: str) -> bool | None:
+    if not _reads(engines, plain):
+        return False
+    return engines.familiarity.of([plain])[0] if engines.familiarity else None
+
+
+def _about_reading(engines: Engines, text: str, plain: str) -> tuple[str, ...]:
+    """What to tell whoever asked of how the question was read."""
+    if not _reads(engines, text):
+        return (OTHER_SCRIPT,)
     return (f"Read as: {plain}",) if reads_otherwise(text, plain) else ()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes import FakeRetriever, FakeStronger
 from tests.integration.stages.conftest import LIMA
-from uait.method.surface import Spelling
+from uait.method.surface import OTHER_SCRIPT, Spelling
 from uait.models.familiarity import Familiarity
 from uait.models.language_model import LanguageModel
 from uait.records import (
@@ -193,6 +193,18 @@ def test_a_kind_of_question_that_was_never_measured_is_looked_up(engines: Engine
     assert _reply(ask(known, FRANCE)).decision.action is Action.ANSWER
     reply = _reply(ask(known, FAUST, threshold=0.0))
     assert (reply.decision.action, reply.decision.is_familiar) == (Action.RETRIEVE, False)
+
+
+@pytest.mark.parametrize("text", ["帕劳的首都是哪里", "팔라우의 수도는 어디입니까", "ما عاصمة بالاو"])
+def test_a_question_in_a_script_that_a_model_of_ours_never_read_is_told_so_and_not_trusted(
+    engines: Engines, text: str
+) -> None:
+    settings = engines.settings
+    ours = replace(engines, settings=replace(settings, model=replace(settings.model, model="pocket")))
+    reply = _reply(ask(ours, text, threshold=0.0, when_unsure="abstain"))
+    assert (reply.decision.action, reply.decision.is_familiar) == (Action.ABSTAIN, False)
+    assert reply.notes == (OTHER_SCRIPT,)
+    assert _reply(ask(engines, text, threshold=0.0)).notes == ()  # a model from elsewhere may read it
 
 
 def test_surface_noise_does_not_reach_the_model(engines: Engines) -> None:

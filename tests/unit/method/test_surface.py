@@ -1,6 +1,6 @@
 import pytest
 
-from uait.method.surface import Spelling, plain_question, reads_otherwise
+from uait.method.surface import Spelling, is_in_latin_letters, plain_question, reads_otherwise
 
 SPELLING = Spelling(
     titles=["Sri Lanka", "Of Mice and Men", "As", "Sete Lagoas"],
@@ -91,3 +91,19 @@ def test_one_slip_of_the_keys_is_mended(slipped: str, meant: str) -> None:
 def test_what_may_be_another_word_is_left_alone(text: str) -> None:
     assert plain_question(text, SPELLING) == text
     assert not reads_otherwise(text, plain_question(text, SPELLING))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_latin"),
+    [
+        ("Where is Ærøskøbing?", True),
+        ("Who wrote 紅楼夢, the novel?", True),
+        ("帕劳的首都是哪里", False),
+        ("ما عاصمة بالاو", False),
+        ("Palau 的首都是哪里的哪里", False),
+        ("?", True),
+        ("12 + 7", True),
+    ],
+)
+def test_a_text_is_in_the_letters_that_most_of_it_has(text: str, is_latin: bool) -> None:
+    assert is_in_latin_letters(text) == is_latin
