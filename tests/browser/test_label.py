@@ -114,7 +114,7 @@ def test_an_own_file_is_mapped_previewed_and_refused_by_row_and_column(tab: Page
     tab.get_by_label("My own file").check()
     chooser = tab.locator('#label-file input[type="file"]')
     chooser.set_input_files(good)
-    expect(tab.get_by_text("quiz.csv holds 1 rows.")).to_be_visible()
+    expect(tab.get_by_text("quiz.csv holds 1 row.")).to_be_visible()
     expect(tab.get_by_label("Column with the question")).to_have_value("Question")
     expect(tab.get_by_label("Column with accepted answers")).to_have_value("Answer")
     expect(tab.get_by_role("gridcell", name="Lima").first).to_be_visible()
@@ -203,7 +203,7 @@ def test_a_file_that_cannot_be_used_gets_a_sentence_and_the_next_one_works(tab: 
         (tmp_path / name).write_text(text)
         tab.locator('#label-file input[type="file"]').set_input_files(tmp_path / name)
         if name == "other.csv":
-            expect(said).to_contain_text("other.csv holds 1 rows.")
+            expect(said).to_contain_text("other.csv holds 1 row.")
             tab.get_by_role("button", name="Start", exact=True).click()
         expect(tab.get_by_text(sentence).first).to_be_visible()
         if name != "huge.csv":

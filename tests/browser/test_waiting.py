@@ -39,7 +39,7 @@ def test_the_last_of_thirty_reads_its_place_in_the_queue_and_gets_its_answer(
             _ask(tab, PALAU)
         expect(tab.locator("p.big")).to_have_text("Ngerulmud[1]")
         for other in range(N_OTHERS):
-            asked = {**sent.value.post_data_json, "session_hash": f"other{other}"}
+            asked = {**(sent.value.post_data_json or {}), "session_hash": f"other{other}"}
             httpx.post(f"{url}/gradio_api/queue/join", json=asked, timeout=30).raise_for_status()
         _ask(tab, "What is the capital of France?")
         expect(tab.locator("#ask-question")).to_contain_text(re.compile(sentence))

@@ -92,7 +92,12 @@ class SamplingSettings(Checked):
     """Stage 1: how the model is asked several times."""
 
     n_samples: int = Field(default=5, ge=1, le=100, description="sampled answers per question (K)")
-    temperature: float = Field(default=0.5, ge=0.01, le=5.0, description="how freely to sample")
+    temperature: float = Field(
+        default=0.5,
+        ge=0.01,
+        le=5.0,
+        description="how freely to sample: low gives the likeliest words, high more varied ones",
+    )
     max_new_tokens: int = Field(default=64, ge=1, le=1024, description="longest answer, in tokens")
     batch_size: int = Field(default=16, ge=1, le=1024, description="questions generated together")
     seed: int = Field(default=10, ge=0, le=2**31 - 1, description="seed of the sampler")

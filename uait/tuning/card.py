@@ -19,6 +19,11 @@ _TAUGHT = {
     "told": "The base model answers; behind the percentile of its answer's probability the adapter says the number. "
     "It learnt which answers were right.",
 }
+_MERGING = {
+    "paper": "`PeftModel.from_pretrained(base, folder).merge_and_unload()` makes one model of both.",
+    "hearing": "It wakes only behind the answer, so it stays beside its base: merged, it would change the answers too.",
+    "told": "It wakes only behind the answer, so it stays beside its base: merged, it would change the answers too.",
+}
 CARD, README, _RUN = "card.json", "README.md", "run.json"
 _STARTED = "adapter to start from"
 
@@ -164,6 +169,10 @@ is, as in `Paris; 93.1%`. {_TAUGHT[recipe]}
 - Recipe: {recipe}.{answers}
 - {_trusted(adapter)}
 - Limits: it is sure or unsure as its base model is, about questions like those it was tuned on.
+
+To ask it: `python -m uait ask --model {adapter.base_model_id} --adapter FOLDER`, with the folder that holds this file
+or the hub's name of it. {_MERGING[recipe]}
+`hf upload USER/NAME FOLDER` puts it on the hub as it stands, under your own account.
 
 `card.json` holds all settings and measurements.
 """

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+from peft import PeftModel
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from uait.models.adapters import Weights
 from uait.models.confidence import answer_batch
@@ -21,7 +22,7 @@ from uait.records import Adapter, DistilledSet, Done, Progress, Question, Thresh
 from uait.records.errors import DataError, ModelError, TrainingError
 from uait.settings import SamplingSettings, Settings, TuneSettings
 from uait.tuning import trainer as training
-from uait.tuning.card import read_card, save_threshold
+from uait.tuning.card import _model_card, read_card, save_threshold
 from uait.tuning.examples import IGNORED, collate, encode
 from uait.tuning.trainer import read_log, train_adapter
 
@@ -376,6 +377,31 @@ def test_the_folder_holds_the_adapter_and_its_card_and_no_checkpoint(tuned: Path
     card = json.loads((tuned / "card.json").read_text())
     assert card["threshold"] is None and card["settings"]["tune"]["rank"] == 8 and card["package_version"]
     assert str(tuned) not in (tuned / "card.json").read_text() + (tuned / "README.md").read_text()
+
+
+def test_peft_alone_loads_and_merges_the_adapter_and_the_card_says_how(
+    tuned: Path, random_folder: Path, random_lm: LanguageModel
+) -> None:
+    base = LlamaForCausalLM.from_pretrained(random_folder)
+    merged = PeftModel.from_pretrained(base, tuned).merge_and_unload()  # pyright: ignore[reportCallIssue]
+    ours = _logits(random_lm.with_adapter(tuned))
+    with torch.inference_mode():
+        theirs = merged(input_ids=torch.tensor([[5, 6, 7]])).logits
+    assert torch.allclose(theirs, ours, atol=1e-4)
+    assert not torch.allclose(theirs, _logits(random_lm), atol=1e-2)
+    card = (tuned / "README.md").read_text()
+    assert "merge_and_unload()" in card and "hf upload" in card
+
+
+@pytest.mark.parametrize("recipe", ["paper", "hearing", "told"])
+def test_only_an_adapter_that_speaks_the_answer_too_is_said_to_be_merged(recipe: str, tuned: Path) -> None:
+    adapter = read_card(tuned)
+    tune = {**adapter.settings["tune"], "recipe": recipe}
+    told = _model_card(replace(adapter, settings={**adapter.settings, "tune": tune}))
+    assert ("merge_and_unload" in told, "merged, it would change the answers" in told) == (
+        recipe == "paper",
+        recipe != "paper",
+    )
 
 
 def test_the_embedded_models_adapter_names_no_path(random_lm: LanguageModel, tmp_path: Path) -> None:

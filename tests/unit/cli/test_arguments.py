@@ -85,7 +85,7 @@ def test_help_says_meaning_range_and_default() -> None:
     parser = Parser(prog="prog")
     add_flags(parser, preset("pocket"), STAGES)
     text = " ".join(parser.format_help().split())
-    assert "how freely to sample (0.01 to 5, default 1)" in text  # the pocket model's own default
+    assert "high more varied ones (0.01 to 5, default 1)" in text  # the pocket model's own default
     assert "('none' keeps all) (0 to 1, default 0.5)" in text
     assert "--calibrate none|isotonic|platt" in text
     assert "as many right as wrong examples (default no)" in text

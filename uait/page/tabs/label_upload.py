@@ -134,7 +134,8 @@ def _chosen(*values: Any) -> list[Update]:
 
 def _drawn(table: Table, columns: Columns) -> list[Update]:
     """The first rows, a sentence on how they are read and what is left out, and how many questions there are."""
-    taken, said = None, [f"{table.name} holds {len(table.rows):,} rows.", *table.notes]
+    n = len(table.rows)
+    taken, said = None, [f"{table.name} holds {n:,} row{'' if n == 1 else 's'}.", *table.notes]
     if columns.text is None:
         said.append("Choose the column that holds the questions.")
     else:
