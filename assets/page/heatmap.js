@@ -2,7 +2,7 @@
 
 let value = props.value;
 
-const detail = el("div", { class: "detail", id: "token-detail" });
+const detail = el("div", { class: "detail", id: `detail-${Math.random()}` });
 let boxes = [];
 
 const fact = (name, text, hint) => el("div", { title: hint }, el("dt", {}, name), el("dd", {}, text));
@@ -29,7 +29,7 @@ const faint = (text) => text.split(/([␣↵⇥∅])/).filter(Boolean).map((part
 const drawTokens = () => {
   boxes = value.tokens.map((token, index) => el("button",
     {
-      type: "button", class: "token", "aria-describedby": "token-detail",
+      type: "button", class: "token", "aria-describedby": detail.id,
       "aria-label": `${token.text}, ${token.doubt} of doubt`,
       style: { "--shade": token.shade, "--thickness": `${token.underline}px` },
       onmouseenter: () => show(index), onfocus: () => show(index), onclick: () => show(index),

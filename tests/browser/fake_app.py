@@ -155,6 +155,7 @@ def explain(engines: FakeEngines, text: str) -> Iterator[Event]:
         raise ZeroDivisionError("a bug")
     time.sleep(20 * engines.pause)
     believed, confidence, _ = _believes(text)
+    confidence = confidence if engines.adapter else None
     yield Done(_explanation(_answer(text if "echo" in text else believed, confidence, text)))
 
 

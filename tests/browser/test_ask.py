@@ -150,6 +150,29 @@ def test_why_shows_which_token_the_doubt_hangs_on(tab: Page, app_url: str) -> No
     expect(tab.get_by_text("They disagree: expected 43.3 %, answer probability 7.4 %.")).to_be_visible()
 
 
+def test_why_keeps_the_bases_view_in_a_second_tab_which_is_asked_when_opened(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    base = tab.get_by_role("tab", name="Untuned base")
+    expect(base).to_be_hidden()  # there is nothing explained yet
+    _ask(tab, PALAU)
+    tab.get_by_role("button", name="Why?").click()
+    expect(tab.locator("#why .token")).to_have_count(3)
+    expect(tab.locator("#why-base .token")).to_have_count(0)
+    base.click()
+    expect(tab.locator("#why-base .token")).to_have_count(3)
+    expect(tab.locator("#why-differs")).to_have_text(
+        "The untuned base answers “Melekeok Town” too; what tuning has added is the number said."
+    )
+    numbers = tab.locator("#why-base dl.numbers").first
+    expect(numbers).to_contain_text(re.compile(r"^answer probability7\.4.%SAR26.%"))
+    expect(tab.locator("#why-base .legend")).to_have_text(tab.locator("#why .legend").text_content() or "")
+    tab.get_by_role("button", name="Why?").click()
+    expect(tab.get_by_role("tab", name="As it answered")).to_have_attribute("aria-selected", "true")
+    expect(tab.locator("#why .token").first).to_be_visible()
+    _ask(tab, "What is the capital of France?")
+    expect(base).to_be_hidden()
+
+
 def test_why_has_a_table_of_tokens_and_a_matrix_of_samples(tab: Page, app_url: str) -> None:
     _open(tab, app_url)
     _ask(tab, PALAU)

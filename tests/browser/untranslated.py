@@ -61,8 +61,10 @@ def visit(tab: Page, url: str) -> Iterator[str]:
     tab.locator("#ask-button").click()
     tab.locator("#answer .actions .secondary").click()
     tab.locator("#why .tokens").wait_for()
+    tab.locator('[data-tab-id="why-untuned"]').first.click()
+    tab.locator("#why-base .tokens").wait_for()
     names = "all => all.map((one) => one.dataset.tabId)"
-    for name in tab.locator('[role="tab"][data-tab-id]:not(#lesson *)').evaluate_all(names):
+    for name in tab.locator('[role="tab"][data-tab-id]:not(#lesson *, #why-views *)').evaluate_all(names):
         tab.locator(f'[role="tab"][data-tab-id="{name}"]').first.click()
         tab.wait_for_timeout(1500)  # the run tabs look at their jobs once a second
         if name == "compare":

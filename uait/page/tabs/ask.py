@@ -13,13 +13,14 @@ from uait.page import limits
 from uait.page.components import AnswerCard, Examples, Heatmap, question_row
 from uait.page.menu import Who
 from uait.page.place import Place
+from uait.page.run_components import Message
 from uait.page.views import answer as answer_view
 from uait.page.views import reply as reply_view
 from uait.page.views import why as why_view
-from uait.records import Done, Partial, Progress, Reply
+from uait.records import Done, Explanation, Partial, Progress, Reply
 from uait.records.errors import UaitError
 from uait.records.events import last_record
-from uait.stages.engines import Shelf
+from uait.stages.engines import NONE, Shelf
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,9 @@ _AGAIN = (
 _WHY = "(question, ...others) => [document.querySelector('#answer [data-question]').dataset.question, ...others]"
 _PICKED = "() => document.querySelector('#examples [data-picked]').dataset.picked"
 _FORGET = "() => ({state: 'empty'})"
-_REVEAL = "() => requestAnimationFrame(() => document.querySelector('#why').scrollIntoView({block: 'nearest'}))"
+_REVEAL = "() => requestAnimationFrame(() => document.querySelector('#why-views').scrollIntoView({block: 'nearest'}))"
+
+_TUNED, _BASE = "why-tuned", "why-untuned"  # the tabs of one panel
 
 HEADLINE = "A language model that says how sure it is, and looks things up when it isn’t."
 
@@ -59,7 +62,12 @@ def build(place: Place, verbs: Any, who: Who) -> AskTab:
     examples = Examples(answer_view.examples(description.examples if description else {}), elem_id="examples")
     card = AnswerCard(answer_view.empty_card(start), elem_id="answer", label="answer")
     unsure = gr.Radio(offered, value=usual, label="When it is not sure", info=leaves, elem_id="unsure")
-    heat = Heatmap(why_view.empty_heatmap(), elem_id="why", label="explanation")
+    with gr.Tabs(elem_id="why-views", selected=_TUNED) as views:
+        with gr.Tab("As it answered", id=_TUNED):
+            heat = Heatmap(why_view.empty_heatmap(), elem_id="why", label="explanation")
+        with gr.Tab("Untuned base", id=_BASE) as base:
+            differs = Message(elem_id="why-differs")
+            base_heat = Heatmap(why_view.empty_heatmap(), elem_id="why-base", label="explanation of the base")
     level = gr.Number(start, minimum=0.0, maximum=1.0, label="threshold", visible=False)
 
     answer = _answering(place, verbs)
@@ -73,8 +81,12 @@ def build(place: Place, verbs: Any, who: Who) -> AskTab:
     card.lookup(js=_AGAIN, **asking)
     for new_question in (button.click, question.submit, examples.pick):
         new_question(None, js=_FORGET, outputs=heat, api_visibility="private")
-    why = card.why(_explaining(shelf, verbs, n_samples), [question, *who], heat, js=_WHY, **model)
+    explained = gr.State(None)  # what the base is yet to be asked
+    shown = [heat, base_heat, differs, views, explained]
+    why = card.why(_explaining(shelf, verbs, n_samples), [question, *who], shown, js=_WHY, **model)
     why.then(None, js=_REVEAL, api_visibility="private")
+    of_base = _explaining_base(shelf, verbs, n_samples)
+    base.select(of_base, [explained, who.visitor], [base_heat, differs, explained], **model)
     return AskTab(question, card)
 
 
@@ -103,17 +115,49 @@ def _answering(place: Place, verbs: Any) -> Callable[..., Iterator[answer_view.P
     return answer
 
 
-def _explaining(shelf: Shelf, verbs: Any, n_samples: int) -> Callable[..., Iterator[answer_view.Payload]]:
-    def why(question: str, *who: str) -> Iterator[answer_view.Payload]:
-        yield why_view.working_heatmap(n_samples)
-        try:
-            limits.check_question(question or "")
-            explanation = last_record(shelf.run(verbs.explain, *who, question or ""))
-            yield why_view.heatmap(explanation)
-        except UaitError as err:
-            yield why_view.error_heatmap(str(err))
-        except Exception as err:
-            log.exception("Explaining failed.")
-            yield why_view.error_heatmap(answer_view.unexpected(err))
+def _explaining(shelf: Shelf, verbs: Any, n_samples: int) -> Callable[..., Iterator[list[Any]]]:
+    def why(question: str, adapter: str, visitor: str) -> Iterator[list[Any]]:
+        fresh = [why_view.empty_heatmap(), "", gr.Tabs(selected=_TUNED)]
+        yield [why_view.working_heatmap(n_samples), *fresh, None]
+        found = _explained(shelf, verbs, adapter, visitor, question)
+        if isinstance(found, Explanation):
+            yield [why_view.heatmap(found), *fresh, (question, adapter, found.answer.text)]
+        else:
+            yield [found, *fresh, None]
 
     return why
+
+
+def _explaining_base(shelf: Shelf, verbs: Any, n_samples: int) -> Callable[..., Iterator[list[Any]]]:
+    """The base's view of the question that was explained, when its tab is opened for the first time."""
+
+    def why(explained: tuple[str, str, str] | None, visitor: str) -> Iterator[list[Any]]:
+        if explained is None:
+            yield [gr.skip()] * 3
+            return
+        question, adapter, answer = explained
+        if adapter == NONE:
+            yield [why_view.empty_heatmap(), why_view.SAME_MODEL, None]
+            return
+        yield [why_view.working_heatmap(n_samples), "", explained]
+        found = _explained(shelf, verbs, NONE, visitor, question)
+        if isinstance(found, Explanation):
+            yield [why_view.heatmap(found), why_view.differs(found, answer), None]
+        else:
+            yield [found, "", explained]  # opened again, it is tried again
+
+    return why
+
+
+def _explained(
+    shelf: Shelf, verbs: Any, adapter: str, visitor: str, question: str
+) -> Explanation | answer_view.Payload:
+    """The explanation, or the sentence why there is none."""
+    try:
+        limits.check_question(question or "")
+        return last_record(shelf.run(verbs.explain, adapter, visitor, question or ""))
+    except UaitError as err:
+        return why_view.error_heatmap(str(err))
+    except Exception as err:
+        log.exception("Explaining failed.")
+        return why_view.error_heatmap(answer_view.unexpected(err))

@@ -29,6 +29,7 @@ _HINTS = {
     "answer probability": "the probabilities of the answer's tokens, multiplied",
     "SAR": "how far several samples agree, weighing the words that matter",
 }
+SAME_MODEL = "It was the untuned base that answered: the first tab is its own view."
 # Where a spoken number comes from.
 _READ_AGAIN = (
     "The number comes last: the model reads its own answer again, told how probable it was, and says how likely it is "
@@ -50,6 +51,14 @@ def working_heatmap(n_samples: int) -> Payload:
 def error_heatmap(message: str) -> Payload:
     """The heatmap when there is none: one sentence."""
     return {"state": "error", "message": message}
+
+
+def differs(base: Explanation, answer: str) -> str:
+    """What the untuned base does otherwise than the model that gave this answer, in a sentence."""
+    own = base.answer.text
+    if plain(own) == plain(answer):
+        return f"The untuned base answers “{own}” too; what tuning has added is the number said."
+    return f"The untuned base answers “{own}”, where the tuned model says “{answer}”; it says no number of its own."
 
 
 def heatmap(explanation: Explanation) -> Payload:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from uait.page.views.why import heatmap
+from uait.page.views.why import differs, heatmap
 from uait.records import Answer, Explanation, Finish, Reason, Sample, SarScore, TokenExplanation, Unscored
 
 SCORE = SarScore("1", np.array([0.5]), -6.944, 0.26, 0.001)
@@ -128,3 +128,10 @@ def test_a_sample_shows_the_probability_of_its_whole_text() -> None:
 def test_hostile_text_stays_text_and_everything_is_json() -> None:
     heat = heatmap(_explanation(_token(HOSTILE, 1.0), samples=(HOSTILE,)))
     assert json.loads(json.dumps(heat, allow_nan=False))["similar"]["rows"][0][1]["text"] == HOSTILE
+
+
+def test_what_the_base_does_otherwise_is_said_in_a_sentence() -> None:
+    base = _explanation(_token("a", 0.1), spoken=None)
+    assert differs(base, "X.") == "The untuned base answers “x” too; what tuning has added is the number said."
+    other = differs(base, "y")
+    assert other == "The untuned base answers “x”, where the tuned model says “y”; it says no number of its own."
