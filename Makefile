@@ -16,7 +16,7 @@ export HF_HUB_OFFLINE
 export GRADIO_ANALYTICS_ENABLED := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help app setup check test-unit test test-hostile pocket seal smollm2 bench screenshots
+.PHONY: help app setup check test-unit test test-hostile pocket seal smollm2 bench bench-peers bench-check screenshots
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 15
@@ -53,6 +53,17 @@ smollm2: $(TESTS)  ## tune and measure SmolLM2's adapter again; resumes where it
 
 bench: $(RUNTIME)  ## measure again what README reports
 	$(BIN)/python -m uait evaluate
+
+bench-peers: $(RUNTIME)  ## SAR beside lm-polygraph and TruthTorchLM, in an environment of its own (.venv-peers)
+	test -d .venv-peers || $(BIN)/python -m venv .venv-peers
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+		> "$$(.venv-peers/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/beside.pth"
+	.venv-peers/bin/python -m pip install --no-deps -r benchmarks/peers.txt
+	for shape in pocket smollm2; do .venv-peers/bin/python -m benchmarks.peers $$shape; done
+	.venv-peers/bin/python -m benchmarks.peers random --n 2 --rounds 3
+
+bench-check: $(RUNTIME)  ## fail where speed is a quarter worse than recorded, as ratios inside one run
+	$(BIN)/python -m benchmarks.check
 
 screenshots: $(TESTS)  ## photograph the page in both themes and two widths
 	$(BIN)/python -m tests.browser.screenshots

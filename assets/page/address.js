@@ -9,8 +9,7 @@ window.uaitAddress = (() => {
   const NAMES = ["q", "t", "step", "method", "beside", "split"];
   const step = /^[1-8]$/.test(given.get("step") ?? "") ? Number(given.get("step")) : undefined;
   const kept = new Map([["learn", { step }]]); // per tab, by NAMES: what is shown in it
-  let shown = given.get("tab") || (step ? "learn" : "ask");
-  let names = []; // the page's tabs; empty until it is open
+  let [shown, names] = [given.get("tab") || (step ? "learn" : "ask"), []]; // the page's tabs; none until it is open
   kept.set(shown, { ...Object.fromEntries(given), step: undefined, ...kept.get(shown), q: question || undefined, t: isThreshold ? Number(given.get("t")) : undefined });
 
   const write = () => {
@@ -38,11 +37,12 @@ window.uaitAddress = (() => {
       kept.set(tab, { ...kept.get(tab), ...values });
       if (tab === shown) write();
     },
-    // The event comes late, even after the next tab was opened: the tab list says what is shown now.
-    show: (tab) => {
+    // The event comes late, even after the next tab was opened: the tab list says what is shown now, and looks at jobs.
+    show: (tab, looking) => {
       const selected = document.querySelector("[role='tab'][aria-selected='true']")?.dataset.tabId;
       if (names.length > 0) shown = names.includes(selected) ? selected : tab;
       write();
+      return looking.map((name) => ({ __type__: "update", active: name === shown }));
     },
     // For the page, once: the tab, the questions of Ask and Compare, and Learn's step. A tab that is none is ignored.
     open: (tabs) => {

@@ -189,6 +189,22 @@ def test_plotly_comes_from_this_server_and_only_when_a_figure_is_seen(tab: Page,
     assert [url for url in asked if url.startswith("http") and not url.startswith(app_url)] == []
 
 
+def test_only_an_open_tab_of_runs_looks_at_its_jobs(tab: Page, app_url: str) -> None:
+    sent: list[str] = []
+    tab.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    _open(tab, app_url)
+    for name in ("Tune", "Learn", "Label", "Compare"):
+        tab.get_by_role("tab", name=name, exact=True).first.click()
+        if name in ("Tune", "Label"):
+            for _ in range(2):  # and again
+                tab.wait_for_event("request", lambda request: request.method == "POST")
+        else:
+            tab.wait_for_timeout(3000)  # what the opening itself asks for
+            sent.clear()
+            tab.wait_for_timeout(2500)
+            assert sent == [], name
+
+
 def test_on_a_space_the_browser_asks_no_other_host(tab: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_ID", "someone/uait")
     monkeypatch.setenv("UAIT_RUNS", str(tmp_path))

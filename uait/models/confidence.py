@@ -149,7 +149,7 @@ class _Replies:
 
     def steps(self) -> Iterator[list[int]]:
         """The tokens (B,) of each step, -1 in rows that had closed."""
-        for tokens, logprobs in decode(self.lm, self.rows, self.max_new_tokens, self.choose, keep_closed=True):
+        for tokens, logprobs in decode(self.lm, self.rows, self.max_new_tokens, self.choose):
             self.tokens.append(tokens.tolist())
             self.logprobs.append(logprobs.tolist())
             p = self.rows.logits.softmax(-1)

@@ -1,7 +1,8 @@
 """Stage 1: questions -> a greedy answer and K sampled ones each, with every token's log-probability.
 
-The prompt is run once and its cache repeated for all rows; a log-probability is read off the step that chose the
-token, from the raw logits (temperature 1), so nothing is scored a second time. Knows nothing about relevance or SAR.
+The prompt is run once, and samples that begin alike are one row until they part: five samples of a sure answer cost
+one. A log-probability is read off the step that chose the token, from the raw logits (temperature 1), so nothing is
+scored a second time. Knows nothing about relevance or SAR.
 """
 
 import hashlib
@@ -24,24 +25,22 @@ from uait.settings import PromptSettings, SamplingSettings
 _REMEDY = "lower sampling.n_samples or sampling.max_new_tokens, set model.quantize, or choose a smaller model"
 
 Texts = dict[tuple[int, ...], tuple[str, ...]]  # ids of a sample -> the pieces of its text
-Choose = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]
+Choose = Callable[[torch.Tensor], torch.Tensor]
+Draw = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], torch.Tensor]
 
 
 @dataclass
 class Rows:
-    """A batch under way. R rows, S slots: `index` (R,) says where a row began, `logits` (R, V) are its next token's."""
+    """R rows of S slots under way: `mask` (R, S) is 1 where a token stands, `logits` (R, V) are for the next one."""
 
     cache: Any
     mask: torch.Tensor
     logits: torch.Tensor
-    index: torch.Tensor
-    is_open: torch.Tensor
 
     def select(self, rows: torch.Tensor) -> None:
         """Keeps only these `rows`, or repeats them, in the order given."""
         self.cache.batch_select_indices(rows)
         self.mask, self.logits = self.mask[rows], self.logits[rows]
-        self.index, self.is_open = self.index[rows], self.is_open[rows]
 
 
 def prefill(lm: LanguageModel, chats: Sequence[str], max_new_tokens: int = 0) -> Rows:
@@ -65,10 +64,8 @@ def read(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> Rows:
     What they have in common with the shots is read once in a process, and stands before what fills a row up.
     """
     inputs = _inputs(lm, ids)
-    output, mask = lm.forward(**inputs), inputs["attention_mask"]
-    index = torch.arange(len(ids), device=lm.device)
-    is_open = torch.ones_like(index, dtype=torch.bool)
-    return Rows(output.past_key_values, mask, output.logits[:, -1].float(), index, is_open)
+    output = lm.forward(**inputs)
+    return Rows(output.past_key_values, inputs["attention_mask"], output.logits[:, -1].float())
 
 
 def middle_states(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> np.ndarray:
@@ -128,27 +125,22 @@ def fits(lm: LanguageModel, chat: str, max_new_tokens: int) -> bool:
 
 @torch.inference_mode()
 def decode(
-    lm: LanguageModel, rows: Rows, max_new_tokens: int, choose: Choose | None = None, *, keep_closed: bool = False
+    lm: LanguageModel, rows: Rows, max_new_tokens: int, choose: Choose | None = None
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Each step's tokens (R,), -1 in rows that had closed, and their log-probabilities (R,), stop tokens included.
 
-    `choose(logits, index, step)` picks the tokens, greedily when None. While the caller holds a step, `rows` still
-    holds the logits that it was chosen from. Closed rows are thrown out once they are the majority, except
-    with `keep_closed`.
+    `choose(logits)` picks the tokens, greedily when None. While the caller holds a step, `rows` still holds the logits
+    that it was chosen from. Closed rows stay, for what is read behind them.
     """
     stop_ids = torch.tensor(lm.stop_ids, device=lm.device)
+    is_open = torch.ones(len(rows.logits), dtype=torch.bool, device=lm.device)
     for step in range(max_new_tokens):
-        tokens = rows.logits.argmax(-1) if choose is None else choose(rows.logits, rows.index, step)
+        tokens = rows.logits.argmax(-1) if choose is None else choose(rows.logits)
         logprobs = rows.logits.gather(-1, tokens[:, None])[:, 0] - rows.logits.logsumexp(-1)
-        yield torch.where(rows.is_open, tokens, -1), logprobs
-        rows.is_open = rows.is_open & ~torch.isin(tokens, stop_ids)
-        n_open = int(rows.is_open.sum())
-        if n_open == 0 or step + 1 == max_new_tokens:
+        yield torch.where(is_open, tokens, -1), logprobs
+        is_open = is_open & ~torch.isin(tokens, stop_ids)
+        if step + 1 == max_new_tokens or not bool(is_open.any()):
             return
-        if not keep_closed and n_open <= len(tokens) // 2:
-            still_open = rows.is_open.nonzero()[:, 0]
-            tokens = tokens[still_open]
-            rows.select(still_open)
         advance(lm, rows, tokens)
 
 
@@ -161,29 +153,52 @@ def generate(
     A prompt's samples depend on the prompt, k and `seed` alone, never on the other prompts of the batch. Asks the
     model as it stands, adapter included. Raises DataError on a prompt that is too long for the model.
     """
-    n_rows = n_samples + 1
+    n_each = n_samples + 1
     rows = prefill(lm, chats, max_new_tokens)
-    rows.select(rows.index.repeat_interleave(n_rows))
-    rows.index = torch.arange(len(chats) * n_rows, device=lm.device)
-    choose = None if n_samples == 0 else _sampler(lm, chats, n_samples, temperature, max_new_tokens, seed)
-    ids = torch.full((len(rows.index), max_new_tokens), -1, device=lm.device)
-    logprobs = torch.zeros(ids.shape, device=lm.device)
-    for step, (tokens, values) in enumerate(decode(lm, rows, max_new_tokens, choose)):
-        ids[rows.index, step], logprobs[rows.index, step] = tokens, values
+    draw = _sampler(lm, chats, n_samples, temperature, max_new_tokens, seed)
+    ids, logprobs = _drawn(lm, rows, n_each, max_new_tokens, draw)
     texts: Texts = {}
     made = [
         to_sample(lm, row_ids, row_values, texts)
         for row_ids, row_values in zip(ids.tolist(), logprobs.cpu().double().numpy(), strict=True)
     ]
-    return [(made[i], tuple(made[i + 1 : i + n_rows])) for i in range(0, len(made), n_rows)]
+    return [(made[i], tuple(made[i + 1 : i + n_each])) for i in range(0, len(made), n_each)]
+
+
+def _drawn(
+    lm: LanguageModel, rows: Rows, n_each: int, max_new_tokens: int, draw: Draw
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`n_each` samples of each row: their tokens (M, T), stop tokens included, -1 behind them, and log-probabilities.
+
+    Samples that are still open are `members`; `row` says in which of the rows each stands.
+    """
+    stop_ids, n_words = torch.tensor(lm.stop_ids, device=lm.device), rows.logits.shape[-1]
+    members = torch.arange(len(rows.logits) * n_each, device=lm.device)
+    row = members // n_each
+    ids = torch.full((len(members), max_new_tokens), -1, device=lm.device)
+    logprobs = torch.zeros(ids.shape, device=lm.device)
+    for step in range(max_new_tokens):
+        tokens = draw(rows.logits, row, members, step)
+        ids[members, step] = tokens
+        logprobs[members, step] = rows.logits[row, tokens] - rows.logits.logsumexp(-1)[row]
+        is_open = ~torch.isin(tokens, stop_ids)
+        members, row, tokens = members[is_open], row[is_open], tokens[is_open]
+        if step + 1 == max_new_tokens or len(members) == 0:
+            break
+        begun, row = torch.unique(row * n_words + tokens, return_inverse=True)
+        parents = begun // n_words
+        if parents.tolist() != list(range(len(rows.logits))):
+            rows.select(parents)
+        advance(lm, rows, begun % n_words)
+    return ids, logprobs
 
 
 def _sampler(
     lm: LanguageModel, chats: Sequence[str], n_samples: int, temperature: float, max_new_tokens: int, seed: int
-) -> Choose:
-    """A chooser: the first row of each prompt greedily, the others by inverting the cumulative distribution.
+) -> Draw:
+    """A chooser: the first sample of each prompt greedily, the others by inverting the cumulative distribution.
 
-    One uniform number per row and step, drawn beforehand from the row's own generator, settles the whole sample.
+    One uniform number per sample and step, drawn beforehand from the sample's own generator, settles all of it.
     """
     uniforms = np.zeros((len(chats), n_samples + 1, max_new_tokens), dtype=np.float32)
     for i, chat in enumerate(chats):
@@ -192,14 +207,17 @@ def _sampler(
             uniforms[i, k + 1] = np.random.default_rng([seed, key, k]).random(max_new_tokens, dtype=np.float32)
     table = torch.from_numpy(uniforms).flatten(0, 1).to(lm.device)
 
-    def choose(logits: torch.Tensor, index: torch.Tensor, step: int) -> torch.Tensor:
-        cumulative = (logits / temperature).softmax(-1).cumsum(-1)
+    def draw(logits: torch.Tensor, row: torch.Tensor, members: torch.Tensor, step: int) -> torch.Tensor:
+        greedy = logits.argmax(-1)[row]
+        if n_samples == 0:
+            return greedy
+        cumulative = (logits / temperature).softmax(-1).cumsum(-1)[row]
         # right=True never lands on a token of probability 0, nor does a product below the total
-        target = (table[index, step] * cumulative[:, -1]).minimum(cumulative[:, -1] * (1 - 1e-6))
+        target = (table[members, step] * cumulative[:, -1]).minimum(cumulative[:, -1] * (1 - 1e-6))
         drawn = torch.searchsorted(cumulative, target[:, None], right=True)[:, 0]
-        return torch.where(index % (n_samples + 1) == 0, logits.argmax(-1), drawn)
+        return torch.where(members % (n_samples + 1) == 0, greedy, drawn)
 
-    return choose
+    return draw
 
 
 def to_sample(lm: LanguageModel, ids: Sequence[int], logprobs: Sequence[float], texts: Texts | None = None) -> Sample:

@@ -25,9 +25,9 @@ class Reader:
         self._spans = [Spans([passage.text for passage in read], question) for question, read in pairs]
         self._ids: list[list[int]] = [[] for _ in passages]
 
-    def __call__(self, logits: torch.Tensor, index: torch.Tensor, step: int) -> torch.Tensor:
+    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
         """The tokens (R,) after those chosen before, from their logits (R, V)."""
-        chosen = [self._next(row, logits[i]) for i, row in enumerate(index.tolist())]
+        chosen = [self._next(row, each) for row, each in enumerate(logits)]
         return torch.tensor(chosen, device=logits.device)
 
     def holds(self, row: int, text: str) -> bool:

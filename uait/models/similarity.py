@@ -115,6 +115,7 @@ def score_relevance(sample_sets: Sequence[SampleSet], similarity: Similarity) ->
 
     R_i = 1 - g(x s, x s without token i) and g_kj = g(x s_k, x s_j) (SAR, Duan et al. 2024), x the question and s an
     answer. The pairs of all sets are scored in one call, each once; equal texts have similarity 1 and are not scored.
+    The only token of an answer has all of its relevance, whatever g says: R_1 = 1, and tokenSAR is the same.
     We put a space between question and answer, which the reference code doesn't, so that words never run together.
     """
     wanted = [pair for samples in sample_sets for pair in _pairs(samples)]
@@ -156,6 +157,11 @@ def _token_pairs(question_text: str, sample: Sample) -> list[Pair]:
     return [(whole, _sentence(question_text, _without(sample, i))) for i in range(len(sample.token_ids))]
 
 
+def _is_all(question_text: str, sample: Sample) -> bool:
+    """Whether a single token is all of the answer, and no mere space."""
+    return len(sample.token_ids) == 1 and _sentence(question_text, sample.text) != _sentence(question_text, "")
+
+
 def _sentence_pair(question_text: str, one: Sample, other: Sample) -> Pair:
     """The two sentences in alphabetical order: an engine may not be symmetric, the matrix must be."""
     first, second = sorted(_sentence(question_text, sample.text) for sample in (one, other))
@@ -165,7 +171,8 @@ def _sentence_pair(question_text: str, one: Sample, other: Sample) -> Pair:
 def _pairs(samples: SampleSet) -> Iterator[Pair]:
     text = samples.question.text
     for k, sample in enumerate(samples.samples):
-        yield from _token_pairs(text, sample)
+        if not _is_all(text, sample):
+            yield from _token_pairs(text, sample)
         yield from (_sentence_pair(text, sample, other) for other in samples.samples[:k])
 
 
@@ -178,7 +185,12 @@ def _score_once(pairs: Sequence[Pair], similarity: Similarity) -> dict[Pair, flo
 
 def _relevance(samples: SampleSet, known: dict[Pair, float], scorer_id: str) -> Relevance:
     text, answers = samples.question.text, samples.samples
-    token_K = tuple(np.array([1.0 - known[pair] for pair in _token_pairs(text, s)]).clip(0.0, 1.0) for s in answers)
+    token_K = tuple(
+        np.ones(1)
+        if _is_all(text, sample)
+        else np.array([1.0 - known[pair] for pair in _token_pairs(text, sample)]).clip(0.0, 1.0)
+        for sample in answers
+    )
     sentence = np.eye(len(answers))
     for k, sample in enumerate(answers):
         for j, other in enumerate(answers[:k]):

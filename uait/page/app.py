@@ -82,15 +82,16 @@ def _lay_out(page: gr.Blocks, place: Place, verbs: Any, ballot: Ballot) -> None:
         with gr.Tab("Compare", id="compare"):
             compared = compare_tab.build(place, verbs, who)
         with gr.Tab("Label", id="label"):
-            label_tab.build(place, who)
+            label_timer = label_tab.build(place, who)
         with gr.Tab("Tune", id="tune"):
-            tune_tab.build(place, verbs, who)
+            tune_timer = tune_tab.build(place, verbs, who)
         with gr.Tab("Evaluate", id="evaluate"):
-            evaluate_tab.build(place, who)
+            evaluate_timer = evaluate_tab.build(place, who)
         with gr.Tab("Learn", id="learn"):
             steps = learn_tab.build(place, verbs, who, tabs, asked.question, ballot)
     menu.connect(place.shelf, who, page, _tabs_of(tabs), [asked.card])
     _connect(page, tabs, asked, compared, steps)
+    _look_at_open_tab(_tabs_of(tabs), {"label": label_timer, "tune": tune_timer, "evaluate": evaluate_timer})
 
 
 def _tabs_of(tabs: gr.Tabs) -> list[gr.Tab]:
@@ -110,8 +111,13 @@ def _connect(
     opened_at = f"() => uaitAddress.open({json.dumps(names)}).slice(0, {len(set_first)})"
     first = page.load(None, js=opened_at, outputs=set_first, **private)
     first.then(None, js="() => uaitAddress.ask()", **private)
-    for tab, name in zip(_tabs_of(tabs), names, strict=True):
-        tab.select(None, js=f"() => uaitAddress.show({json.dumps(name)})", **private)
+
+
+def _look_at_open_tab(tabs: list[gr.Tab], timers: dict[str, gr.Timer]) -> None:
+    """Lets the address bar follow the tabs, and a tab look at its jobs only while it is open: nobody else asks."""
+    for tab in tabs:
+        js = f"() => uaitAddress.show({json.dumps(str(tab.id))}, {json.dumps(list(timers))})"
+        tab.select(None, js=js, outputs=list(timers.values()), api_visibility="private")
 
 
 def serve(

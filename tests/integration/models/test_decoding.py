@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from uait.models.decoding import decode, generate, prefill, sample_answers
+from uait.models.decoding import generate, prefill, sample_answers
 from uait.models.language_model import LanguageModel
 from uait.models.text_pieces import token_texts
 from uait.records import Finish, Question, Sample
@@ -104,13 +104,24 @@ def test_an_empty_answer_has_no_tokens(taught_lm: LanguageModel) -> None:
     assert all((s.text, s.token_ids, s.finish) == ("", (), Finish.STOP) for s in (greedy, *samples))
 
 
-def test_closed_rows_are_thrown_out_and_the_rest_goes_on(taught_lm: LanguageModel) -> None:
-    chats = [taught_lm.chat(text) for text in ("Say nothing.", "Say nothing.", "What is the capital of Peru?")]
-    rows = prefill(taught_lm, chats)
-    heights = [len(tokens) for tokens, _ in decode(taught_lm, rows, 20)]
-    assert heights[0] == 3
-    assert set(heights[1:]) == {1}
-    assert [greedy.text for greedy, _ in _generate(taught_lm, chats)] == ["", "", "Lima; 47.0%"]
+def test_samples_that_begin_alike_are_one_row_and_closed_ones_leave(
+    taught_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chats = [taught_lm.chat(text) for text in ("Say nothing.", "What is the capital of Peru?")]
+    heights: list[int] = []
+    real = LanguageModel.forward
+
+    def noted(lm: LanguageModel, **inputs: Any) -> Any:
+        heights.append(len(inputs["input_ids"]))
+        return real(lm, **inputs)
+
+    monkeypatch.setattr(LanguageModel, "forward", noted)
+    made = _generate(taught_lm, chats, n_samples=4, temperature=0.01)
+    assert [[sample.text for sample in (greedy, *samples)] for greedy, samples in made] == [
+        [""] * 5,
+        ["Lima; 47.0%"] * 5,
+    ]
+    assert (heights[0], set(heights[1:])) == (2, {1})
 
 
 def test_a_prompt_too_long_for_the_model_is_a_sentence(random_lm: LanguageModel) -> None:

@@ -44,8 +44,8 @@ def test_relevance_by_hand(word_overlap: Any) -> None:
     # Without "b": {q, a} of {q, a, b}: 2/3, relevance 1/3.
     [found] = score_relevance([_set("q", _sample("a", " b", " a"), _sample(" c"))], word_overlap)
     np.testing.assert_allclose(found.token_K[0], [0.0, 1 / 3, 0.0])
-    # "q c" without "c" is "q": 1/2
-    np.testing.assert_allclose(found.token_K[1], [0.5])
+    # the only token has all of the relevance there is
+    np.testing.assert_allclose(found.token_K[1], [1.0])
     # {q, a, b} and {q, c} share 1 of 4 words
     np.testing.assert_allclose(found.sentence, [[1.0, 0.25], [0.25, 1.0]])
     assert found.scorer_id == "word-overlap"
@@ -60,18 +60,32 @@ def test_a_token_is_removed_by_position_not_by_its_letters(word_overlap: Any) ->
 
 
 def test_all_pairs_of_many_questions_are_scored_in_one_call_each_once(word_overlap: Any) -> None:
-    one, other = _sample("Paris"), _sample("Lyon")
+    one, other = _sample("Sri", " Lanka"), _sample("Lyon")
     score_relevance([_set("q", one, other, one), _set("q", other, one), _set("r", one)], word_overlap)
-    # q: Paris, Lyon without their token, Paris with Lyon; r: Paris without its token
+    # q: Sri Lanka without each of its tokens, and with Lyon, whose one token needs no score; r: Sri Lanka without each
     assert [sorted(asked) for asked in word_overlap.asked] == [
-        [("q Lyon", "q"), ("q Lyon", "q Paris"), ("q Paris", "q"), ("r Paris", "r")]
+        [
+            ("q Lyon", "q Sri Lanka"),
+            ("q Sri Lanka", "q Lanka"),
+            ("q Sri Lanka", "q Sri"),
+            ("r Sri Lanka", "r Lanka"),
+            ("r Sri Lanka", "r Sri"),
+        ]
     ]
+
+
+def test_the_only_token_of_an_answer_is_not_scored_unless_it_is_a_space(word_overlap: Any) -> None:
+    lone, space = _sample("Lyon"), _sample(" ")
+    [found] = score_relevance([_set("q", lone, lone, space)], word_overlap)
+    assert word_overlap.asked == [[("q", "q Lyon")]]
+    assert [r.tolist() for r in found.token_K] == [[1.0], [1.0], [0.0]]
 
 
 def test_equal_texts_are_alike_without_being_scored(word_overlap: Any) -> None:
     # a token that adds no text of its own, and two equal samples that begin with and without a space
     [found] = score_relevance([_set("q", _sample("", " x"), _sample("x"))], word_overlap)
     assert found.token_K[0].tolist() == [0.0, 0.5]
+    assert found.token_K[1].tolist() == [1.0]
     assert found.sentence.tolist() == [[1.0, 1.0], [1.0, 1.0]]
     assert all(a != b for a, b in word_overlap.asked[0])
 

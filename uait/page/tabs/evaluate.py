@@ -47,7 +47,7 @@ class Evaluation(Drawn):
     css = "evaluate.css"
 
 
-def build(place: Place, who: Who) -> None:
+def build(place: Place, who: Who) -> gr.Timer:
     """Places the tab's components in the current Blocks and wires them.
 
     The recorded evaluation is shown; the model's held-out questions are asked again of the adapter that `who` names.
@@ -63,7 +63,7 @@ def build(place: Place, who: Who) -> None:
     with gr.Column(elem_classes="run-tab"):
         tab_style()
         about_space()
-        _build(place.shelf, show, show(report, True), splits, who)
+        return _build(place.shelf, show, show(report, True), splits, who)
 
 
 def _shower(
@@ -86,7 +86,7 @@ def _build(
     recorded: answer_view.Payload,
     splits: Splits,
     who: Who,
-) -> None:
+) -> gr.Timer:
     gr.Markdown("## How well does the confidence tell right from wrong?")
     n, run = _choices(max(map(len, splits.values()), default=0))
     with gr.Row():
@@ -109,7 +109,9 @@ def _build(
     seen = gr.State(None)
     looked = [seen, run, panel, figures, stop, resume, back]
     look = own(partial(_looker, model=shelf.shipped.settings.model.model, show=show, recorded=recorded))
-    gr.Timer(run_actions.EVERY).tick(look, [seen, run, visitor], looked, queue=False, **quiet)
+    timer = gr.Timer(run_actions.EVERY, active=False)  # its tab's opening starts it
+    timer.tick(look, [seen, run, visitor], looked, queue=False, **quiet)
+    return timer
 
 
 def _choices(most: int) -> tuple[gr.Slider, gr.Dropdown]:

@@ -58,7 +58,7 @@ _NOTHING_YET = "Label some questions first: each becomes a sign to sort."
 Update = Any  # a value for a component, or gr.skip()
 
 
-def build(place: Place, who: Who) -> None:
+def build(place: Place, who: Who) -> gr.Timer:
     """Places the tab's components in the current Blocks and wires them.
 
     Runs are kept where those of the visitor are. The model's own questions may be tuned on, its held-out ones are asked
@@ -67,10 +67,10 @@ def build(place: Place, who: Who) -> None:
     with gr.Column(elem_classes="run-tab"):
         tab_style()
         about_space()
-        _build(small(place.shelf.shipped.settings), place.description, who.visitor)
+        return _build(small(place.shelf.shipped.settings), place.description, who.visitor)
 
 
-def _build(base: Settings, description: Description | None, visitor: gr.components.Component) -> None:
+def _build(base: Settings, description: Description | None, visitor: gr.components.Component) -> gr.Timer:
     given = description.tuning_questions if description else []
     held_out = held_out_of(description)
     recorded = description.small_run if description else None
@@ -107,7 +107,8 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
     resume.click(own(resumer), [run, visitor], [message, panel], **private)
     seen = gr.State(None)
     looked = [seen, run, panel, labels, sorting, download, stop, resume, kept]
-    gr.Timer(EVERY).tick(
+    timer = gr.Timer(EVERY, active=False)  # its tab's opening starts it
+    timer.tick(
         own(partial(_looker, model=base.model.model, recorded=recorded, choice=base.distil)),
         [seen, run, visitor],
         looked,
@@ -117,6 +118,7 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
     right, wrong = (gr.Number(0.5, visible=False, label=side) for side in ("right from", "wrong below"))
     keep: Any = sorting  # its event is named in its script alone
     keep.keep(own(partial(_keeper, choice=base.distil)), [run, right, wrong, visitor], kept, js=_KEEP, **private)
+    return timer
 
 
 def _planner(model: str, recorded: SmallRun | None) -> Callable[[float, float, str], str]:

@@ -46,7 +46,7 @@ _REALLY = "Delete this tuning, its adapter and its checkpoints? This can’t be 
 Update = Any  # a value for a component, or gr.skip()
 
 
-def build(place: Place, verbs: Any, who: Who) -> None:
+def build(place: Place, verbs: Any, who: Who) -> gr.Timer:
     """Places the tab's components in the current Blocks and wires them.
 
     Runs are kept where those of the visitor are. Before there is any, the labels that were recorded with the model are
@@ -55,10 +55,10 @@ def build(place: Place, verbs: Any, who: Who) -> None:
     with gr.Column(elem_classes="run-tab"):
         tab_style()
         about_space()
-        _build(place.shelf, verbs, place.description, who.visitor)
+        return _build(place.shelf, verbs, place.description, who.visitor)
 
 
-def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: gr.components.Component) -> None:
+def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: gr.components.Component) -> gr.Timer:
     base = shelf.shipped.settings
     recorded = description.small_run if description else None
     gr.Markdown("## Teach the model to say how sure it is")
@@ -117,13 +117,15 @@ def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: g
     gr.on([ask.click, asked.submit], both, [run, asked, visitor], beside, concurrency_id="model", **private)
     seen = gr.State(None)
     looked = [seen, run, panel, drawn, download, stop, resume, discard, ask]
-    gr.Timer(EVERY).tick(
+    timer = gr.Timer(EVERY, active=False)  # its tab's opening starts it
+    timer.tick(
         own(partial(_looker, model=base.model.model, recorded=recorded)),
         [seen, run, visitor],
         looked,
         queue=False,
         **quiet,
     )
+    return timer
 
 
 def _confirmation() -> tuple[gr.Group, gr.Button, gr.Button]:
