@@ -20,7 +20,7 @@ _GREETING = re.compile(
     re.IGNORECASE,
 )
 _THANKS = re.compile(r"[\s,.!]*\b(?:please|pls|plz|thanks|thank you|thx)\b(?P<mark>[\s.!?]*)$", re.IGNORECASE)
-_END = re.compile(r"(?:[\s?.…]|(?<=[\s?])!)*$")
+_END = re.compile(r"(?:[\s?\uff1f.…]|(?<=[\s?])!)*$")
 _WORD = re.compile(r"[^\W_]+(?:['’\u2019][^\W_]+)*")
 _OPENS = re.compile(r"(?:^|[.!?:]\s)[\s\"'“(]*$")  # what stands before the first word of a sentence
 

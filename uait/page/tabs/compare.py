@@ -74,6 +74,7 @@ def build(place: Place, verbs: Any, who: Who) -> CompareTab:
     model = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal", "api_visibility": "private"}
     answer = _comparing(place, verbs, setting)
     comparing: Any = {"fn": answer, "inputs": [question, *who], "outputs": columns, **model}
+    comparing["show_progress_on"] = [question, columns]  # how many wait before this one stands beside the button
     gr.on([button.click, question.submit], **comparing)
     examples.pick(None, js=_PICKED, outputs=question, api_visibility="private").then(**comparing)
     if description and description.held_out:
