@@ -86,9 +86,9 @@ def build(around: TinyEngines) -> gr.Blocks:
     with demo, gr.Tabs():
         who: Any = Who(gr.State("shipped"), gr.State(""))  # pyright: ignore[reportArgumentType]
         with gr.Tab("Label", id="label"):
-            label.build(place, who)
+            label.build(place, who).active = True  # the whole page lets the open tab alone look at its jobs
         with gr.Tab("Tune", id="tune"):
-            tune.build(place, verbs, who)
+            tune.build(place, verbs, who).active = True
     return demo.queue()
 
 
