@@ -17,7 +17,7 @@ from benchmarks.shapes import MAX_NEW_TOKENS, SEED, TEMPERATURE, K, Shape
 from uait.method.sar import sar_score, sentence_shift, token_sar
 from uait.models.decoding import sample_answers
 from uait.models.similarity import CrossEncoderSimilarity, score_relevance
-from uait.records import Relevance, Sample, SampleSet, Unscored
+from uait.records import Finish, Relevance, Sample, SampleSet, Unscored
 
 os.environ.update(LITELLM_LOCAL_MODEL_COST_MAP="True", WANDB_MODE="disabled", HF_HUB_OFFLINE="1")
 warnings.filterwarnings("ignore")
@@ -119,13 +119,13 @@ class Polygraph:
     name = "lm-polygraph"
 
     def __init__(self, shape: Shape) -> None:
-        from lm_polygraph.estimators import SAR  # noqa: PLC0415 - only in the peers' own environment
-        from lm_polygraph.stat_calculators import (  # noqa: PLC0415
+        from lm_polygraph.estimators import SAR  # type: ignore  # noqa: PLC0415 - only in the peers' own environment
+        from lm_polygraph.stat_calculators import (  # type: ignore  # noqa: PLC0415
             CrossEncoderSimilarityMatrixCalculator,
             SamplingGenerationCalculator,
         )
-        from lm_polygraph.utils.generation_parameters import GenerationParameters  # noqa: PLC0415
-        from lm_polygraph.utils.model import WhiteboxModel  # noqa: PLC0415
+        from lm_polygraph.utils.generation_parameters import GenerationParameters  # type: ignore  # noqa: PLC0415
+        from lm_polygraph.utils.model import WhiteboxModel  # type: ignore  # noqa: PLC0415
 
         self.shape = shape
         parameters = GenerationParameters(temperature=TEMPERATURE, top_k=0, top_p=1.0, allow_newlines=True)
@@ -177,9 +177,9 @@ class TruthTorch:
     name = "TruthTorchLM"
 
     def __init__(self, shape: Shape) -> None:
-        import TruthTorchLM  # noqa: PLC0415 - only in the peers' own environment
+        import TruthTorchLM  # type: ignore  # noqa: PLC0415 - only in the peers' own environment
         from sentence_transformers import CrossEncoder  # noqa: PLC0415
-        from TruthTorchLM.generation import sample_generations_hf_local  # noqa: PLC0415
+        from TruthTorchLM.generation import sample_generations_hf_local  # type: ignore  # noqa: PLC0415
 
         self.shape, self.tokenizer, self.generate = shape, _tokenizer(shape), sample_generations_hf_local
         similarity = CrossEncoder(str(shape.encoder), device="cpu")
@@ -245,7 +245,7 @@ class Published:
                 values = logprobs[ids.shape[1] - 1 :][: len(answer)].double().numpy()
                 pieces = tuple(lm.tokenizer.decode([token]) for token in answer)
                 samples.append(
-                    Sample(lm.tokenizer.decode(answer), tuple(answer), pieces, values.clip(max=0), finish="stop")
+                    Sample(lm.tokenizer.decode(answer), tuple(answer), pieces, values.clip(max=0), Finish.STOP)
                 )
             made.append(SampleSet(question, samples[0], tuple(samples), prompt))
         return made

@@ -74,7 +74,8 @@ def differences(ours: Ours, polygraph: Polygraph, truthtorch: TruthTorch) -> dic
     samples = _whole(ours.sample())
     tokenizer, shape = ours.shape.lm.tokenizer, ours.shape
     found = {}
-    for peer, mine in ((polygraph, ours.as_polygraph), (truthtorch, ours.as_truthtorch)):
+    peers: list[tuple[Any, Any]] = [(polygraph, ours.as_polygraph), (truthtorch, ours.as_truthtorch)]
+    for peer, mine in peers:
         chosen = [one for one in samples if np.isfinite(mine([one])[0])]
         peer.shape = replace(shape, questions=[one.question for one in chosen])
         apart = np.array(peer.score(peer.given(chosen, tokenizer))) - np.array(mine(chosen))

@@ -19,8 +19,18 @@ from uait.settings import SamplingSettings
 SHAPES = ("pocket", "smollm2", "random")
 K, TEMPERATURE, MAX_NEW_TOKENS, SEED = 5, 0.5, 12, 0
 # Wide as RoBERTa base; of MiniLM's vocabulary, which costs no multiply-add
-_BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
-_RANDOM = {"hidden_size": 512, "num_hidden_layers": 8, "num_attention_heads": 8, "intermediate_size": 1408}
+_BASE: dict[str, Any] = {
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+}
+_RANDOM: dict[str, Any] = {
+    "hidden_size": 512,
+    "num_hidden_layers": 8,
+    "num_attention_heads": 8,
+    "intermediate_size": 1408,
+}
 
 
 @dataclass(frozen=True)

@@ -60,10 +60,12 @@ def build(place: Place, who: Who) -> gr.Timer:
     caveats += [ranking.elsewhere(other.title, other.report) for other in others if other.report]
     show = _shower(exposure, description.sweep if description else None, caveats)
     splits = description.held_out if description else {}
+    timer = gr.Timer(run_actions.EVERY, active=False)  # its tab's opening starts it
     with gr.Column(elem_classes="run-tab"):
         tab_style()
         about_space()
-        return _build(place.shelf, show, show(report, True), splits, who)
+        _build(place.shelf, show, show(report, True), splits, who, timer)
+    return timer
 
 
 def _shower(
@@ -86,7 +88,8 @@ def _build(
     recorded: answer_view.Payload,
     splits: Splits,
     who: Who,
-) -> gr.Timer:
+    timer: gr.Timer,
+) -> None:
     gr.Markdown("## How well does the confidence tell right from wrong?")
     n, run = _choices(max(map(len, splits.values()), default=0))
     with gr.Row():
@@ -109,9 +112,7 @@ def _build(
     seen = gr.State(None)
     looked = [seen, run, panel, figures, stop, resume, back]
     look = own(partial(_looker, model=shelf.shipped.settings.model.model, show=show, recorded=recorded))
-    timer = gr.Timer(run_actions.EVERY, active=False)  # its tab's opening starts it
     timer.tick(look, [seen, run, visitor], looked, queue=False, **quiet)
-    return timer
 
 
 def _choices(most: int) -> tuple[gr.Slider, gr.Dropdown]:

@@ -64,13 +64,15 @@ def build(place: Place, who: Who) -> gr.Timer:
     Runs are kept where those of the visitor are. The model's own questions may be tuned on, its held-out ones are asked
     before and after, and its recorded run is shown before there is another.
     """
+    timer = gr.Timer(EVERY, active=False)  # its tab's opening starts it
     with gr.Column(elem_classes="run-tab"):
         tab_style()
         about_space()
-        return _build(small(place.shelf.shipped.settings), place.description, who.visitor)
+        _build(small(place.shelf.shipped.settings), place.description, who.visitor, timer)
+    return timer
 
 
-def _build(base: Settings, description: Description | None, visitor: gr.components.Component) -> gr.Timer:
+def _build(base: Settings, description: Description | None, visitor: gr.components.Component, timer: gr.Timer) -> None:
     given = description.tuning_questions if description else []
     held_out = held_out_of(description)
     recorded = description.small_run if description else None
@@ -107,7 +109,6 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
     resume.click(own(resumer), [run, visitor], [message, panel], **private)
     seen = gr.State(None)
     looked = [seen, run, panel, labels, sorting, download, stop, resume, kept]
-    timer = gr.Timer(EVERY, active=False)  # its tab's opening starts it
     timer.tick(
         own(partial(_looker, model=base.model.model, recorded=recorded, choice=base.distil)),
         [seen, run, visitor],
@@ -118,7 +119,6 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
     right, wrong = (gr.Number(0.5, visible=False, label=side) for side in ("right from", "wrong below"))
     keep: Any = sorting  # its event is named in its script alone
     keep.keep(own(partial(_keeper, choice=base.distil)), [run, right, wrong, visitor], kept, js=_KEEP, **private)
-    return timer
 
 
 def _planner(model: str, recorded: SmallRun | None) -> Callable[[float, float, str], str]:

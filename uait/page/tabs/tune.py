@@ -52,13 +52,17 @@ def build(place: Place, verbs: Any, who: Who) -> gr.Timer:
     Runs are kept where those of the visitor are. Before there is any, the labels that were recorded with the model are
     its examples, and what their tuning came to is shown.
     """
+    timer = gr.Timer(EVERY, active=False)  # its tab's opening starts it
     with gr.Column(elem_classes="run-tab"):
         tab_style()
         about_space()
-        return _build(place.shelf, verbs, place.description, who.visitor)
+        _build(place.shelf, verbs, place.description, who.visitor, timer)
+    return timer
 
 
-def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: gr.components.Component) -> gr.Timer:
+def _build(
+    shelf: Shelf, verbs: Any, description: Description | None, visitor: gr.components.Component, timer: gr.Timer
+) -> None:
     base = shelf.shipped.settings
     recorded = description.small_run if description else None
     gr.Markdown("## Teach the model to say how sure it is")
@@ -117,7 +121,6 @@ def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: g
     gr.on([ask.click, asked.submit], both, [run, asked, visitor], beside, concurrency_id="model", **private)
     seen = gr.State(None)
     looked = [seen, run, panel, drawn, download, stop, resume, discard, ask]
-    timer = gr.Timer(EVERY, active=False)  # its tab's opening starts it
     timer.tick(
         own(partial(_looker, model=base.model.model, recorded=recorded)),
         [seen, run, visitor],
@@ -125,7 +128,6 @@ def _build(shelf: Shelf, verbs: Any, description: Description | None, visitor: g
         queue=False,
         **quiet,
     )
-    return timer
 
 
 def _confirmation() -> tuple[gr.Group, gr.Button, gr.Button]:
