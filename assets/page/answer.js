@@ -65,7 +65,7 @@ const drawExact = (label, answer) => [
 
 const drawMore = (isRead, isSure) => [
   !isSure && value.sources.length > 0 && el("div", { class: "sources" }, el("h3", {}, "Read before answering again"), el("ol", {}, value.sources.map(drawSource))),
-  value.is_done && value.notes.map((note) => el("p", { class: "note", dir: "auto" }, note)),
+  [...value.read_as, ...(!isSure && value.is_done ? value.notes : [])].map((note) => el("p", { class: "note", dir: "auto" }, note)),
   el("p", { class: "facts" },
     [
       value.seen && `This fact: ${value.seen}.`,

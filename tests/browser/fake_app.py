@@ -128,8 +128,8 @@ def ask(
             )
             second = decide(None if "silent" in text else 0.3 if "doubtful" in text else 0.962, 0.6, Action.ABSTAIN)
     asked = Question("asked", text)
-    notes = () if is_in_latin_letters(text) else (OTHER_SCRIPT,)
-    yield Done(Reply(asked, first, decision, retrieved, final, 0.74, stronger=stronger, second=second, notes=notes))
+    read_as = "" if is_in_latin_letters(text) else OTHER_SCRIPT
+    yield Done(Reply(asked, first, decision, retrieved, final, 0.74, stronger=stronger, second=second, read_as=read_as))
 
 
 def _notes() -> tuple[str, ...]:

@@ -189,6 +189,19 @@ def test_plotly_comes_from_this_server_and_only_when_a_figure_is_seen(tab: Page,
     assert [url for url in asked if url.startswith("http") and not url.startswith(app_url)] == []
 
 
+def test_every_tab_ends_with_where_the_method_and_the_model_come_from(tab: Page, app_url: str) -> None:
+    _open(tab, app_url)
+    expect(tab.locator("#about")).to_contain_text("It reads English.")
+    for name in ("Ask", "Compare", "Label", "Tune", "Evaluate", "Learn"):
+        tab.get_by_role("tab", name=name, exact=True).first.click()
+        foot = tab.locator("#foot footer")
+        expect(foot).to_be_visible()
+        expect(foot.get_by_role("link", name="The method (UaIT, EMNLP 2024)")).to_have_attribute(
+            "href", "https://aclanthology.org/2024.emnlp-main.1205"
+        )
+        expect(foot).to_contain_text("assets/pocket/README.md")
+
+
 def test_only_an_open_tab_of_runs_looks_at_its_jobs(tab: Page, app_url: str) -> None:
     sent: list[str] = []
     tab.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)

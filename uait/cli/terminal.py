@@ -31,6 +31,7 @@ def reply_lines(reply: Reply) -> list[str]:
         ("confidence", stated + average),
         ("decision", reply.decision.reason),
     ]
+    rows += [("note", printable(reply.read_as))] if reply.read_as else []
     rows += [("note", printable(note)) for note in reply.notes]
     if reply.decision.action is Action.RETRIEVE:
         rows += _reading_rows(reply)

@@ -54,6 +54,7 @@ class Packaged:
 class Description:
     """What generic code needs to know of one model.
 
+    `about` says in a sentence what answers: how large it is, what it knows, which language it reads.
     `settings` are its own, stage by stage, where they differ from the defaults; `small_tuning` is what `tune` becomes
     for a run of a minute or two; `made_by` the command that makes what is missing in `folder`; `weights` where they
     come from when they are not in the folder.
@@ -63,6 +64,7 @@ class Description:
     title: str
     made_by: str
     settings: dict[str, Any]
+    about: str = ""
     small_tuning: dict[str, Any] = field(default_factory=dict)
     about_verbalized: str = ""
     weights: Packaged | None = None

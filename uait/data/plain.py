@@ -17,6 +17,7 @@ def reply_data(reply: Reply) -> dict[str, Any]:
     `final` is None where it is not known: after reading too little was sure, no passage said it, or nobody was asked.
     """
     retrieved, data = reply.retrieved, {"question": reply.question.text, **_answer_data(reply.first)}
+    data["read_as"] = reply.read_as
     data["decision"] = _decision_data(reply.decision)
     data["threshold"] = reply.decision.threshold
     data["passages"] = to_json(retrieved.passages) if retrieved else []

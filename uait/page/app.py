@@ -13,7 +13,7 @@ from gradio.themes.utils.fonts import LocalFont
 from uait import settings
 from uait.data.catalogue import describe, names, preset, small
 from uait.data.facts import Facts
-from uait.page import endpoints, menu, requests
+from uait.page import endpoints, foot, menu, requests
 from uait.page.components import PLOTLY
 from uait.page.lesson.ballot import Ballot
 from uait.page.place import Place
@@ -89,6 +89,7 @@ def _lay_out(page: gr.Blocks, place: Place, verbs: Any, ballot: Ballot) -> None:
             evaluate_timer = evaluate_tab.build(place, who)
         with gr.Tab("Learn", id="learn"):
             steps = learn_tab.build(place, verbs, who, tabs, asked.question, ballot)
+    foot.build(place)
     menu.connect(place.shelf, who, page, _tabs_of(tabs), [asked.card])
     _connect(page, tabs, asked, compared, steps)
     _look_at_open_tab(_tabs_of(tabs), {"label": label_timer, "tune": tune_timer, "evaluate": evaluate_timer})

@@ -111,7 +111,8 @@ class Reply:
     """Everything that one question brought: first answer, decision, what was read or who was asked, final answer.
 
     `second` is the gate's verdict on what was read or what the `stronger` model said: ANSWER or ABSTAIN; None where
-    there was no second answer. `notes` say why there was none, and how a question with a slip in it was read.
+    there was no second answer. `notes` say why there was none. `read_as` is a sentence on how the question was
+    read, where that isn't as it stands.
     """
 
     question: Question
@@ -124,6 +125,7 @@ class Reply:
     stronger: StrongerAnswer | None = None
     second: Decision | None = None
     notes: tuple[str, ...] = ()
+    read_as: str = ""
 
     @property
     def is_read(self) -> bool:

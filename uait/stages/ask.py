@@ -64,7 +64,7 @@ def ask(
         is_familiar=_is_familiar(engines, plain),
     )
     retrieved, final, second = None, first, None
-    stronger, notes = None, _about_reading(engines, question.text, plain)
+    stronger, notes = None, ()
     if decision.action is Action.RETRIEVE:
         yield Progress("retrieve", 0, 1, decision.reason)
         retrieved = retrieve(plain, _retrievers(engines, web), engines.settings.retrieval.n_passages)
@@ -73,12 +73,14 @@ def ask(
             second = judge_reading(engines, plain, final, retrieved.passages)
     elif decision.action is Action.ESCALATE:
         yield Progress("escalate", 0, 1, decision.reason)
-        stronger, said = _escalated(engines, plain)
-        notes += said
+        stronger, notes = _escalated(engines, plain)
         second = decide_again(stronger.confidence, stronger.threshold) if stronger else None
     explanation = (yield from _explained(engines, first, plain)) if explained else None
     seconds = perf_counter() - start
-    yield Done(Reply(question, first, decision, retrieved, final, seconds, explanation, stronger, second, notes))
+    read_as = _read_as(engines, question.text, plain)
+    yield Done(
+        Reply(question, first, decision, retrieved, final, seconds, explanation, stronger, second, notes, read_as)
+    )
 
 
 def explain(engines: Engines, text: str) -> Iterator[Event]:
@@ -98,11 +100,11 @@ def _is_familiar(engines: Engines, plain: str) -> bool | None:
     return engines.familiarity.of([plain])[0] if engines.familiarity else None
 
 
-def _about_reading(engines: Engines, text: str, plain: str) -> tuple[str, ...]:
+def _read_as(engines: Engines, text: str, plain: str) -> str:
     """What to tell whoever asked of how the question was read."""
     if not _reads(engines, text):
-        return (OTHER_SCRIPT,)
-    return (f"Read as: {plain}",) if reads_otherwise(text, plain) else ()
+        return OTHER_SCRIPT
+    return f"Read as: {plain}" if reads_otherwise(text, plain) else ""
 
 
 def judge_reading(engines: Engines, text: str, final: Answer, passages: Sequence[Passage]) -> Decision:

@@ -149,8 +149,8 @@ def test_the_first_answer_stays_unsure_when_nobody_else_answers(
 def test_a_slip_of_the_keys_is_mended_and_told(engines: Engines) -> None:
     knowing = replace(engines, spelling=Spelling(["Peru"], [], [PERU]))
     reply = _reply(ask(knowing, PERU.replace("capital", "captial"), when_unsure="abstain"))
-    assert (PERU in reply.first.prompt, reply.notes) == (True, (f"Read as: {PERU}",))
-    assert _reply(ask(knowing, PERU.lower(), when_unsure="abstain")).notes == ()
+    assert (PERU in reply.first.prompt, reply.read_as) == (True, f"Read as: {PERU}")
+    assert _reply(ask(knowing, PERU.lower(), when_unsure="abstain")).read_as == ""
 
 
 def test_abstaining_asks_nobody(engines: Engines, encyclopaedia: FakeRetriever) -> None:
@@ -203,7 +203,7 @@ def test_a_question_in_a_script_that_a_model_of_ours_never_read_is_told_so_and_n
     ours = replace(engines, settings=replace(settings, model=replace(settings.model, model="pocket")))
     reply = _reply(ask(ours, text, threshold=0.0, when_unsure="abstain"))
     assert (reply.decision.action, reply.decision.is_familiar) == (Action.ABSTAIN, False)
-    assert reply.notes == (OTHER_SCRIPT,)
+    assert reply.read_as == OTHER_SCRIPT
     assert _reply(ask(engines, text, threshold=0.0)).notes == ()  # a model from elsewhere may read it
 
 

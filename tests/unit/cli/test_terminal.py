@@ -81,6 +81,7 @@ def test_reply_data_is_the_whole_reply() -> None:
                 "url": None,
             }
         ],
+        "read_as": "",
         "notes": ["The web took too long."],
         "second_decision": {"action": "answer", "reason": "81.0 % is at least 60 %: answering.", "is_familiar": None},
         "final": {"answer": "Lima", "confidence": 0.81, "by": "tiny", "seconds": 0.1},

@@ -5,6 +5,7 @@ Each handler asks a verb of `uait.stages` and shows what `uait.page.views` makes
 
 import logging
 from collections.abc import Callable, Iterator
+from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -59,6 +60,8 @@ def build(place: Place, verbs: Any, who: Who) -> AskTab:
     placeholder = "Ask for a fact: What is the capital of Palau?"
     question, button = question_row("ask", "Your question", placeholder, "Ask", autofocus=True)
     offered, usual, leaves = reply_view.recourses(shelf.shipped.settings, shelf.shipped.stronger)
+    if place.description and place.description.about:
+        gr.HTML(f"<p>{escape(place.description.about)}</p>", elem_id="about", apply_default_css=False)
     examples = Examples(answer_view.examples(description.examples if description else {}), elem_id="examples")
     card = AnswerCard(answer_view.empty_card(start), elem_id="answer", label="answer")
     unsure = gr.Radio(offered, value=usual, label="When it is not sure", info=leaves, elem_id="unsure")

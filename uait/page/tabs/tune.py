@@ -70,7 +70,7 @@ def _build(
     offered = [RECORDED] if recorded else []
     run = gr.Dropdown(
         offered,
-        value=RECORDED if recorded else None,
+        value=None,  # the first look chooses, and so its plan is told
         label="Examples to learn from",
         info=_ABOUT_RUN,
         allow_custom_value=True,

@@ -52,6 +52,7 @@ def reply_card(reply: Reply, n_seen: int | None = None, when_unsure: str = "retr
         "stays": reply.decision.action is Action.ESCALATE and reply.stronger is None,
         "is_same": outcome is not None and plain(outcome.text) == plain(reply.first.text),
         "sources": [_source(i, passage) for i, passage in enumerate(found, start=1)],
+        "read_as": [reply.read_as] if reply.read_as else [],
         "notes": [*(reply.retrieved.notes if reply.retrieved else ()), *reply.notes],
         "seen": familiarity_text(n_seen),
         "seconds": reply.seconds,
