@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -126,10 +127,11 @@ class Forced:
     """A chooser that makes each row reply the same words, whatever the model holds of them."""
 
     def __init__(self, ids: list[list[int]]) -> None:
-        self._ids = ids
+        self._ids, self._steps = ids, count()
 
-    def __call__(self, logits: torch.Tensor, index: torch.Tensor, step: int) -> torch.Tensor:
-        return torch.tensor([self._ids[row][min(step, len(self._ids[row]) - 1)] for row in index.tolist()])
+    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
+        step = next(self._steps)
+        return torch.tensor([ids[min(step, len(ids) - 1)] for ids in self._ids])
 
     def holds(self, row: int, text: str) -> bool:
         return True
