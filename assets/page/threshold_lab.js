@@ -277,8 +277,9 @@ const drawLab = () => {
 const start = () => {
   data = props.value;
   root.dataset.state = data?.state || "empty";
+  if (root.dataset.state === "later") trigger("seen"); // this tab was never open before
   const isDone = root.dataset.state === "done";
-  named.nothing.hidden = isDone;
+  named.nothing.hidden = root.dataset.state !== "empty";
   named.lab.hidden = !isDone;
   if (isDone) drawLab();
 };

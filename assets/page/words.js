@@ -1,4 +1,4 @@
-// The page in English or Chinese. The English text on the page is the key; CATALOGUE, before this script, has its Chinese.
+// The page in English or Chinese. The English text on the page is the key; the file at CATALOGUE has its Chinese.
 // Text from Gradio, Python and the drawn components ends as text nodes and labels: these are translated in their place.
 //
 // A key may have holes: {n} (n1, n2 ...) takes a number with its unit, {w} (w1 ...) takes words that are looked up
@@ -23,11 +23,16 @@
     return { holes, chinese, first: fixed[0], last: fixed.at(-1), size: fixed.join("").length, pattern: new RegExp(`^${escaped(fixed[0])}${source}$`, "s") };
   };
 
-  const exact = new Map(Object.entries(CATALOGUE));
-  const patterns = [...exact].filter(([english]) => english.search(HOLE) >= 0).map(compiled).sort((a, b) => b.size - a.size);
   const reworded = Object.entries(REWORDED).map(compiled);
-  // Gradio speaks the browser's language, whatever the switch says; on a Chinese browser English is the translation.
-  const english = new Map([...exact].map(([key, value]) => [value, key]));
+  let [exact, patterns, english, learning] = [new Map(), [], new Map(), null];
+  const learn = (words) => {
+    exact = new Map(Object.entries(words));
+    patterns = [...exact].filter(([key]) => key.search(HOLE) >= 0).map(compiled).sort((a, b) => b.size - a.size);
+    // Gradio speaks the browser's language, whatever the switch says; on a Chinese browser English is the translation.
+    english = new Map([...exact].map(([key, value]) => [value, key]));
+  };
+  // Larger than all our scripts together, so that only who needs it waits for it. Without it the page stays English.
+  const learned = () => (learning ??= fetch(CATALOGUE).then((reply) => reply.json()).then(learn, () => (learning = null)));
 
   const filled = (core, known = patterns) => {
     for (const { holes, chinese, first, last, pattern } of known) {
@@ -55,10 +60,9 @@
     if (exact.has(core)) return exact.get(core);
     if (!/[A-Za-z]/.test(core)) return core;
     const whole = joined(core) ?? filled(core);
-    if (whole !== null) return whole;
     const end = ENDS[core.at(-1)];
-    const rest = end && inChinese(core.slice(0, -1));
-    return rest ? rest + end : null;
+    const rest = whole === null && end && inChinese(core.slice(0, -1));
+    return rest ? rest + end : whole;
   };
 
   const remembered = new Map();
@@ -81,10 +85,7 @@
     const places = kept.get(node) || {};
     if (now === null || now === places[place]?.shown) return; // our own change, seen again
     const shown = translated(now);
-    if (shown === now) {
-      delete places[place];
-      return;
-    }
+    if (shown === now) return void delete places[place];
     places[place] = { source: now, shown };
     kept.set(node, places);
     write(shown);
@@ -132,7 +133,8 @@
   const address = () => new URL(location.href);
   let language = known(address().searchParams.get("lang")) || known(store()) || known(navigator.language) || "en";
 
-  const apply = () => {
+  const apply = async () => {
+    if ([language, known(navigator.language)].includes(CHINESE)) await learned();
     observer.disconnect();
     remembered.clear();
     walk(document.documentElement, turnBack);
@@ -154,11 +156,8 @@
   const choice = document.createElement("div");
   const attributes = { id: "language", role: "region", "aria-label": "Language · 语言", translate: "no" };
   for (const [name, text] of Object.entries(attributes)) choice.setAttribute(name, text);
-  for (const [name, word] of [["en", "English"], [CHINESE, "中文"]]) {
-    const button = Object.assign(document.createElement("button"), { type: "button", lang: name, textContent: word });
-    button.onclick = () => choose(name);
-    choice.append(button);
-  }
+  for (const [lang, textContent] of [["en", "English"], [CHINESE, "中文"]])
+    choice.append(Object.assign(document.createElement("button"), { type: "button", lang, textContent, onclick: () => choose(lang) }));
   document.body.prepend(choice);
   apply();
 })();

@@ -36,6 +36,7 @@ REFERENCES = {PALAU: ("Ngerulmud",)}
 @contextmanager
 def _served(report: Any) -> Iterator[str]:
     """The address of a page with this tab, and another that stands for the Ask tab."""
+    from uait.page.components import scripts  # noqa: PLC0415 - as below
     from uait.page.menu import Who  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
     from uait.page.place import Place  # noqa: PLC0415 - as above
     from uait.page.tabs import compare as compare_tab  # noqa: PLC0415
@@ -55,7 +56,7 @@ def _served(report: Any) -> Iterator[str]:
                 lab = compare_tab.build(Place(shelf, description, facts), fake_app, who).lab
         lab.ask(None, js=compare_tab.PICKED_IN_LAB, outputs=asked, api_visibility="private")
     styles = "\n".join((ASSETS / "page" / name).read_text(encoding="utf-8") for name in ("page.css", "compare.css"))
-    with served(demo.queue(), head=f"<style>\n{styles}\n</style>") as url:
+    with served(demo.queue(), head=f"<style>\n{styles}\n</style>{scripts()}") as url:
         yield url
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import gradio as gr
 from gradio.themes.utils.fonts import LocalFont
+from starlette.middleware.gzip import GZipMiddleware
 
 from uait import settings
 from uait.data.catalogue import describe, names, preset, small
 from uait.data.facts import Facts
 from uait.page import endpoints, foot, menu, requests
-from uait.page.components import PLOTLY
+from uait.page.components import PLOTLY, file_address, scripts
 from uait.page.lesson.ballot import Ballot
 from uait.page.place import Place
 from uait.page.tabs import ask as ask_tab
@@ -33,6 +34,7 @@ TITLE = "UaIT: a model that knows when to look it up"
 # A class of thirty, each with a question waiting; Gradio would allow one on ZeroGPU.
 MAX_WAITING = 64
 STYLES = ("page.css", "compare.css", "words.css", "learn.css", "figures.css")
+CHINESE = settings.ASSETS / "page" / "words.zh-CN.json"
 MAX_SESSIONS = 500  # whose states are kept; a page visited and left costs half a megabyte
 _HOUR = 3600
 _WARM_UP = "What is the capital of France?"
@@ -177,10 +179,10 @@ def launch_arguments() -> dict[str, Any]:
         "share": False,
         "pwa": False,
         "max_file_size": requests.MAX_UPLOAD,
-        "app_kwargs": {"middleware": [(requests.Gate, (), {})]},
+        "app_kwargs": {"middleware": [(requests.Gate, (), {}), (GZipMiddleware, (), {})]},
         "enable_monitoring": False,
         "state_session_capacity": MAX_SESSIONS,
-        "allowed_paths": [str(PLOTLY)],
+        "allowed_paths": [str(PLOTLY), str(CHINESE)],
         "mcp_server": endpoints.has_mcp(),
         "server_name": settings.server_name(),
         "server_port": settings.server_port(),
@@ -188,7 +190,7 @@ def launch_arguments() -> dict[str, Any]:
 
 
 def _scripts() -> str:
-    return f"<script>\n{_asset('address.js')}\n{_asset('present.js')}\n</script>{_languages()}"
+    return f"<script>\n{_asset('address.js')}\n{_asset('present.js')}\n</script>{scripts()}{_languages()}"
 
 
 def _asset(name: str) -> str:
@@ -196,9 +198,8 @@ def _asset(name: str) -> str:
 
 
 def _languages() -> str:
-    """The script that turns the page from English to Chinese and back, with its catalogues."""
-    catalogues = {"CATALOGUE": _asset("words.zh-CN.json"), "REWORDED": _asset("words.en.json")}
-    constants = "\n".join(f"const {name} = {words};" for name, words in catalogues.items())
+    """The script that turns the page from English to Chinese and back, and where it finds the Chinese."""
+    constants = f"const CATALOGUE = {json.dumps(file_address(CHINESE))};\nconst REWORDED = {_asset('words.en.json')};"
     constants = constants.replace("</", "<\\/")  # nothing in them may end the script
     return f"<script>\n{{{constants}\n{_asset('words.js')}}}\n</script>"
 

@@ -19,9 +19,33 @@ from uait.settings import ASSETS
 PLOTLY = Path(plotly.__file__).parent / "package_data" / SCRIPT
 
 
+def file_address(path: Path) -> str:
+    """Where a browser finds a file of this machine that `launch` allows."""
+    return f"gradio_api/file={path}"
+
+
 def _asset(name: str) -> str:
     path = ASSETS / "page" / name
     return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def scripts() -> str:
+    """What draws the components, once for all of a kind: `launch` puts it into the page's head."""
+    kinds = sorted({kind.scripts for kind in _kinds(Drawn)})
+    drawn = [f"{_name(kind)}: ({_GIVEN}) => {{\n{_script(kind)}\n}}" for kind in kinds]
+    code = ",\n".join(drawn).replace("</", "<\\/").replace("<!--", "<\\!--")  # nothing in it may end the script
+    return f"<script>\nwindow.uaitDraw = {{\n{code}\n}};\n</script>"
+
+
+_GIVEN = "element, trigger, props, watch"  # what Gradio gives to a component's script
+
+
+def _kinds(base: type["Drawn"]) -> list[type["Drawn"]]:
+    return [kind for one in base.__subclasses__() for kind in ([one] if "scripts" in vars(one) else _kinds(one))]
+
+
+def _name(names: Sequence[str]) -> str:
+    return names[-1].removesuffix(".js")
 
 
 def _script(names: Sequence[str]) -> str:
@@ -33,19 +57,21 @@ def _plotly() -> str:
     """The constants that figures.js goes by: where plotly's script is, and a template per theme, for a room too."""
     templates = {theme: template(ground) for theme, ground in GROUNDS.items()}
     templates |= {f"present {theme}": template(ground, FOR_A_ROOM) for theme, ground in GROUNDS.items()}
-    return f"const PLOTLY = {json.dumps(f'gradio_api/file={PLOTLY}')};\nconst TEMPLATES = {json.dumps(templates)};"
+    return f"const PLOTLY = {json.dumps(file_address(PLOTLY))};\nconst TEMPLATES = {json.dumps(templates)};"
 
 
 class Drawn(gr.HTML):
     """A component drawn by `scripts` of assets/page/ from its JSON value, on the last one's markup where it has any."""
 
     scripts: ClassVar[tuple[str, ...]]
+    triggers: ClassVar[tuple[str, ...]] = ()  # what a script triggers: Gradio takes them from quotes in its code
     css = ""  # a file of the same place
 
     # Gradio makes a component anew, without its value, when a handler leaves it as it is: hence the None.
     def __init__(self, value: Any = None, **options: Any) -> None:
         html = _asset(self.scripts[-1].replace(".js", ".html")) or "<div></div>"
-        constant = {"html_template": html, "js_on_load": _script(self.scripts), "apply_default_css": False}
+        draw = f"uaitDraw.{_name(self.scripts)}({_GIVEN}); // {json.dumps(self.triggers)}"
+        constant = {"html_template": html, "js_on_load": draw, "apply_default_css": False}
         super().__init__(value, **constant, **({"css_template": _asset(self.css)} if self.css else {}), **options)
 
     def postprocess(self, value: Any) -> Any:
@@ -84,9 +110,10 @@ def question_row(
 
 
 class AnswerCard(Drawn):
-    """The answer, the confidence bar with its threshold, the decision and the sources. Events: lookup, why."""
+    """The answer, the confidence bar with its threshold, the decision and the sources."""
 
     scripts = ("numbers.js", "answer.js")
+    triggers = ("lookup", "why")
 
 
 class Heatmap(Drawn):
@@ -96,6 +123,7 @@ class Heatmap(Drawn):
 
 
 class Examples(Drawn):
-    """Example questions in labelled groups. Event: pick, with the question in the root's data-picked."""
+    """Example questions in labelled groups; the one picked is in the root's data-picked."""
 
     scripts = ("examples.js",)
+    triggers = ("pick",)

@@ -39,9 +39,10 @@ class Compared(_RunPart):
 
 
 class Distil(_RunPart):
-    """Two thresholds over all labels. Event: keep, with the thresholds in the root's data-right and data-wrong."""
+    """Two thresholds over all labels. `keep`: the thresholds are in the root's data-right and data-wrong."""
 
     scripts = ("numbers.js", "distil.js")
+    triggers = ("keep",)
 
 
 class Tuning(_RunPart):

@@ -6,9 +6,11 @@ import sys
 import tracemalloc
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.browser import fake_app
+from tests.browser.serving import served
 from uait.page import app
 from uait.stages.engines import SHIPPED
 
@@ -33,6 +35,12 @@ def test_the_package_is_imported_within_a_second_and_without_its_heavy_libraries
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert float(seconds) < 1.0 and heavy == "set()"
+
+
+def test_what_comes_before_the_first_sight_of_it_is_small() -> None:
+    with served(fake_app.build()) as url, httpx.stream("GET", url, headers={"Accept-Encoding": "gzip"}) as reply:
+        n_sent = sum(len(part) for part in reply.iter_raw())
+    assert n_sent < 200_000  # of its document, scripts and styles of our own included; Gradio's own come beside it
 
 
 def test_what_asks_the_model_stands_in_one_lane_and_the_queue_is_bounded(demo: Any) -> None:

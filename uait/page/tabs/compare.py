@@ -40,9 +40,10 @@ class Columns(Drawn):
 
 
 class ThresholdLab(Drawn):
-    """The recorded evaluation under a threshold. Event: ask, with the question in the root's data-picked."""
+    """The recorded evaluation under a threshold. `seen` is its first opening; `ask` is about the root's data-picked."""
 
     scripts = ("figures.js", "numbers.js", "threshold_lab.js")
+    triggers = ("seen", "ask")
 
 
 class CompareTab(NamedTuple):
@@ -69,7 +70,9 @@ def build(place: Place, verbs: Any, who: Who) -> CompareTab:
     gr.HTML("<h2>The threshold lab: many questions at once</h2>", elem_id="lab-headline", apply_default_css=False)
     draw = partial(curves.lab, threshold=shipped.threshold, about_verbalized=about_verbalized)
     data = compare_view.no_lab() if report is None else draw(report)
-    lab = ThresholdLab(data, elem_id="lab", label="lab")
+    # The answers to a thousand questions are not sent to who only asks one.
+    lab = ThresholdLab({"state": "later"}, elem_id="lab", label="lab")
+    lab.seen(lambda: data, outputs=lab, queue=False, show_progress="hidden", api_visibility="private")
 
     model = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal", "api_visibility": "private"}
     answer = _comparing(place, verbs, setting)

@@ -31,9 +31,10 @@ _EMPTY: answer_view.Payload = {"state": "empty"}
 
 
 class LessonPart(Drawn):
-    """A step, or what the live model said to it. Event: go, for the tab where the step lives."""
+    """A step, or what the live model said to it. `go`: to the tab where the step lives."""
 
     scripts = ("figures.js", "learn.js")
+    triggers = ("go",)
 
     def postprocess(self, value: Any) -> Any:
         return super().postprocess(value and lesson_figures.drawn(value))

@@ -29,9 +29,10 @@ Update = Any  # a value for a component, or gr.skip()
 
 
 class VotePart(Drawn):
-    """The options with their counts. Event: phones, when the lecturer lets them vote."""
+    """The options with their counts. `phones`: the lecturer lets them vote."""
 
     scripts = ("vote.js",)
+    triggers = ("phones",)
 
 
 def count(slide: dict[str, Any], ballot: Ballot) -> None:
