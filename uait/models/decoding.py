@@ -63,18 +63,19 @@ def read(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> Rows:
 
     What they have in common with the shots is read once in a process, and stands before what fills a row up.
     """
-    inputs = _inputs(lm, ids)
+    inputs = inputs_of(lm, ids)
     output = lm.forward(**inputs)
     return Rows(output.past_key_values, inputs["attention_mask"], output.logits[:, -1].float())
 
 
 def middle_states(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> np.ndarray:
     """The hidden states (B, hidden) behind half of the layers, at the last token of each of these sequences."""
-    states = lm.forward(**_inputs(lm, ids), output_hidden_states=True).hidden_states
+    states = lm.forward(**inputs_of(lm, ids), output_hidden_states=True).hidden_states
     return states[len(states) // 2][:, -1].float().cpu().numpy()
 
 
-def _inputs(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> dict[str, Any]:
+def inputs_of(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """What the model is given to read these token sequences as `read` does."""
     n, past = held(lm, ids)
     tokens, mask = padded(lm, [row[n:] for row in ids])
     mask = torch.cat([mask.new_ones(len(ids), n), mask], dim=-1)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy, kl_div
 
+from uait.models.decoding import inputs_of, padded
 from uait.models.hearing import MIDDLES
 from uait.models.language_model import LanguageModel
 from uait.tuning.examples import IGNORED, Batch
@@ -48,17 +49,19 @@ def number_loss(lm: LanguageModel, batch: Batch) -> torch.Tensor:
 
     For a confidence as for right and wrong it is least where c is what is to be expected. The variance is taxed as
     well, so that what is said is what is expected; ConfTuner (arXiv 2508.18847) taxes both at once by (v_i - y)^2.
-    Last, -log of the digits' share among all tokens, where the number stands. The base reads the prompt: no gradient
-    goes through it.
+    Last, -log of the digits' share among all tokens, where the number stands. The base reads the prompt, and the shots
+    before it once for all: no gradient goes through it.
     """
     hears = lm.hears
     if hears is None:
         raise AssertionError("an adapter is tuned to say a number behind what it hears")
-    with torch.no_grad(), lm.without_adapter().alone() as base:
-        read = {**_read(batch), "position_ids": (batch["attention_mask"].cumsum(-1) - 1).clamp(min=0)}
-        past = base(**read, use_cache=True, logits_to_keep=1).past_key_values
+    base = lm.without_adapter()
+    read = inputs_of(base, _tokens(batch["input_ids"], batch["attention_mask"]))
+    with torch.no_grad(), base.alone() as model:
+        past = model(**read).past_key_values
     y = batch["target"][:, 0]
-    logits, mask = _behind(lm, batch["said"], batch["said_mask"], batch["attention_mask"], past)
+    said, own = padded(lm, _tokens(batch["said"], batch["said_mask"]))
+    logits, mask = _behind(lm, said, own, read["attention_mask"], past)
     tens = hears.digits(logits)
     held = logits.logsumexp(-1) - tens.logsumexp(-1)
     first = tens.argmax(-1)
@@ -69,16 +72,21 @@ def number_loss(lm: LanguageModel, batch: Batch) -> torch.Tensor:
     return (_score(tens, torch.tensor(MIDDLES, device=lm.device), y) + ONES * ones + held).mean()
 
 
+def _tokens(ids: torch.Tensor, mask: torch.Tensor) -> list[list[int]]:
+    return [row[own].tolist() for row, own in zip(ids, mask.bool(), strict=True)]
+
+
 def _behind(
     lm: LanguageModel, tokens: torch.Tensor, own: torch.Tensor, mask: torch.Tensor, past: Any
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The logits (B, V) behind the last of each row's `own` tokens (B, T), which `past` takes in; and the mask then."""
-    positions = mask.sum(-1, keepdim=True) + torch.arange(tokens.shape[1], device=mask.device)
+    """The logits (B, V) behind each row's `own` tokens (B, T), which `past` takes in; and the mask then."""
+    positions = (mask.sum(-1, keepdim=True) + own.cumsum(-1) - 1).clamp(min=0)
     mask = torch.cat([mask, own], dim=-1)
     output = lm.model(
-        input_ids=tokens, attention_mask=mask, position_ids=positions, past_key_values=past, use_cache=True
-    )
-    return output.logits[torch.arange(len(tokens), device=mask.device), own.sum(-1) - 1].float(), mask
+        input_ids=tokens, attention_mask=mask, position_ids=positions, past_key_values=past, use_cache=True,
+        logits_to_keep=1,
+    )  # fmt: skip
+    return output.logits[:, -1].float(), mask
 
 
 def _score(logits: torch.Tensor, values: torch.Tensor, y: torch.Tensor, weight: float = 1.0) -> torch.Tensor:
