@@ -33,7 +33,7 @@ LIBRARIES = {
     "retrieval": {"bm25s", "ddgs", "httpx"},
     "tuning": {"torch", "transformers", "peft"},
     "stages": {"torch"},
-    "page": {"gradio", "plotly"},
+    "page": {"gradio", "plotly", "starlette"},  # the last is what Gradio's server is made of
     "cli": {"tqdm"},
     "embedded": {
         "torch",

@@ -16,7 +16,7 @@ from uait.data.files import read_json
 from uait.data.presets import paper
 from uait.records.errors import SettingsError
 from uait.runs.folder import RunFolder
-from uait.settings import Setting, Settings, settings_of
+from uait.settings import Setting, Settings, is_port, settings_of
 
 _KINDS: dict[type, tuple[str, str]] = {int: ("N", "whole number"), float: ("X", "number"), str: ("TEXT", "text")}
 
@@ -78,6 +78,20 @@ def with_flags(settings: Settings, options: argparse.Namespace) -> Settings:
         if dot:
             flags[stage][name] = value
     return replace(settings, **{stage: replace(getattr(settings, stage), **values) for stage, values in flags.items()})
+
+
+def port(text: str) -> int:
+    """A port from its text. Raises ArgumentTypeError when it is none."""
+    if not is_port(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; choose a number from 1 to 65535")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A whole number above 0 from its text. Raises ArgumentTypeError when it is none."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
 
 
 def _help(setting: Setting, value: Any) -> str:

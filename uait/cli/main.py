@@ -5,20 +5,19 @@ Engines are imported inside the verbs, so that --help answers at once.
 """
 
 import json
-import shutil
 import sys
 import tempfile
 import time
-from argparse import ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterator, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from uait.cli.arguments import Parser, add_flags, starting_settings, with_flags
+from uait.cli.arguments import Parser, add_flags, port, positive, starting_settings, with_flags
 from uait.cli.planning import plan_lines
-from uait.cli.progress import followed, say, say_loading
+from uait.cli.progress import followed, say, say_loading, streamed
 from uait.cli.terminal import (
     before_after_lines,
     distilled_data,
@@ -26,6 +25,7 @@ from uait.cli.terminal import (
     label_data,
     label_lines,
     printable,
+    repeated_lines,
     reply_lines,
     threshold_lines,
     unasked_lines,
@@ -37,11 +37,20 @@ from uait.data.named import name_of, read_questions_of
 from uait.data.plain import left_out_data, reply_data
 from uait.data.presets import PRESETS
 from uait.method.prompts import sanitise
-from uait.records import Adapter, DistilledSet, Done, EvalReport, Event, Label, Partial, Question, Reply, Reproduction
+from uait.records import (
+    Adapter,
+    DistilledSet,
+    EvalReport,
+    Label,
+    Question,
+    Repeated,
+    Reply,
+    Reproduction,
+)
 from uait.records.errors import DataError, UaitError, is_disk_full
 from uait.runs.files import ADAPTER, BEFORE_AFTER, CALIBRATED, DISTILLED, LABELS, SAMPLES
 from uait.runs.folder import RunFolder
-from uait.settings import Settings, is_port
+from uait.settings import Settings
 
 PROG = "python -m uait"
 _SOURCES = "a .csv, .jsonl, .xlsx or .parquet file with a column text or question, or a set such as sciq[:500]"
@@ -110,6 +119,7 @@ def _parser(settings: Settings) -> Parser:
     reproduce = verb(
         _reproduce, ("model", "sampling", "tune", "retrieval"), "label, tune and measure as the paper does; one report"
     )
+    rerun = verb(_rerun, (), "make a run once more from its folder, and say whether the same comes out")
     serve = verb(_serve, ("model", "answer", "retrieval", "sampling"), "open the page")
     for stage in (sample, label):
         stage.add_argument("questions", metavar="QUESTIONS", help=f"{_SOURCES} (without a split the one to teach with)")
@@ -121,6 +131,8 @@ def _parser(settings: Settings) -> Parser:
         stage.add_argument("--preset", choices=("paper",), help="the paper's settings in place of the model's own")
     for stage in (sample, label, distil, tune, threshold, reproduce):
         stage.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="the run; resumed if it was begun")
+    rerun.add_argument("of", type=Path, metavar="RUN", help="the run's folder")
+    rerun.add_argument("--into", type=Path, metavar="FOLDER", help="where to (default: beside it, its name and -again)")
     tune.add_argument("--out", type=Path, metavar="FOLDER", help="the adapter's folder (default: adapter in the run)")
     threshold.add_argument(
         "--questions", nargs="+", metavar="QUESTIONS", help=f"each {_SOURCES} (default: what the run kept apart)"
@@ -130,23 +142,11 @@ def _parser(settings: Settings) -> Parser:
         "--questions", nargs="+", metavar="QUESTIONS", help=f"each {_SOURCES} (default: the recorded ones)"
     )
     plan.add_argument(
-        "--n", type=_positive, default=1000, metavar="N", help="questions to label and tune on (default 1000)"
+        "--n", type=positive, default=1000, metavar="N", help="questions to label and tune on (default 1000)"
     )
     serve.add_argument("--host", help="the address to listen on (default: UAIT_HOST, else this machine only)")
-    serve.add_argument("--port", type=_port, metavar="N", help="the port to listen on (default: UAIT_PORT, else 7860)")
+    serve.add_argument("--port", type=port, metavar="N", help="the port to listen on (default: UAIT_PORT, else 7860)")
     return parser
-
-
-def _port(text: str) -> int:
-    if not is_port(text):
-        raise ArgumentTypeError(f"{text!r} is no port; choose a number from 1 to 65535")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
 
 
 def _ask(options: Namespace, settings: Settings) -> Outcome:
@@ -156,7 +156,7 @@ def _ask(options: Namespace, settings: Settings) -> Outcome:
     from uait.stages.engines import load_engines
 
     is_live = sys.stdout.isatty() and not options.json
-    reply: Reply = _streamed(ask(load_engines(settings), question, explained=options.explain), is_live)
+    reply: Reply = streamed(ask(load_engines(settings), question, explained=options.explain), is_live)
     return Outcome(reply_data(reply), reply_lines(reply))
 
 
@@ -276,25 +276,18 @@ def _reproduce(options: Namespace, settings: Settings) -> Outcome:
     return Outcome(data, [markdown_table(done.report), "", str(path)])
 
 
+def _rerun(options: Namespace, settings: Settings) -> Outcome:
+    say_loading()
+    from uait.stages.rerun import rerun
+
+    into = RunFolder(options.into or options.of.with_name(f"{options.of.name}-again"))
+    found: tuple[Repeated, ...] = followed(rerun(RunFolder(options.of), into))
+    return Outcome([to_json(one) for one in found], [*repeated_lines(found), str(into.path)])
+
+
 def _serve(options: Namespace, settings: Settings) -> Outcome:
     from uait.page import app
 
     given = {"server_name": options.host, "server_port": options.port}
     app.serve(settings, **{name: value for name, value in given.items() if value is not None})
     return Outcome(None, ["The page is closed."])
-
-
-def _streamed(events: Iterator[Event], is_live: bool) -> Any:
-    """The last event's record; meanwhile, when `is_live`, one line of the terminal shows the answer as it grows."""
-    for event in events:
-        if isinstance(event, Done):
-            _show_live("", is_live)
-            return event.record
-        _show_live(event.text if isinstance(event, Partial) else event.note, is_live)
-    raise AssertionError("the events ended without a result")
-
-
-def _show_live(text: str, is_live: bool) -> None:
-    if is_live:
-        width = shutil.get_terminal_size().columns - 1
-        print(f"\r\x1b[K{printable(text)[:width]}", end="", flush=True)

@@ -1,5 +1,6 @@
 """The events of a stage as a person at a terminal sees them: a bar per stage on stderr. Events in, their result out."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from uait.cli.terminal import printable
-from uait.records import Done, Event, Progress
+from uait.records import Done, Event, Partial, Progress
 
 
 def say_loading() -> None:
@@ -45,3 +46,20 @@ def _advanced(bar: Any, event: Progress) -> Any:
     bar.set_postfix_str(printable(event.note)[:60], refresh=False)
     bar.update(event.done - bar.n)
     return bar
+
+
+def streamed(events: Iterator[Event], is_live: bool) -> Any:
+    """The last event's record; meanwhile, when `is_live`, one line of the terminal shows the answer as it grows."""
+    for event in events:
+        if isinstance(event, Done):
+            _show_live("", is_live)
+            return event.record
+        _show_live(event.text if isinstance(event, Partial) else event.note, is_live)
+    raise AssertionError("the events ended without a result")
+
+
+def _show_live(text: str, is_live: bool) -> None:
+    if is_live:
+        width = shutil.get_terminal_size().columns - 1
+        sys.stdout.write(f"\r\x1b[K{printable(text)[:width]}")
+        sys.stdout.flush()

@@ -11,7 +11,7 @@ from typing import Any
 
 from uait.data.json import to_json
 from uait.data.plain import left_out_data, left_out_lines
-from uait.records import Action, Adapter, DistilledSet, Explanation, Label, Reply, StrongerAnswer, Unscored
+from uait.records import Action, Adapter, DistilledSet, Explanation, Label, Repeated, Reply, StrongerAnswer, Unscored
 
 _BAR_WIDTH = 40
 _LABEL_WIDTH = 12
@@ -204,3 +204,12 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """The rows as lines, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def repeated_lines(found: Sequence[Repeated]) -> list[str]:
+    """A line for each part of a run that was made once more: the same, or how much of it differs."""
+    return [
+        f"{one.what}: {'the same' if not one.n_differing else f'{one.n_differing} of {one.n} differ'}"
+        + (f" ({printable(one.note)})" if one.note else "")
+        for one in found
+    ]

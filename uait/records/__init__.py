@@ -5,7 +5,16 @@ from uait.records.events import Done, Event, Partial, Progress
 from uait.records.gate import GateFit, Kinds, ReadingFit
 from uait.records.labels import Adapter, DistilledSet, Label, Origin, ThresholdChoice, TrainingExample
 from uait.records.questions import Passage, Question, Retrieved
-from uait.records.reports import Branch, EvalReport, MethodResult, Provenance, Reproduction, SmallRun, SweepPoint
+from uait.records.reports import (
+    Branch,
+    EvalReport,
+    MethodResult,
+    Provenance,
+    Repeated,
+    Reproduction,
+    SmallRun,
+    SweepPoint,
+)
 from uait.records.samples import Finish, Reason, Relevance, Sample, SampleSet, SarScore, Unscored
 
 __all__ = [
@@ -33,6 +42,7 @@ __all__ = [
     "ReadingFit",
     "Reason",
     "Relevance",
+    "Repeated",
     "Reply",
     "Reproduction",
     "Retrieved",

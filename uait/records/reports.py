@@ -86,6 +86,16 @@ class EvalReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeated:
+    """What came of making a part of a run once more: `n_differing` of its `n` are not what they were."""
+
+    what: str
+    n: int
+    n_differing: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reproduction:
     """The paper's table and figures made again: what was taught and measured, and how long each stage took.
 
