@@ -184,6 +184,7 @@ def launch_arguments() -> dict[str, Any]:
         "state_session_capacity": MAX_SESSIONS,
         "allowed_paths": [str(PLOTLY), str(CHINESE)],
         "mcp_server": endpoints.has_mcp(),
+        "_frontend": False,  # else Gradio gives up where its own first answer takes 3 s: slow, not away
         "server_name": settings.server_name(),
         "server_port": settings.server_port(),
     }
