@@ -12,8 +12,7 @@ ROWS_AT_ONCE = 100  # a small file can hold few, very large cells: they are seen
 
 def parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Row number (from 1) and cells of every row; empty cells are left out. Raises DataError when it is no Parquet."""
-    import pyarrow as pa  # half a second to load, for a format that few files have
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as pq  # half a second to load, for a format that few files have
 
     try:
         with pq.ParquetFile(path) as file:
@@ -23,6 +22,8 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             rows = (row for batch in file.iter_batches(batch_size=ROWS_AT_ONCE) for row in batch.to_pylist())
             for number, row in enumerate(rows, start=1):
                 yield number, {column: cell for column, cell in row.items() if cell is not None}
-    except (OSError, pa.ArrowException) as err:
+    except DataError:
+        raise
+    except Exception as err:  # a damaged file raises many kinds
         reason = " ".join(str(err).split())[:120]
         raise DataError(f"{path} can't be read as Parquet ({reason}); save it anew, or as .csv or .jsonl.") from err

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from uait.data.files import append_jsonl, read_jsonl, write_json
+from uait.data.files import append_jsonl, read_jsonl, write_json, write_jsonl
 from uait.models.confidence import answer_batch
 from uait.models.loading import LanguageModel
 from uait.page.run_actions import discarder
@@ -323,3 +323,22 @@ def test_forgetting_holds_the_lock_so_that_no_job_begins_meanwhile(
     jobs.forget(folder)
     assert JOB in refused
     assert jobs.status(folder) is None
+
+
+def test_a_secret_of_the_environment_reaches_no_file_of_a_run(
+    root: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = {"HF_TOKEN": "hf_planted1", "UAIT_STRONGER_KEY": "sk-planted2"}
+    for name, secret in {**planted, "UAIT_STRONGER_URL": "http://127.0.0.1:9/v1", "UAIT_STRONGER_MODEL": "m"}.items():
+        monkeypatch.setenv(name, secret)
+    folder = _questions(root / "run", 2)
+    write_jsonl(folder / "splits" / "all.jsonl", read_jsonl(folder / QUESTIONS, Question))
+    for verb in ("label", "distil", "tune", "evaluate"):
+        jobs.start(folder, verb, settings)
+        assert _until(folder, _ended).state is JobState.DONE
+    missing = replace(settings, model=replace(settings.model, adapter=str(root / "none")))
+    jobs.start(folder, "evaluate", missing)
+    assert _until(folder, _ended).state is JobState.FAILED  # an error and its log are files as well
+    files = [path for path in root.rglob("*") if path.is_file()]
+    assert len(files) > 15
+    assert [path for path in files for secret in planted.values() if secret.encode() in path.read_bytes()] == []
