@@ -12,8 +12,8 @@ const el = (tag, attributes = {}, ...children) => {
   return node;
 };
 
-// "49.7 %", with a space that no line breaks at.
-const percent = (value, digits = 1) => `${Number((100 * value).toFixed(digits))}\u00a0%`;
+// "49.7 %", with a space that no line breaks at. What is less than all, or more than nothing, is not rounded to that.
+const percent = (value, digits = 1, least = 10 ** -(digits + 2)) => `${Number((100 * (value > 0 && value < 1 ? Math.min(1 - least, Math.max(least, value)) : value)).toFixed(digits))}\u00a0%`;
 
 const seconds = (value) => `${value.toFixed(value < 0.095 ? 2 : value < 9.95 ? 1 : 0)}\u00a0s`;
 

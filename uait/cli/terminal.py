@@ -197,7 +197,10 @@ def threshold_lines(adapter: Adapter) -> list[str]:
 
 def percent(share: float | None) -> str:
     """A share of 1 in percent, or "none"."""
-    return "none" if share is None else f"{100 * share:.1f} %"
+    if share is None:
+        return "none"
+    inside = min(max(share, 0.001), 0.999) if 0 < share < 1 else share  # "100.0 %" is for all alone
+    return f"{100 * inside:.1f} %"
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -155,11 +155,11 @@ def test_a_bad_reply_is_one_sentence(
 
 
 def test_a_slow_endpoint_is_left_alone(fake: FakeEndpoint, ask: Ask) -> None:
-    fake.seconds = 0.5
+    fake.seconds = 1.5
     start = time.monotonic()
     with pytest.raises(RetrievalError, match=r"no answer within 0\.1 s"):
         ask(deadline=0.1).answer("Where?")
-    assert time.monotonic() - start < 0.4
+    assert time.monotonic() - start < 1.4  # a busy machine is slow, not wrong
 
 
 def test_an_endpoint_that_is_not_there_is_one_sentence() -> None:

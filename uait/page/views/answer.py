@@ -36,10 +36,14 @@ _FALLBACK_EXAMPLES: dict[str, list[Payload]] = {
 
 
 def percent(value: float | None) -> str:
-    """A confidence in [0, 1] as people read it: "49.7 %", "70 %", or "no number"."""
+    """A confidence in [0, 1] as people read it: "49.7 %", "70 %", or "no number".
+
+    One below 1 is never rounded to "100 %", nor one above 0 to "0 %".
+    """
     if value is None:
         return "no number"
-    return fixed(100 * value, 1).removesuffix(".0") + f"{_FIXED_SPACE}%"
+    inside = min(max(value, 0.001), 0.999) if 0 < value < 1 else value
+    return fixed(100 * inside, 1).removesuffix(".0") + f"{_FIXED_SPACE}%"
 
 
 def fixed(value: float, digits: int) -> str:
