@@ -16,7 +16,7 @@ export HF_HUB_OFFLINE
 export GRADIO_ANALYTICS_ENABLED := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help app setup check test-unit test test-hostile pocket seal smollm2 bench bench-peers bench-check screenshots
+.PHONY: help app setup check test-unit test test-hostile test-fuzz pocket seal smollm2 bench bench-peers bench-check screenshots
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 15
@@ -42,6 +42,9 @@ test-hostile: $(TESTS)  ## hostile text through the whole page, planted orders t
 	$(BIN)/python -m tests.trust.hostile_page
 	$(BIN)/python -m tests.trust.planted
 
+test-fuzz: $(TESTS)  ## a quarter of an hour of inputs nobody thought of, into all that reads files, replies and logs
+	FUZZ_EXAMPLES=9000 $(BIN)/python -m pytest tests/unit/test_fuzz.py
+
 pocket: $(TESTS)  ## rebuild the embedded model from its seed; resumes where it was stopped
 	$(BIN)/python -m uait.embedded.pocket
 
@@ -54,13 +57,14 @@ smollm2: $(TESTS)  ## tune and measure SmolLM2's adapter again; resumes where it
 bench: $(RUNTIME)  ## measure again what README reports
 	$(BIN)/python -m uait evaluate
 
-bench-peers: $(RUNTIME)  ## SAR beside lm-polygraph and TruthTorchLM, in an environment of its own (.venv-peers)
+bench-peers: $(TESTS)  ## SAR beside lm-polygraph and TruthTorchLM, in an environment of its own (.venv-peers)
 	test -d .venv-peers || $(BIN)/python -m venv .venv-peers
 	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
 		> "$$(.venv-peers/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/beside.pth"
 	.venv-peers/bin/python -m pip install --no-deps -r benchmarks/peers.txt
 	for shape in pocket smollm2; do .venv-peers/bin/python -m benchmarks.peers $$shape; done
 	.venv-peers/bin/python -m benchmarks.peers random --n 2 --rounds 3
+	$(BIN)/python -m benchmarks.figure
 
 bench-check: $(RUNTIME)  ## fail where speed is a quarter worse than recorded, as ratios inside one run
 	$(BIN)/python -m benchmarks.check

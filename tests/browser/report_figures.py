@@ -27,7 +27,7 @@ def main(run: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(run / DATA, out / DATA)
     report = (run / REPORT).read_text(encoding="utf-8")
-    for label, picture in _pictures(run / FIGURES):
+    for label, picture in pictures(run / FIGURES):
         name = re.sub(r"\W+", "-", label.lower()).strip("-") + ".svg"
         (out / name).write_text(picture, encoding="utf-8")
         shown = f"![{label}]({name})\n\n"
@@ -37,7 +37,8 @@ def main(run: Path, out: Path) -> None:
     (out / REPORT).write_text(report, encoding="utf-8")
 
 
-def _pictures(page: Path) -> list[tuple[str, str]]:
+def pictures(page: Path) -> list[tuple[str, str]]:
+    """The title and the SVG of every figure of a page."""
     with sync_playwright() as playwright:
         path = shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
