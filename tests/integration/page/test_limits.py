@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from uait.page.tabs import label as label_tab
 from uait.page.tabs import label_inputs
 from uait.page.tabs import tune as tune_tab
 from uait.page.tabs.label_inputs import BI_ENCODER
+from uait.page.tabs.tune_plan import RECORDED, planner
 from uait.records import Done, Event, Progress, Question
 from uait.records.errors import DataError, SettingsError
 from uait.runs import quota
@@ -76,6 +78,21 @@ def test_the_owner_of_a_space_sets_what_a_visitors_run_may_take(monkeypatch: pyt
     with pytest.raises(DataError, match="The number of questions is 65; choose a number from 1 to 64"):
         limits.check_labels(65)
     assert quota.job_seconds() == 90
+
+
+def test_a_tuning_that_takes_longer_than_the_page_allows_is_told_so_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPACE_ID", "somebody/uait")
+    pocket, description = preset("pocket"), describe("pocket")
+    assert description is not None
+    shelf: Any = SimpleNamespace(shipped=SimpleNamespace(settings=pocket))
+    tune = [getattr(small(pocket).tune, setting.name) for setting in settings_of(TuneSettings)]
+    told = "This page stops a job after 2 s"
+    for seconds, is_told in (("2", True), ("7200", False)):
+        monkeypatch.setenv("UAIT_PUBLIC_SECONDS", seconds)
+        text, _ = planner(tmp_path, shelf, description.small_run)(RECORDED, *tune)
+        assert (told in text) is is_told, text
 
 
 def test_ones_own_machine_may_work_for_days() -> None:

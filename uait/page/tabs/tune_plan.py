@@ -22,6 +22,7 @@ from uait.records import SmallRun
 from uait.records.errors import DataError, UaitError
 from uait.runs.files import DISTILLED, HELD_OUT
 from uait.runs.folder import RunFolder, find_run
+from uait.runs.quota import job_seconds
 from uait.settings import Settings, TuneSettings
 from uait.stages.distil import read_distilled
 from uait.stages.engines import Shelf
@@ -76,6 +77,8 @@ def planner(root: Path, shelf: Shelf, recorded: SmallRun | None) -> Callable[...
         pace, paced_by = pace_of(base.model.model, recorded)
         seconds = tune_span(pace, tune, *found[1:]) if pace else None
         text = runs_view.tune_plan(tune, found.n_train, n_parameters, runs_view.estimate(seconds, paced_by))
+        if seconds is not None and seconds > (most := job_seconds()):
+            text += f" This page stops a job after {most:.0f} s; what is done is kept, and Resume goes on from there."
         return text, "" if name == RECORDED else runs_view.command(str(found.folder), tune)
 
     return plan
