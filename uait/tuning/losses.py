@@ -22,7 +22,7 @@ Loss = Callable[[LanguageModel, Batch], torch.Tensor]
 
 def completion_loss(lm: LanguageModel, batch: Batch) -> torch.Tensor:
     """-log p of each token of the completion, as in the paper: answer and number are learned alike."""
-    read, after = _read(batch), batch["labels"][:, 1:]  # the token that each position foretells
+    read, after = _read(batch)
     logits = lm.model(**read).logits[:, :-1]
     is_taught = after != IGNORED
     return cross_entropy(logits[is_taught].float(), after[is_taught])
@@ -34,8 +34,8 @@ def kl_regularised_loss(lm: LanguageModel, batch: Batch, keep_weight: float) -> 
     An answer is learned neither from the reference nor from the model's own greedy reply, which would make it surer.
     docs/LOG.md has what other weights did.
     """
-    read, after = _read(batch), batch["labels"][:, 1:]
-    is_answer = batch["is_answer"][:, 1:].bool()
+    read, after = _read(batch)
+    is_answer = batch["is_answer"][:, -after.shape[1] :].bool()
     is_number = (after != IGNORED) & ~is_answer
     base = lm.without_adapter().forward(**read).logits[:, :-1][is_answer].float().log_softmax(-1)
     tuned = lm.model(**read).logits[:, :-1]
@@ -97,5 +97,9 @@ def _score(logits: torch.Tensor, values: torch.Tensor, y: torch.Tensor, weight: 
     return spread - weight * (y * mean.log() + (1 - y) * (1 - mean).log())
 
 
-def _read(batch: Batch) -> Batch:
-    return {name: batch[name] for name in ("input_ids", "attention_mask")}
+def _read(batch: Batch) -> tuple[dict[str, Any], torch.Tensor]:
+    """What the model is given, and the labels (B, N) of what its logits foretell: no prompt's, where no loss is."""
+    labels = batch["labels"]
+    first = int((labels != IGNORED).any(0).int().argmax())
+    read = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    return {**read, "logits_to_keep": labels.shape[1] - first + 1}, labels[:, first:]
