@@ -45,3 +45,27 @@ def test_the_last_of_thirty_reads_its_place_in_the_queue_and_gets_its_answer(
         expect(tab.locator("#ask-question")).to_contain_text(re.compile(sentence))
         expect(tab.locator("p.big")).to_have_text("Paris", timeout=60_000)
         expect(tab.locator("#ask-question")).not_to_contain_text(re.compile(sentence))
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("en", "Your question was not lost: ask it again in a minute"), ("zh", "请过一分钟再提一次")],
+    ids=["English", "Chinese"],
+)
+def test_who_finds_the_queue_full_is_told_to_come_back_and_keeps_the_question(
+    tab: Page, language: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    demo = fake_app.build(pause=0.3)
+    demo.queue(max_size=1, default_concurrency_limit=1)
+    with served(demo) as url:
+        tab.goto(f"{url}?__theme=light&lang={language}")
+        expect(tab.locator("#answer")).to_be_visible()
+        for other in range(2):  # one at work, one that waits
+            asked = {"data": [PALAU, 1.0, "shipped", "", "", False]}
+            httpx.post(f"{url}/gradio_api/call/ask", json=asked, timeout=30).raise_for_status()
+            tab.wait_for_timeout(500 * (1 - other))  # the first has begun
+        _ask(tab, "What is the capital of France?")
+        expect(tab.locator(".toast-wrap")).to_contain_text(sentence)
+        expect(tab.locator("#ask-question textarea")).to_have_value("What is the capital of France?")
+        expect(tab.locator("#ask-button")).to_be_enabled()

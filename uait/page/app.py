@@ -31,8 +31,8 @@ from uait.stages import burst, verbs
 from uait.stages.engines import Engines, Shelf, load_engines, with_adapter
 
 TITLE = "UaIT: a model that knows when to look it up"
-# A class of thirty, each with a question waiting; Gradio would allow one on ZeroGPU.
-MAX_WAITING = 64
+# A lecture hall with a question each; the next one is told to come back. Gradio would allow one on ZeroGPU.
+MAX_WAITING = 256
 STYLES = ("page.css", "compare.css", "words.css", "learn.css", "figures.css")
 CHINESE = settings.ASSETS / "page" / "words.zh-CN.json"
 MAX_SESSIONS = 500  # whose states are kept; a page visited and left costs half a megabyte

@@ -1,7 +1,11 @@
 """The errors a user can meet. Each message names the thing, the value, the rule and the next step."""
 
 import errno
+import os
 from collections.abc import Iterator
+
+# the disk is full, the user's share of it is, a file may not grow; those that raise no OSError say it in these words
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class UaitError(Exception):
@@ -32,9 +36,11 @@ class TrainingError(UaitError, RuntimeError):
 
 
 def is_disk_full(err: BaseException) -> bool:
-    """Whether a full disk is behind the error, whichever library raised it."""
-    no_room = "No space left on device"  # as those say it that raise no OSError
-    return any(getattr(cause, "errno", None) == errno.ENOSPC or no_room in str(cause) for cause in causes(err))
+    """Whether a full disk, or a full share of it, is behind the error, whichever library raised it."""
+    return any(
+        getattr(cause, "errno", None) in _NO_ROOM or any(os.strerror(number) in str(cause) for number in _NO_ROOM)
+        for cause in causes(err)
+    )
 
 
 def causes(err: BaseException | None) -> Iterator[BaseException]:

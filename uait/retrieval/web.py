@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ MAX_QUERY_CHARS = 500  # engines refuse longer ones
 MAX_TITLE_CHARS = 120
 MAX_URL_CHARS = 2_000
 MAX_CACHED = 256
+MAX_RESULTS = 100  # read of one search, however many it gives
 # ddgs also has an encyclopaedia written by a language model, and asks it when it knows none of the names it is given.
 WEB_BACKENDS = ("brave", "duckduckgo", "mojeek", "startpage", "wikipedia", "yahoo")
 
@@ -76,15 +78,16 @@ class Web:
         """The raw results. The search runs in a thread of its own, left alone when the deadline comes first."""
         deadline = self._settings.web_deadline
         pause = self._reserve(deadline)
-        answers: SimpleQueue[list[Any] | Exception] = SimpleQueue()
+        answers: SimpleQueue[list[Any] | BaseException] = SimpleQueue()
 
         def ask() -> None:
             try:
                 self._sleep(pause)
                 # ddgs asks its engines in turns: half the deadline each leaves time for a second turn.
                 client = self._client(timeout=max(1, int(deadline / 2)))
-                answers.put(list(client.text(query, max_results=n, backend=",".join(self._backends))))
-            except (DDGSException, OSError, RuntimeError, ValueError, LookupError, TypeError) as err:
+                found = client.text(query, max_results=n, backend=",".join(self._backends))
+                answers.put(list(islice(found, MAX_RESULTS)))
+            except BaseException as err:  # other people's parsers; and a panic in ddgs's client, Rust, is no Exception
                 answers.put(err)
 
         # A daemon: a search that hangs must not keep the program from ending.
@@ -93,7 +96,7 @@ class Web:
             answer = answers.get(timeout=deadline)
         except Empty:
             raise RetrievalError(f"The web search gave no answer within {deadline:g} s; it was left alone.") from None
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise RetrievalError(_failure(answer)) from answer
         return answer
 
@@ -114,7 +117,7 @@ class Web:
 _NOTHING = "The web search brought nothing: no page matches, or the engines refused to answer (they don't say which)."
 
 
-def _failure(error: Exception) -> str:
+def _failure(error: BaseException) -> str:
     if isinstance(error, DDGSException) and "no results" in str(error).lower():
         return _NOTHING
     reason = " ".join(str(error).split())[:120] or type(error).__name__
@@ -124,7 +127,7 @@ def _failure(error: Exception) -> str:
 def _snippets(results: Sequence[Any]) -> tuple[Passage, ...]:
     """The results with a web address and a text, cleaned and cut; the first has the highest score."""
     passages = []
-    for rank, result in enumerate(results, start=1):
+    for rank, result in enumerate((result for result in results if isinstance(result, dict)), start=1):
         url = _safe_url(str(result.get("href") or ""))
         text = _clean(str(result.get("body") or ""), MAX_PASSAGE_CHARS)
         if url and text:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from uait.data.files import read_json, read_jsonl, write_json, write_jsonl
 from uait.data.json import from_json, to_json
@@ -18,13 +19,25 @@ def distil(settings: Settings, folder: RunFolder) -> Iterator[Event]:
     """Distils the folder's labels (the calibrated ones if there are any) into distilled.json; Done(DistilledSet).
 
     Facts of held_out.jsonl teach nothing. Without that file a share of the facts is drawn for it, before any label is
-    looked at: questions chosen by confidence and correctness would flatter whatever is measured on them.
+    looked at: questions chosen by confidence and correctness would flatter whatever is measured on them. Raises
+    DataError when another process writes into the folder.
     """
+    path = _labels_in(settings, folder)
+    with folder.writing():
+        distilled = _distil(settings, folder, path)
+    yield Done(distilled)
+
+
+def _labels_in(settings: Settings, folder: RunFolder) -> Path:
     path = folder.file(CALIBRATED) if folder.file(CALIBRATED).exists() else folder.file(LABELS)
     if not path.exists():
         raise DataError(f"{folder.path} holds no {LABELS}; label questions into it first.")
     if path.name == LABELS and settings.label.calibrate != "none":
         raise DataError(f"{folder.path} holds no {CALIBRATED}; start labelling again, it will go on to calibrate.")
+    return path
+
+
+def _distil(settings: Settings, folder: RunFolder, path: Path) -> DistilledSet:
     labels = read_jsonl(path, Label)
     held_out = set_apart(labels, settings, folder)
     facts = {question.fact for question in held_out}
@@ -37,7 +50,7 @@ def distil(settings: Settings, folder: RunFolder) -> Iterator[Event]:
     if held_out and not folder.file(HELD_OUT).exists():
         write_jsonl(folder.file(HELD_OUT), held_out)
     write_json(folder.file(DISTILLED), to_json(distilled))
-    yield Done(distilled)
+    return distilled
 
 
 def set_apart(labels: Sequence[Label], settings: Settings, folder: RunFolder) -> list[Question]:

@@ -57,8 +57,14 @@ def evaluate(engines: Engines, splits: dict[str, list[Question]], folder: RunFol
     Each question is sampled, and then asked: the progress counts both. Resumes: no question is sampled or asked twice
     by the same model, adapter and settings. A split whose questions have no references counts only towards how much
     falls below the threshold. Questions that can't be asked are left out, and named in the report. The stronger model,
-    where the engines have one, is asked some of the questions below the threshold.
+    where the engines have one, is asked some of the questions below the threshold. Raises DataError when another
+    process writes into the folder.
     """
+    with folder.writing():
+        yield from _evaluate(engines, splits, folder)
+
+
+def _evaluate(engines: Engines, splits: dict[str, list[Question]], folder: RunFolder) -> Iterator[Event]:
     rows: list[Row] = []
     lm, settings = engines.lm, engines.settings
     parted = {split: askable(lm, settings, questions, is_measured=True) for split, questions in splits.items()}

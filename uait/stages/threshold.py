@@ -35,15 +35,18 @@ def threshold(
     """Asks the folder's adapter, or the one that the settings name, and puts its threshold on its card; Done(Adapter).
 
     By `questions` that `source` names, but for those that taught the adapter or measure it; by default by the run's
-    own. Raises DataError when there are too few to choose by: the card then stays as it was.
+    own. Raises DataError when there are too few to choose by, or another process writes into the folder: the card then
+    stays as it was.
     """
     adapter = folder.file(ADAPTER) if settings.model.adapter in ("auto", "none") else Path(settings.model.adapter)
     read_card(adapter)  # before any question is asked
-    asked = to_choose_by(folder) if questions is None else _untaught(questions, folder)
-    choice = yield from chosen(settings, load_model(settings.with_adapter(adapter)), asked, source)
-    if choice.value is None:
-        raise DataError(f"No threshold was chosen: {choice.reason}. Name more questions with --questions.")
-    yield Done(save_threshold(adapter, choice))
+    with folder.writing():
+        asked = to_choose_by(folder) if questions is None else _untaught(questions, folder)
+        choice = yield from chosen(settings, load_model(settings.with_adapter(adapter)), asked, source)
+        if choice.value is None:
+            raise DataError(f"No threshold was chosen: {choice.reason}. Name more questions with --questions.")
+        chosen_on = save_threshold(adapter, choice)
+    yield Done(chosen_on)
 
 
 def chosen(

@@ -46,8 +46,17 @@ def tune(
 
     A few questions are asked again on the way (probes.jsonl), and those of held_out.jsonl before and after
     (before_after.json). The threshold is chosen by `choose_by`, by default by what `to_choose_by` finds. An example
-    longer than the model reads teaches nothing; it is named in untaught.jsonl.
+    longer than the model reads teaches nothing; it is named in untaught.jsonl. Raises DataError when another process
+    writes into the folder.
     """
+    read_distilled(folder)  # without it there is nothing to lock
+    with folder.writing():
+        yield from _tune(settings, folder, out, choose_by)
+
+
+def _tune(
+    settings: Settings, folder: RunFolder, out: Path | None, choose_by: Sequence[Question] | None
+) -> Generator[Event, None, None]:
     distilled, out = read_distilled(folder), out or folder.file(ADAPTER)
     folder.save_settings(settings, ("prompts", "model"))
     base = load_model(settings.with_adapter("none"))

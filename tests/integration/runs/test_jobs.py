@@ -251,7 +251,7 @@ def test_a_forgotten_tuning_is_killed_and_leaves_its_examples(root: Path, settin
     assert said.startswith("Thrown away") and panel["state"] == "none"
     assert jobs.status(folder) is None
     left = {path.name for path in folder.iterdir()}
-    assert left == {"labels.jsonl", "distilled.json", "settings.json", "held_out.jsonl", jobs.LOCK}
+    assert left == {"labels.jsonl", "distilled.json", "settings.json", "held_out.jsonl", jobs.LOCK, ".writing"}
     assert discard("tune")[0].startswith("Thrown away")  # a finished or empty one as well
     assert discard("gone") == (
         "This run is no longer there: its folder was deleted. Start a new one.",

@@ -1,3 +1,4 @@
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -41,9 +42,22 @@ class FakeDdgs:
     def text(self, query: str, **options: Any) -> list[dict[str, str]]:
         self.calls.append({"query": query, **options})
         self.act()
-        if isinstance(self.results, Exception):
+        if isinstance(self.results, BaseException):
             raise self.results
         return list(self.results)
+
+
+class Panic(BaseException):
+    """As an error of Rust code comes to Python."""
+
+
+class Answer:
+    """What an engine's server says."""
+
+    content = b""
+
+    def __init__(self, status_code: int, text: str) -> None:
+        self.status_code, self.text = status_code, text
 
 
 def hit(i: int, **changes: str) -> dict[str, str]:
@@ -152,12 +166,45 @@ def test_a_search_that_hangs_is_left_alone_at_the_deadline() -> None:
         (OSError(), "OSError"),
         (ValueError("bad page"), "bad page"),
         (KeyError("title"), "title"),
+        (AttributeError("'NoneType' object has no attribute 'xpath'"), "has no attribute 'xpath'"),
+        (RecursionError("too deep"), "too deep"),
+        (Panic("called `Option::unwrap()` on a `None` value"), "on a `None` value"),
+        (["<html>", None, 7, {"href": 3, "body": []}], "they don't say which"),
+        ({"error": "captcha"}, "they don't say which"),
     ],
 )
 def test_a_failed_web_search_is_one_sentence(results: Any, sentence: str) -> None:
     with pytest.raises(RetrievalError, match=sentence) as caught:
         web(FakeDdgs(results)).search("Who?", 1)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (429, "slow down"),
+        (503, ""),
+        (200, ""),
+        (200, "\x00\xff{]"),
+        (200, "<html>" + "<div>" * 5_000),
+        (200, '{"a": 1}'),
+    ],
+    ids=["429", "503", "empty", "garbage", "deep", "json"],
+)
+def test_engines_that_refuse_or_answer_garbage_are_one_sentence(
+    status: int, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ddgs.http_client.HttpClient.request", lambda *_, **__: Answer(status, text))
+    engine = Web(RetrievalSettings(web_deadline=10.0))  # ddgs itself, with every backend
+    with pytest.raises(RetrievalError, match=r"^The web search (brought nothing|failed \().*") as caught:
+        engine.search("Who?", 3)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_engine_whose_results_never_end_is_read_to_a_bound() -> None:
+    client = FakeDdgs()
+    client.text = lambda query, **options: map(hit, itertools.count())  # type: ignore[method-assign]
+    assert len(web(client, web_deadline=5.0).search("Who?", 3)) == 3
 
 
 @pytest.mark.parametrize(
