@@ -18,6 +18,7 @@ from uait.page import endpoints, foot, menu, requests
 from uait.page.components import PLOTLY, file_address, scripts
 from uait.page.lesson.ballot import Ballot
 from uait.page.place import Place
+from uait.page.sessions import Sessions
 from uait.page.tabs import ask as ask_tab
 from uait.page.tabs import compare as compare_tab
 from uait.page.tabs import evaluate as evaluate_tab
@@ -35,7 +36,7 @@ TITLE = "UaIT: a model that knows when to look it up"
 MAX_WAITING = 256
 STYLES = ("page.css", "compare.css", "words.css", "learn.css", "figures.css")
 CHINESE = settings.ASSETS / "page" / "words.zh-CN.json"
-MAX_SESSIONS = 500  # whose states are kept; a page visited and left costs half a megabyte
+MAX_SESSIONS = 500  # whose states are kept at once: half a megabyte for each page that is open
 _HOUR = 3600
 _WARM_UP = "What is the capital of France?"
 
@@ -67,7 +68,9 @@ def build(
     if not settings.is_space():
         with page.route("Vote", f"/{vote.PATH}", show_in_navbar=False):
             vote.page(ballot)
-    return page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
+    page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
+    page._queue.ANALYTICS_MAX_EVENTS = 0  # else each event costs a table of the last 10,000, which nobody may see
+    return page
 
 
 def _place(shelf: Shelf, facts: Facts | None) -> Place:
@@ -179,7 +182,7 @@ def launch_arguments() -> dict[str, Any]:
         "share": False,
         "pwa": False,
         "max_file_size": requests.MAX_UPLOAD,
-        "app_kwargs": {"middleware": [(requests.Gate, (), {}), (GZipMiddleware, (), {})]},
+        "app_kwargs": {"middleware": [(requests.Gate, (), {}), (Sessions, (), {}), (GZipMiddleware, (), {})]},
         "enable_monitoring": False,
         "state_session_capacity": MAX_SESSIONS,
         "allowed_paths": [str(PLOTLY), str(CHINESE)],
