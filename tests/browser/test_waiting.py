@@ -31,7 +31,7 @@ def test_the_last_of_thirty_reads_its_place_in_the_queue_and_gets_its_answer(
     tab: Page, language: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    with served(fake_app.build(pause=0.02)) as url:
+    with served(fake_app.build(pause=0.2)) as url:  # slow enough that thirty are more than are answered at once
         tab.goto(f"{url}?__theme=light&lang={language}")
         with tab.expect_request(
             lambda request: "queue/join" in request.url and PALAU in (request.post_data or "")

@@ -1,6 +1,7 @@
 """Every family of chat models goes the whole way, on tiny models; what can't is refused before any work is done."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from itertools import count
@@ -15,14 +16,15 @@ from tests.fakes import FakeRetriever, FakeSimilarity
 from tests.integration.models.test_confidence import plain_expected
 from tests.tiny_families import ANSWERS, FAMILIES, LESSONS, REFUSED, save
 from uait.method.answers import SPOKEN
-from uait.models import confidence, hearing
-from uait.models.confidence import _Replies
+from uait.models import hearing, stated
 from uait.models.decoding import generate
+from uait.models.drafts import Drafts
 from uait.models.language_model import LanguageModel
 from uait.models.loading import load_model
+from uait.models.stated import Ask
 from uait.page.place import Place
 from uait.page.tabs.ask import _answering
-from uait.records import Passage, Question
+from uait.records import Answer, Passage, Question
 from uait.records.errors import ModelError
 from uait.records.events import last_record
 from uait.runs.folder import RunFolder
@@ -140,22 +142,25 @@ class Forced:
 CITIES = [f"{'Of all the cities, ' * n}what is the capital of Peru?" for n in (4, 2)]
 
 
-def _replies(lm: LanguageModel, said: Sequence[str]) -> _Replies:
+def _replies(lm: LanguageModel, said: Sequence[str]) -> list[Answer]:
     """Rows of one batch that reply this, each behind a prompt that is longer than the tiny models' windows."""
-    replies = _Replies(lm, [lm.chat(text) for text in CITIES], 40, CITIES, [()] * len(CITIES))
-    replies.choose = cast(Any, Forced([[*_ids(lm, text), lm.stop_ids[0]] for text in said]))
-    for _ in replies.steps():
-        pass
-    assert lm.family.window is None or int(replies.rows.mask.sum(-1).min()) > lm.family.window + 8
-    return replies
+    asks = [Ask.of(lm, lm.chat(text), text, (), 40) for text in CITIES]
+    assert lm.family.window is None or min(len(ask.ids) for ask in asks) > lm.family.window
+    drafts = Drafts(lm)
+    replies = drafts.join(asks)
+    for draft, text in zip(replies, said, strict=True):
+        draft.reader = cast(Any, Forced([[*_ids(lm, text), lm.stop_ids[0]]]))
+    while drafts.under_way:
+        drafts.step()
+    return [reply.answer for reply in replies if reply.answer is not None]
 
 
 def test_the_expected_number_is_right_behind_a_prompt_longer_than_the_window(
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(confidence, "MIN_MASS", 0.0)
+    monkeypatch.setattr(stated, "MIN_MASS", 0.0)
     lm = engines.lm
-    for found in _replies(lm, ("Lima; 47%", "Rome, as I was told; 83%")).answers(0.0):
+    for found in _replies(lm, ("Lima; 47%", "Rome, as I was told; 83%")):
         place = next(i for i, piece in enumerate(found.sample.token_texts) if piece.strip() in ("4", "8"))
         assert found.expected == pytest.approx(
             plain_expected(lm, found.prompt, found.sample.token_ids[:place]), abs=1e-4
@@ -169,10 +174,21 @@ def test_what_an_adapter_hears_is_right_behind_a_prompt_longer_than_the_window(
     lm = engines.lm
     digits = tuple(_ids(lm, str(digit))[-1] for digit in range(10))
     hears = hearing.Hearing((0.0,) * 99, (_ids(lm, "[")[-1],), (_ids(lm, "]")[-1],), digits)
-    for found in _replies(replace(lm, voice=replace(lm, hears=hears)), ("Lima", "Rome, as I was told")).answers(0.0):
+    for found in _replies(replace(lm, voice=replace(lm, hears=hears)), ("Lima", "Rome, as I was told")):
         ids = [*_ids(lm, found.prompt), *found.sample.token_ids, *hears.opening(99)]
         logits = lm.forward(input_ids=torch.tensor([ids])).logits[:, -1].float()
         assert found.expected == pytest.approx(hearing.expected_number(hears, logits)[0], abs=1e-4)
+
+
+def test_those_who_ask_at_once_hear_what_each_hears_alone(engines: Engines) -> None:
+    def heard(text: str) -> tuple:
+        answer = last_record(ask(engines, text, threshold=0.0)).first
+        return answer.text, answer.spoken, answer.sample.token_ids
+
+    texts = [*CITIES, *(question.text for question in QUESTIONS)]
+    alone = [heard(text) for text in texts]
+    with ThreadPoolExecutor(len(texts)) as visitors:
+        assert list(visitors.map(heard, texts)) == alone
 
 
 def _ids(lm: LanguageModel, text: str) -> list[int]:

@@ -39,6 +39,7 @@ class Weights:
     def __init__(self, model: Any) -> None:
         self.model = model.eval()
         self.held: dict[tuple[int, ...], Any] = {}  # what the base holds of beginnings that prompts share
+        self.asked: dict[Any, Any] = {}  # who is answered together just now (`together.among`)
         self.n_parameters: int = model.num_parameters()  # of the base: adapters are counted apart
         self._peft: Any = None  # a PeftModel around `model` as soon as there is an adapter
         self._lock = threading.RLock()

@@ -7,7 +7,7 @@ scored a second time. Knows nothing about relevance or SAR.
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch
 from uait.method.prompts import few_shot_prompt, question_prompt
 from uait.models.batches import Room, in_batches
 from uait.models.language_model import LanguageModel
+from uait.models.rows import Rows
 from uait.models.shots import held
 from uait.models.text_pieces import token_texts
 from uait.records import Finish, Question, Sample, SampleSet
@@ -25,26 +26,11 @@ from uait.settings import PromptSettings, SamplingSettings
 _REMEDY = "lower sampling.n_samples or sampling.max_new_tokens, set model.quantize, or choose a smaller model"
 
 Texts = dict[tuple[int, ...], tuple[str, ...]]  # ids of a sample -> the pieces of its text
-Choose = Callable[[torch.Tensor], torch.Tensor]
 Draw = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], torch.Tensor]
 
 
-@dataclass
-class Rows:
-    """R rows of S slots under way: `mask` (R, S) is 1 where a token stands, `logits` (R, V) are for the next one."""
-
-    cache: Any
-    mask: torch.Tensor
-    logits: torch.Tensor
-
-    def select(self, rows: torch.Tensor) -> None:
-        """Keeps only these `rows`, or repeats them, in the order given."""
-        self.cache.batch_select_indices(rows)
-        self.mask, self.logits = self.mask[rows], self.logits[rows]
-
-
-def prefill(lm: LanguageModel, chats: Sequence[str], max_new_tokens: int = 0) -> Rows:
-    """One row per prompt, the prompts read in one forward pass, padded on the left.
+def prompt_ids(lm: LanguageModel, chats: Sequence[str], max_new_tokens: int = 0) -> list[list[int]]:
+    """The tokens of each prompt.
 
     Raises DataError when a prompt and `max_new_tokens` together are longer than the model reads.
     """
@@ -55,7 +41,12 @@ def prefill(lm: LanguageModel, chats: Sequence[str], max_new_tokens: int = 0) ->
             f"A prompt has {length:,} tokens and its answer may have {max_new_tokens:,}; this model reads "
             f"{lm.max_tokens:,} together. Ask a shorter question, use fewer passages, or allow a shorter answer."
         )
-    return read(lm, ids)
+    return ids
+
+
+def prefill(lm: LanguageModel, chats: Sequence[str], max_new_tokens: int = 0) -> Rows:
+    """One row per prompt, the prompts read in one forward pass, padded on the left. Raises what `prompt_ids` does."""
+    return read(lm, prompt_ids(lm, chats, max_new_tokens))
 
 
 def read(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> Rows:
@@ -82,8 +73,13 @@ def inputs_of(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> dict[str, Any]
     positions = (mask.cumsum(-1) - 1)[:, n:].clamp(min=0)
     return {
         "input_ids": tokens, "attention_mask": mask, "position_ids": positions, "past_key_values": past,
-        "use_cache": True, "logits_to_keep": 1,
+        "use_cache": True, "logits_to_keep": _last(lm),
     }  # fmt: skip
+
+
+def _last(lm: LanguageModel) -> torch.Tensor:
+    """Has the logits of the last token alone computed: as an index, for a slice is multiplied row by row."""
+    return torch.tensor([-1], device=lm.device)
 
 
 def padded(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -113,6 +109,7 @@ def advance(lm: LanguageModel, rows: Rows, tokens: torch.Tensor, mask: torch.Ten
         position_ids=positions,
         past_key_values=rows.cache,
         use_cache=True,
+        logits_to_keep=_last(lm),
     )
     rows.cache, rows.logits = output.past_key_values, output.logits[:, -1].float()
 
@@ -122,27 +119,6 @@ def fits(lm: LanguageModel, chat: str, max_new_tokens: int) -> bool:
     if lm.max_tokens is None or len(chat.encode("utf-8", "surrogatepass")) < lm.max_tokens - max_new_tokens:
         return True  # a token holds a byte or more
     return len(lm.tokenizer(chat, add_special_tokens=False)["input_ids"]) + max_new_tokens <= lm.max_tokens
-
-
-@torch.inference_mode()
-def decode(
-    lm: LanguageModel, rows: Rows, max_new_tokens: int, choose: Choose | None = None
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Each step's tokens (R,), -1 in rows that had closed, and their log-probabilities (R,), stop tokens included.
-
-    `choose(logits)` picks the tokens, greedily when None. While the caller holds a step, `rows` still holds the logits
-    that it was chosen from. Closed rows stay, for what is read behind them.
-    """
-    stop_ids = torch.tensor(lm.stop_ids, device=lm.device)
-    is_open = torch.ones(len(rows.logits), dtype=torch.bool, device=lm.device)
-    for step in range(max_new_tokens):
-        tokens = rows.logits.argmax(-1) if choose is None else choose(rows.logits)
-        logprobs = rows.logits.gather(-1, tokens[:, None])[:, 0] - rows.logits.logsumexp(-1)
-        yield torch.where(is_open, tokens, -1), logprobs
-        is_open = is_open & ~torch.isin(tokens, stop_ids)
-        if step + 1 == max_new_tokens or not bool(is_open.any()):
-            return
-        advance(lm, rows, tokens)
 
 
 @torch.inference_mode()

@@ -19,12 +19,13 @@ def held(lm: LanguageModel, ids: Sequence[Sequence[int]]) -> tuple[int, Any]:
     """
     if not lm.prompts.shots or lm.lora is not None or lm.family.window is not None:
         return 0, None
-    shots = lm.tokenizer(f"{lm.prompts.shots.rstrip()}\n\n", add_special_tokens=False)["input_ids"]
+    shots = lm.tokenizer(f"{lm.prompts.shots.rstrip()}\n\nQuestion:", add_special_tokens=False)["input_ids"]
     n = min(_n_common(shots, prompt[:-1]) for prompt in ids)
-    cache = _read_once(lm, tuple(shots[:n])) if n >= MIN_TOKENS else None
+    cache = _read_once(lm, tuple(shots)) if n >= MIN_TOKENS else None
     if cache is None:
         return 0, None
     rows = deepcopy(cache)
+    rows.crop(n - len(shots))
     rows.batch_repeat_interleave(len(ids))
     return n, rows
 

@@ -112,7 +112,8 @@ def publish(places: Sequence[Place], verbs: Any) -> None:
             return [to_json(result) for result in last_record(events).results]
 
     lane: Any = {"concurrency_id": "model", "concurrency_limit": 1}
-    for endpoint in (ask, explain, compare):
+    gr.api(ask, **limits.asking(shares=all(place.shelf.shares for place in places)))
+    for endpoint in (explain, compare):
         gr.api(endpoint, **lane)
     if any(place.splits for place in places):
         # a lane of its own, where a second one is refused at once: nobody's question waits behind evaluations

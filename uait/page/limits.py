@@ -9,6 +9,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from uait import settings
 from uait.method.prompts import MAX_QUESTION_CHARS
@@ -22,7 +23,14 @@ PUBLIC_SECONDS, OWN_SECONDS = 60.0, 3600.0  # of one evaluation
 PUBLIC_STEPS = 1_000  # of one tuning
 PUBLIC_MOST = {"rank": 64, "epochs": 200.0, "batch_size": 64, "n_samples": 20}  # of the settings that cost
 
+AT_ONCE = 20  # visitors whose questions share a batch; of who comes then the page says how many wait
+
 _evaluating = threading.Lock()
+
+
+def asking(*, shares: bool) -> dict[str, Any]:
+    """The lane of whoever asks: many at once where they share a batch, else one after the other."""
+    return {"concurrency_id": "ask", "concurrency_limit": AT_ONCE if shares else 1}
 
 
 def check_question(text: str) -> None:

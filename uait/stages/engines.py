@@ -176,6 +176,7 @@ class Shelf:
         self._load = load
         self._kept: OrderedDict[Key, Engines] = OrderedDict()
         self._lock = threading.Lock()
+        self.shares = gpu is None  # whether those who ask at once share a batch: no two borrow the same GPU
         self._work = gpu(self._events) if gpu else self._events
 
     def run(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from uait.models import confidence, decoding, p_true
+from uait.models import decoding, drafts, p_true
 from uait.models.batches import Room, in_batches, is_out_of_memory
 from uait.models.confidence import answer, answer_batch
 from uait.models.decoding import sample_answers
@@ -41,8 +41,9 @@ class _Small:
 
 def _prefilled(small: _Small, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = small.wrap(decoding.prefill, lambda lm, chats, *_: len(chats))
-    for module in (decoding, confidence, p_true):
+    for module in (decoding, p_true):
         monkeypatch.setattr(module, "prefill", tried)
+    monkeypatch.setattr(drafts, "read", small.wrap(decoding.read, lambda lm, ids: len(ids)))
 
 
 def _cpu_error() -> Exception:

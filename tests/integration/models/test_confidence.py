@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from uait.models import confidence
+from uait.models import stated
 from uait.models.confidence import answer, answer_batch, verbalized_batch
 from uait.models.language_model import LanguageModel
 from uait.models.p_true import p_true_batch
@@ -81,7 +81,7 @@ def test_the_expected_confidence_is_the_mean_over_the_number_tokens(
     name: str, question: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lm = request.getfixturevalue(name)
-    monkeypatch.setattr(confidence, "MIN_MASS", 0.05)
+    monkeypatch.setattr(stated, "MIN_MASS", 0.05)
     # a taught model is all but certain: softer logits spread the mean over many numbers
     with _softer(lm, 2.5):
         found = _answer(lm, question)

@@ -10,10 +10,12 @@ from uait.method.prompts import few_shot_prompt
 from uait.models import shots
 from uait.models.decoding import middle_states, prefill
 from uait.models.language_model import LanguageModel
+from uait.records import Passage
 from uait.settings import PromptSettings
 
 SHOTS = "Question: What is the capital of Spain?\nAnswer: Madrid\n\nQuestion: Who wrote Hamlet?\nAnswer: Shakespeare"
 STYLE = PromptSettings(shots=SHOTS)
+LIMA = Passage("d1", "Peru", "Lima is the capital.", 1.0, "test")
 CHATS = [few_shot_prompt(STYLE, text) for text in ("What is the capital of France?", "Why?")]
 
 
@@ -56,6 +58,20 @@ def test_only_what_stands_behind_the_shots_is_read_the_second_time(
     n_shots, together, alone = n_read
     assert n_shots >= shots.MIN_TOKENS
     assert together == max(lengths) - n_shots and alone == lengths[0] - n_shots
+
+
+def test_what_reads_passages_goes_on_from_the_same_shots(
+    behind_shots: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = [few_shot_prompt(STYLE, text, [LIMA]) for text in ("What is the capital of Peru?", "Why?")]
+    n_read = _counted(monkeypatch)
+    prefill(behind_shots, CHATS)
+    shared = prefill(behind_shots, reading)
+    prefill(behind_shots, CHATS)
+    assert len(n_read) == 4 and n_read[0] > n_read[2] and n_read[1] == n_read[3]  # the shots, once
+    monkeypatch.setattr(shots, "MIN_TOKENS", 10**6)
+    whole = prefill(behind_shots, reading)
+    torch.testing.assert_close(shared.logits, whole.logits, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("style", [PromptSettings(), PromptSettings(shots="Answer: no")])

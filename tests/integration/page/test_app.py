@@ -11,8 +11,8 @@ import pytest
 
 from tests.browser import fake_app
 from tests.browser.serving import served
-from uait.page import app
-from uait.stages.engines import SHIPPED
+from uait.page import app, limits
+from uait.stages.engines import SHIPPED, Shelf
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +45,19 @@ def test_what_comes_before_the_first_sight_of_it_is_small() -> None:
 
 def test_what_asks_the_model_stands_in_one_lane_and_the_queue_is_bounded(demo: Any) -> None:
     lanes = {fn.api_name: fn.concurrency_id for fn in demo.fns.values() if isinstance(fn.api_name, str)}
-    assert {lanes[name] for name in ("ask", "explain", "compare")} == {"model"}
+    assert {lanes[name] for name in ("explain", "compare")} == {"model"}
+    assert lanes["ask"] == "ask"  # its own: those who ask at once share a batch
+    assert {fn.concurrency_limit for fn in demo.fns.values() if fn.concurrency_id == "ask"} == {limits.AT_ONCE}
     assert lanes["evaluate"] == "evaluate"  # its own, where a second one is refused at once
     assert demo._queue.max_size == app.MAX_WAITING
-    limits = {fn.concurrency_limit for fn in demo.fns.values() if fn.concurrency_id == "model"}
-    assert limits <= {1, "default"} and 1 in limits  # the lowest one holds for the lane; the default is 1, too
+    most = {fn.concurrency_limit for fn in demo.fns.values() if fn.concurrency_id == "model"}
+    assert most <= {1, "default"} and 1 in most  # the lowest one holds for the lane; the default is 1, too
+
+
+def test_where_a_gpu_is_borrowed_for_each_call_one_asks_after_the_other() -> None:
+    around: Any = fake_app.FakeEngines()
+    assert limits.asking(shares=Shelf(around).shares)["concurrency_limit"] == limits.AT_ONCE
+    assert limits.asking(shares=Shelf(around, gpu=lambda work: work).shares)["concurrency_limit"] == 1
 
 
 def test_it_tells_nobody_keeps_no_history_and_listens_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:

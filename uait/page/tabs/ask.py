@@ -77,6 +77,7 @@ def build(place: Place, verbs: Any, who: Who) -> AskTab:
     model: Any = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal"}
     model |= {"api_visibility": "private"}
     asking: Any = {"fn": answer, "inputs": [question, level, unsure, *who], "outputs": card, **model}
+    asking |= limits.asking(shares=shelf.shares)
     asking["show_progress_on"] = [question, card]  # how many wait before this one stands beside the button
     gr.on([button.click, question.submit], js=_WITH_THRESHOLD, **asking)
     picked = examples.pick(None, js=_PICKED, outputs=question, api_visibility="private")
