@@ -10,6 +10,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.trust.licences import licence_of, needed
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -96,3 +98,9 @@ def test_every_imported_package_is_declared_and_every_declared_one_is_used() -> 
     used = {canonicalize_name(PACKAGE_OF.get(name, name)) for name in third_party}
     assert used - declared <= OF_EXTRAS
     assert declared - used == {"accelerate"}  # called by peft and transformers, which do not always bring it
+
+
+def test_every_needed_package_names_a_licence_and_none_binds_what_is_built_with_it() -> None:
+    licences = {name: licence_of(package) for name, package in needed().items()}
+    assert len(licences) > 50
+    assert {name: licence for name, licence in licences.items() if licence == "?" or "GPL" in licence} == {}
