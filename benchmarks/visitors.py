@@ -65,7 +65,7 @@ def measure(engines: Engines, rounds: Sequence[Sequence[Sequence[str]]]) -> Iter
     shelf = Shelf(engines)
     ratios, waits = [], list[float]()
     n_asked, n_other, moved = 0, 0, [0.0]
-    one(shelf, rounds[0][0][0])
+    at_once(shelf, rounds[0])  # warms up
     for visitors in rounds:
         texts = [text for asked in visitors for text in asked]
         alone, before = spent(lambda texts=texts: {text: one(shelf, text) for text in texts})

@@ -14,6 +14,7 @@ from uait.models.rows import Rows
 from uait.models.stated import Ask, Draft, finish
 
 FILLED = 16  # tokens at most that fill a prompt up to the longest one read beside it: they are read for nothing
+PATIENCE = 4  # steps for which an ended reply waits for others at most
 
 
 class Drafts:
@@ -31,7 +32,8 @@ class Drafts:
         """Reads these prompts, whose replies are under way from now on; in order."""
         self._read_on()
         joined = [Draft(ask, Reader(self.lm, [ask.text], [ask.passages]) if ask.passages else None) for ask in asks]
-        for alike in _of_like_length(joined):
+        # rows of a nearsighted layer can't join others, not even those that begin with them
+        for alike in _of_like_length(joined) if self.lm.family.window is None else [joined]:
             rows = read(self.lm, [draft.ask.ids for draft in alike])
             if self._rows is None:
                 self._rows = rows
@@ -44,14 +46,15 @@ class Drafts:
     def step(self) -> None:
         """One more token of every open reply.
 
-        Those that ended get their answers, and leave, as soon as they are as many as those that go on: what is read
-        behind them costs a few as much as one.
+        Those that ended get their answers, and leave, as soon as they are as many as those that go on, or one has
+        waited long enough: what is read behind a few costs hardly more than behind one.
         """
         self._read_on()
         assert self._rows is not None
         self._choose(self._rows.logits)
         ended = {row: draft for row, draft in enumerate(self.under_way) if not draft.is_open}
-        if 2 * len(ended) >= len(self.under_way):
+        is_tired = any(draft.n_waited >= PATIENCE for draft in ended.values())
+        if is_tired or 2 * len(ended) >= len(self.under_way):
             finish(self.lm, self._rows, ended)
             self.drop(list(ended.values()))
 

@@ -56,6 +56,11 @@ class Draft:
     is_open: bool = True
     answer: Answer | None = None
 
+    @property
+    def n_waited(self) -> int:
+        """For how many steps of its batch it has been written to its end."""
+        return self.n_behind - len(self.tokens) + 1
+
     def text_of(self, sample: Sample) -> str:
         text = parse_reply(sample.text).answer
         return text if self.reader is None or self.reader.holds(0, text) else ""

@@ -17,6 +17,9 @@ from uait.models.stated import Ask, Draft
 from uait.records import Answer
 
 MOST = 32  # replies at once; who comes then waits until one has ended
+MOST_TOKENS = (
+    3_000  # of prompts read before all others get their next token: twenty behind some shots, or a few readings
+)
 
 _lock = threading.Lock()  # around every model's `asked`
 
@@ -111,6 +114,8 @@ class Together:
             while self._waiting and len(self._heard) + len(found) < self._most:
                 others = [*self._heard, *found]
                 if others and (self._waiting[0].alone or others[0].alone):
+                    break
+                if found and sum(len(visit.ask.ids) for visit in [*found, self._waiting[0]]) > MOST_TOKENS:
                     break
                 visit = self._waiting.popleft()
                 if not visit.is_gone:

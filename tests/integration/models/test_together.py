@@ -13,7 +13,7 @@ import torch
 
 from uait.models import stated, together
 from uait.models.confidence import answer, asked_view
-from uait.models.drafts import Drafts
+from uait.models.drafts import PATIENCE, Drafts
 from uait.models.hearing import Hearing
 from uait.models.language_model import LanguageModel
 from uait.models.stated import Ask
@@ -171,7 +171,7 @@ def test_one_joins_while_others_are_under_way_and_leaves_before_them(
     _alike(other, lm, PLANET)
 
 
-def test_one_that_has_ended_and_waits_is_read_no_further(
+def test_one_that_has_ended_waits_for_others_but_not_for_long_and_is_read_no_further(
     taught_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asks = [Ask.of(taught_lm, taught_lm.chat(text), text, (), n) for text, n in ((PLANET, 1), (FRANCE, 20), (PERU, 20))]
@@ -184,9 +184,11 @@ def test_one_that_has_ended_and_waits_is_read_no_further(
     monkeypatch.setattr(LanguageModel, "forward", noted)
     drafts = Drafts(taught_lm)
     ended, *_ = drafts.join(asks)
-    for _ in range(4):
+    for _ in range(PATIENCE):
         drafts.step()
-        assert not ended.is_open and ended in drafts.under_way  # one of three: it waits for another one
+        assert not ended.is_open and ended.answer is None  # one of three: it waits for another one
+    drafts.step()
+    assert ended.answer is not None and len(drafts.under_way) == 2
     assert max(furthest) == len(asks[0].ids) - 1
 
 
@@ -276,6 +278,19 @@ def test_one_that_is_too_long_is_refused_before_it_joins(taught_lm: LanguageMode
     assert isinstance(found[1], DataError) and "this model reads 256 together" in str(found[1])
     for heard, expected in zip(found[::2], alone[::2], strict=True):
         _same(heard, expected)
+
+
+def test_long_prompts_are_read_a_few_at_a_time(taught_lm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "MOST_TOKENS", 100)
+    with _meeting(taught_lm) as (met, _):
+        ask = Ask.of(taught_lm, taught_lm.chat(PLANET), PLANET, (), 20)
+        assert 2 * len(ask.ids) < 100 < 3 * len(ask.ids)
+        met._waiting.extend(together._Visit(ask) for _ in range(5))
+        n_under_way = []
+        for _ in range(3):
+            met._step()
+            n_under_way.append(len(met._drafts.under_way))
+    assert n_under_way == [2, 4, 5]
 
 
 def test_who_comes_first_joins_first_and_nobody_waits_for_good(
