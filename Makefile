@@ -16,7 +16,7 @@ export HF_HUB_OFFLINE
 export GRADIO_ANALYTICS_ENABLED := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help app setup check test-unit test test-hostile test-fuzz pocket seal smollm2 bench bench-peers bench-check screenshots
+.PHONY: help app setup check test-unit test test-hostile test-fuzz test-faults pocket seal smollm2 bench bench-peers bench-check screenshots
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 15
@@ -44,6 +44,10 @@ test-hostile: $(TESTS)  ## hostile text through the whole page, planted orders t
 
 test-fuzz: $(TESTS)  ## a quarter of an hour of inputs nobody thought of, into all that reads files, replies and logs
 	FUZZ_EXAMPLES=9000 $(BIN)/python -m pytest tests/unit/test_fuzz.py
+
+test-faults: $(TESTS)  ## two hundred kills at random moments, and bad luck of every other kind
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.trust.kills
+	$(BIN)/python -m pytest tests/integration/test_faults.py tests/integration/page/test_queue.py
 
 pocket: $(TESTS)  ## rebuild the embedded model from its seed; resumes where it was stopped
 	$(BIN)/python -m uait.embedded.pocket

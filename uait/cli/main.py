@@ -37,17 +37,8 @@ from uait.data.named import name_of, read_questions_of
 from uait.data.plain import left_out_data, reply_data
 from uait.data.presets import PRESETS
 from uait.method.prompts import sanitise
-from uait.records import (
-    Adapter,
-    DistilledSet,
-    EvalReport,
-    Label,
-    Question,
-    Repeated,
-    Reply,
-    Reproduction,
-)
-from uait.records.errors import DataError, UaitError, is_disk_full
+from uait.records import Adapter, DistilledSet, EvalReport, Label, Question, Repeated, Reply, Reproduction
+from uait.records.errors import DataError, UaitError, is_disk_full, is_out_of_memory
 from uait.runs.files import ADAPTER, BEFORE_AFTER, CALIBRATED, DISTILLED, LABELS, SAMPLES
 from uait.runs.folder import RunFolder
 from uait.settings import Settings
@@ -77,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as err:
         if is_disk_full(err):
             return _fail(2, "There is no room left on the disk; free some, and give the same command again.")
+        if is_out_of_memory(err):
+            return _fail(2, "There is not enough memory; close other programs, or choose a smaller model.")
         if not isinstance(err, OSError) or err.filename is None:
             raise
         return _fail(2, f"{err.filename} can't be read or written ({err.strerror}); check the name and the rights.")
@@ -235,8 +228,7 @@ def _evaluate(options: Namespace, settings: Settings) -> Outcome:
     if options.run and not hasattr(options, "model.adapter") and (options.run / ADAPTER / "card.json").is_file():
         settings = settings.with_adapter(options.run / ADAPTER)
     with tempfile.TemporaryDirectory() as scratch:  # without a run everything is measured afresh, and nothing is kept
-        folder = RunFolder(options.run or Path(scratch))
-        report: EvalReport = followed(evaluate(load_engines(settings), splits, folder))
+        report: EvalReport = followed(evaluate(load_engines(settings), splits, RunFolder(options.run or Path(scratch))))
     return Outcome(to_json(report), [markdown_table(report), "", branches_markdown(report)])
 
 

@@ -4,7 +4,6 @@ Small batches give the same results as large ones, but for rounding.
 """
 
 import gc
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -12,12 +11,10 @@ from typing import TypeVar
 import torch
 
 from uait.models.adapters import first_line
-from uait.records.errors import ModelError, UaitError
+from uait.records.errors import ModelError, is_out_of_memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# as CUDA, cuBLAS, MPS and the two kinds of CPU allocator say it
-_NO_MEMORY = re.compile("out of memory|not enough memory|can't allocate memory|CUBLAS_STATUS_ALLOC_FAILED")
 
 
 class Room:
@@ -74,9 +71,3 @@ def in_a_sentence(remedy: str) -> Iterator[None]:
         if not is_out_of_memory(err):
             raise
         raise ModelError(f"The memory is too small for one at a time ({first_line(err)}); {remedy}.") from err
-
-
-def is_out_of_memory(err: BaseException) -> bool:
-    """Whether a GPU, or the machine itself, had no memory left."""
-    is_its_kind = isinstance(err, (torch.OutOfMemoryError, MemoryError))
-    return is_its_kind or (not isinstance(err, UaitError) and _NO_MEMORY.search(str(err)) is not None)

@@ -7,8 +7,7 @@ from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
 from uait.models.adapters import CARD, CONFIG, LOAD_ERRORS, WEIGHTS, first_line
-from uait.models.batches import is_out_of_memory
-from uait.records.errors import ModelError, causes, is_disk_full
+from uait.records.errors import ModelError, causes, is_disk_full, is_out_of_memory
 
 _HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+", re.ASCII)
 

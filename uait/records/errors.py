@@ -2,10 +2,13 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 
 # the disk is full, the user's share of it is, a file may not grow; those that raise no OSError say it in these words
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# as CUDA, cuBLAS, MPS, the two kinds of CPU allocator and the operating system say it
+_NO_MEMORY = re.compile("OutOfMemory|out of memory|not enough memory|an(?:'t|not) allocate memory|ALLOC_FAILED")
 
 
 class UaitError(Exception):
@@ -41,6 +44,12 @@ def is_disk_full(err: BaseException) -> bool:
         getattr(cause, "errno", None) in _NO_ROOM or any(os.strerror(number) in str(cause) for number in _NO_ROOM)
         for cause in causes(err)
     )
+
+
+def is_out_of_memory(err: BaseException) -> bool:
+    """Whether a GPU, or the machine itself, had no memory left; a sentence that says so already is none of these."""
+    said = _NO_MEMORY.search(f"{type(err).__name__} {err}") is not None  # PyTorch's own error may have no words
+    return isinstance(err, MemoryError) or (not isinstance(err, UaitError) and said)
 
 
 def causes(err: BaseException | None) -> Iterator[BaseException]:

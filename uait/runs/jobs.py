@@ -131,7 +131,7 @@ def status(folder: Path | str) -> JobStatus | None:
         state = JobState.STOPPING if (folder / STOP).exists() else JobState.QUEUED
         earlier = [path for path in waiting(_shared(folder), until=job["submitted"]) if path != folder.resolve()]
         place = len(earlier) + is_held(_shared(folder) / SLOT)
-        return JobStatus(folder, job["verb"], state, place, seconds=now - job["submitted"])
+        return JobStatus(folder, job["verb"], state, place, seconds=max(0.0, now - job["submitted"]))
     return _worked(folder, job["verb"], rows, now)
 
 
@@ -194,9 +194,10 @@ def _worked(folder: Path, verb: str, rows: list[dict[str, Any]], now: float) -> 
         note = "The job ended without a word; it was killed, or the machine ran out of memory."
         next_step = "What is done is kept; Resume goes on from there."
     ended = now if alive and state is not JobState.DONE else last["time"]
+    seconds = max(0.0, ended - began)  # the clock may have been set back meanwhile
     eta = (total - done) / rate if rate and state is JobState.RUNNING else None
     return JobStatus(
-        folder, verb, state, 0, str(last.get("stage", "")), done, total, note, ended - began, rate, eta, tail, next_step
+        folder, verb, state, 0, str(last.get("stage", "")), done, total, note, seconds, rate, eta, tail, next_step
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from uait.data.files import append_jsonl, read_json
 from uait.records import Event, Progress
-from uait.records.errors import DataError, UaitError, is_disk_full
+from uait.records.errors import DataError, UaitError, is_disk_full, is_out_of_memory
 from uait.runs.files import JOB, QUESTIONS, SPLITS
 from uait.runs.folder import RunFolder
 from uait.runs.jobs import EVENTS, GRACE, turn
@@ -70,6 +70,11 @@ def main(folder: Path, lock: int) -> int:
             note, next_step = f"Something nobody foresaw went wrong ({type(err).__name__}).", _SEE_LOG
             if is_disk_full(err):
                 note, next_step = "There is no room left on the disk.", "Free some; Resume goes on from what is done."
+            if is_out_of_memory(err):
+                note, next_step = (
+                    "There is not enough memory.",
+                    "Close other programs; Resume goes on from what is done.",
+                )
             _write(folder, "failed", note=note, next_step=next_step)
             return 1
     return 0

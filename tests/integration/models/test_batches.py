@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from uait.models import decoding, drafts, p_true
-from uait.models.batches import Room, in_batches, is_out_of_memory
+from uait.models.batches import Room, in_batches
 from uait.models.confidence import answer, answer_batch
 from uait.models.decoding import sample_answers
 from uait.models.language_model import LanguageModel
 from uait.models.p_true import p_true_batch
 from uait.models.similarity import BiEncoder, CrossEncoderSimilarity
 from uait.records import Question
-from uait.records.errors import ModelError
+from uait.records.errors import ModelError, is_out_of_memory
 from uait.settings import AnswerSettings, SamplingSettings
 
 TEXTS = ["What is the capital of France?", "What is the capital of Peru?", "Who wrote Faust?", "Say nothing.", "Who?"]
