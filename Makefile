@@ -16,7 +16,7 @@ export HF_HUB_OFFLINE
 export GRADIO_ANALYTICS_ENABLED := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help app setup check test-unit test test-hostile test-fuzz test-faults pocket seal smollm2 bench bench-peers bench-check screenshots
+.PHONY: help app setup check test-unit test test-hostile test-fuzz test-faults test-load pocket seal smollm2 bench bench-peers bench-check screenshots
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 15
@@ -48,6 +48,10 @@ test-fuzz: $(TESTS)  ## a quarter of an hour of inputs nobody thought of, into a
 test-faults: $(TESTS)  ## two hundred kills at random moments, and bad luck of every other kind
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.trust.kills
 	$(BIN)/python -m pytest tests/integration/test_faults.py tests/integration/page/test_queue.py
+
+test-load: $(TESTS)  ## 500 questions by 50 clients, then half an hour of visitors who come and vanish
+	$(BIN)/python -m tests.trust.load
+	$(BIN)/python -m tests.trust.load soak 30
 
 pocket: $(TESTS)  ## rebuild the embedded model from its seed; resumes where it was stopped
 	$(BIN)/python -m uait.embedded.pocket
