@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import fake_app
 from tests.browser.serving import served
+from uait.page import limits
 
 N_OTHERS = 29
 PALAU = "What is the capital of Palau?"
@@ -56,6 +57,7 @@ def test_who_finds_the_queue_full_is_told_to_come_back_and_keeps_the_question(
     tab: Page, language: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(limits, "AT_ONCE", 1)
     demo = fake_app.build(pause=0.3)
     demo.queue(max_size=1, default_concurrency_limit=1)
     with served(demo) as url:
