@@ -32,7 +32,8 @@ async def _asked(client: httpx.AsyncClient, api: str, asked: dict[str, Any]) -> 
 
 
 async def _all_asked(url: str, fn_index: int) -> list[dict[str, Any]]:
-    limits = httpx.Limits(max_connections=None)
+    # each request on a connection of its own: the server may just be closing one that was idle
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     asked = {"fn_index": fn_index, "data": ["What is the capital of France?", 0.5, "shipped", "", "", False]}
     async with httpx.AsyncClient(timeout=60, limits=limits) as client:
         every = [_asked(client, f"{url}/gradio_api", {**asked, "session_hash": f"s{i}"}) for i in range(N_ASKERS)]
