@@ -14,7 +14,7 @@ def served(demo: "gr.Blocks", **more: Any) -> Iterator[str]:
     """The page's address until the block ends; launched as the product is, with `more` arguments of a test's own."""
     from uait.page import app  # noqa: PLC0415 - gradio takes seconds; other tiers must not pay for it
 
-    port = _free_port()
+    port = free_port()
     place = {"server_name": "127.0.0.1", "server_port": port, "prevent_thread_lock": True, "quiet": True}
     demo.launch(**{**app.launch_arguments(), **place, **more})
     try:
@@ -23,7 +23,7 @@ def served(demo: "gr.Blocks", **more: Any) -> Iterator[str]:
         demo.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that nothing listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -11,7 +11,6 @@ import json
 import math
 import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from typing import Any
 
 import httpx
 
+from tests.browser.serving import free_port
 from tests.readme import ROOT
 from uait.data.catalogue import describe
 from uait.page.sessions import EVERY, IDLE, KEPT
@@ -81,9 +81,7 @@ class Served:
 @contextmanager
 def served(root: Path) -> Iterator[Served]:
     """The page until the block ends; all that it writes lies below `root`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     own = {"UAIT_PORT": str(port), "UAIT_HOST": "127.0.0.1", "UAIT_RUNS": str(root / "runs"), "SPACE_ID": "trust/load"}
     own |= {"GRADIO_TEMP_DIR": str(root / "gradio"), "HF_HUB_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
     reading, writing = os.pipe()

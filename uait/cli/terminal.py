@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from uait.data.json import to_json
-from uait.data.plain import left_out_data, left_out_lines
+from uait.data.plain import left_out_data, left_out_lines, short_of_all
 from uait.records import Action, Adapter, DistilledSet, Explanation, Label, Repeated, Reply, StrongerAnswer, Unscored
 
 _BAR_WIDTH = 40
@@ -197,10 +197,7 @@ def threshold_lines(adapter: Adapter) -> list[str]:
 
 def percent(share: float | None) -> str:
     """A share of 1 in percent, or "none"."""
-    if share is None:
-        return "none"
-    inside = min(max(share, 0.001), 0.999) if 0 < share < 1 else share  # "100.0 %" is for all alone
-    return f"{100 * inside:.1f} %"
+    return "none" if share is None else f"{100 * short_of_all(share):.1f} %"
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

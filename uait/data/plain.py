@@ -94,3 +94,8 @@ def left_out_lines(by_reason: Mapping[str, Sequence[str]], split: str = "") -> l
 def as_markdown(text: str) -> str:
     """The text on one line of a Markdown report, where an id or a name in it is no link, picture, tag or cell."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.splitlines()))
+
+
+def short_of_all(share: float) -> float:
+    """The share of 1, moved so that tenths of a percent round neither some to nothing nor nearly all to all."""
+    return min(max(share, 0.001), 0.999) if 0 < share < 1 else share

@@ -17,9 +17,8 @@ from uait.models.stated import Ask, Draft
 from uait.records import Answer
 
 MOST = 32  # replies at once; who comes then waits until one has ended
-MOST_TOKENS = (
-    3_000  # of prompts read before all others get their next token: twenty behind some shots, or a few readings
-)
+# of prompts read before all others get their next token: twenty behind some shots, or a few readings
+MOST_TOKENS = 3_000
 
 _lock = threading.Lock()  # around every model's `asked`
 
@@ -148,7 +147,7 @@ def among(lm: LanguageModel, *, reads: bool) -> Iterator[Together]:
     asked: dict[Any, Together] = lm.weights.asked
     key = lm.lora, lm.voice and lm.voice.lora, lm.answers_in_lines, lm.prompts, reads
     with _lock:
-        together = asked.setdefault(key, Together(lm))
+        together = asked[key] = asked.get(key) or Together(lm)
         together.n_visits += 1
     try:
         yield together

@@ -36,7 +36,7 @@ TITLE = "UaIT: a model that knows when to look it up"
 MAX_WAITING = 256
 STYLES = ("page.css", "compare.css", "words.css", "learn.css", "figures.css")
 CHINESE = settings.ASSETS / "page" / "words.zh-CN.json"
-MAX_SESSIONS = 500  # whose states are kept at once: half a megabyte for each page that is open
+MAX_SESSIONS = 500  # whose states are kept at once; `sessions` forgets who has left long before
 _HOUR = 3600
 _WARM_UP = "What is the capital of France?"
 

@@ -4,28 +4,27 @@ In: a run's folder, another one. Out: the stages that the run went through, run 
 questions; last Done(tuple of Repeated). Stopped or killed, it goes on where its files end.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from uait.data.files import read_json, read_jsonl, write_jsonl
-from uait.data.json import from_json, to_json
+from uait.data.files import read_jsonl, write_jsonl
+from uait.data.json import to_json
 from uait.data.questions import read_questions
 from uait.models.adapters import WEIGHTS
 from uait.models.shipped import sha256_of
 from uait.records import Done, EvalReport, Event, Label, Question, Repeated, SampleSet
 from uait.records.errors import DataError
+from uait.records.events import recorded
 from uait.runs.files import ADAPTER, DISTILLED, HELD_OUT, LABELS, REPORT, SAMPLES
 from uait.runs.folder import RunFolder
 from uait.settings import Settings, from_dict
-from uait.stages.distil import distil
+from uait.stages.distil import distil, read_distilled
 from uait.stages.engines import load_engines, load_untuned
-from uait.stages.evaluate import evaluate
+from uait.stages.evaluate import evaluate, read_report
 from uait.stages.label import label
 from uait.stages.tune import tune
 from uait.tuning.card import CARD, read_card
-
-_EXAMPLES, _WEIGHTS, _EVALUATION = "examples", "adapter", "evaluation"
 
 
 def rerun(run: RunFolder, again: RunFolder) -> Iterator[Event]:
@@ -39,35 +38,33 @@ def rerun(run: RunFolder, again: RunFolder) -> Iterator[Event]:
     settings, found = run.settings(), []
     if run.file(LABELS).exists():
         labels = read_jsonl(run.file(LABELS), Label)
-        yield from _steps(label(load_untuned(settings), [one.question for one in labels], again))
+        yield from recorded(label(load_untuned(settings), [one.question for one in labels], again))
         found.append(_compared("labels", labels, read_jsonl(again.file(LABELS), Label), lambda one: one.question.id))
-    if run.file(LABELS).exists() and run.file(DISTILLED).exists():
+    if found and run.file(DISTILLED).exists():
         if run.file(HELD_OUT).exists():
             write_jsonl(again.file(HELD_OUT), read_questions(run.file(HELD_OUT)))
-        yield from _steps(distil(settings, again))
-        found.append(_compared(_EXAMPLES, *(read_json(folder.file(DISTILLED))["train"] for folder in (run, again))))
+        distilled = yield from recorded(distil(settings, again))
+        found.append(_compared("examples", read_distilled(run).train, distilled.train))
     if found and (run.file(ADAPTER) / CARD).exists():
-        yield from _steps(tune(_tuned_with(run, settings), again))
+        yield from recorded(tune(_tuned_with(run, settings), again))
         before, now = (sha256_of(folder.file(ADAPTER) / WEIGHTS) for folder in (run, again))
-        found.append(Repeated(_WEIGHTS, 1, int(before != now), f"SHA-256 {before[:12]}, now {now[:12]}"))
-    if run.file(REPORT).exists():
-        found.append((yield from _evaluated(run, again)))
+        found.append(Repeated("adapter", 1, int(before != now), f"SHA-256 {before[:12]}, now {now[:12]}"))
+    if (report := read_report(run.file(REPORT))) is not None:
+        found.append((yield from _evaluated(report, run, again)))
     if not found:
         raise DataError(f"{run.path} holds no labels and no evaluation, so there is nothing to repeat.")
     yield Done(tuple(found))
 
 
-def _evaluated(run: RunFolder, again: RunFolder) -> Any:
+def _evaluated(report: EvalReport, run: RunFolder, again: RunFolder) -> Generator[Event, None, Repeated]:
     """The report's questions asked once more; how many of its results differ."""
-    report = from_json(EvalReport, read_json(run.file(REPORT)))
     if report.provenance is None:
         raise DataError(f"{run.file(REPORT)} does not say by which settings it was made; it can't be repeated.")
     settings = from_dict(report.provenance.settings)
     if report.provenance.adapter_name == f"{run.path.name}/{ADAPTER}" and again.file(ADAPTER).exists():
         settings = settings.with_adapter(again.file(ADAPTER))
-    yield from _steps(evaluate(load_engines(settings), _splits(run, report), again))
-    made = from_json(EvalReport, read_json(again.file(REPORT)))
-    return _compared(_EVALUATION, report.results, made.results, lambda one: f"{one.split}: {one.method}")
+    made = yield from recorded(evaluate(load_engines(settings), _splits(run, report), again))
+    return _compared("evaluation", report.results, made.results, lambda one: f"{one.split}: {one.method}")
 
 
 def _splits(run: RunFolder, report: EvalReport) -> dict[str, list[Question]]:
@@ -79,10 +76,6 @@ def _splits(run: RunFolder, report: EvalReport) -> dict[str, list[Question]]:
 def _tuned_with(run: RunFolder, settings: Settings) -> Settings:
     """What the adapter's card says, of the model where the run found it."""
     return replace(from_dict(read_card(run.file(ADAPTER)).settings), model=settings.model)
-
-
-def _steps(events: Iterator[Event]) -> Iterator[Event]:
-    return (event for event in events if not isinstance(event, Done))
 
 
 def _compared(

@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from uait.data.plain import short_of_all
 from uait.records import Progress
 from uait.records.errors import DataError
 
@@ -42,8 +43,7 @@ def percent(value: float | None) -> str:
     """
     if value is None:
         return "no number"
-    inside = min(max(value, 0.001), 0.999) if 0 < value < 1 else value
-    return fixed(100 * inside, 1).removesuffix(".0") + f"{_FIXED_SPACE}%"
+    return fixed(100 * short_of_all(value), 1).removesuffix(".0") + f"{_FIXED_SPACE}%"
 
 
 def fixed(value: float, digits: int) -> str:
