@@ -61,12 +61,15 @@ def look(
     names: Sequence[str],
     name: str | None,
     marks: Callable[[Path], Any],
+    chosen: str | None,
     offered: Sequence[str] = (),
     verb: str = "",
 ) -> Look:
     """Looks at the run called `name`, one of `names` or of `offered`, which have no folder.
 
     `marks`: what changes in its folder when there is more to show. A job of another verb than `verb` counts as none.
+    `chosen`: what the menu stood at when the look began. Only another `name` is put there: the answer to a look may
+    come after that to a button that has chosen a new run.
     """
     folder, seen = find_run(root, name), seen or {}
     status = jobs.status(folder) if folder else None
@@ -75,7 +78,8 @@ def look(
     state = str(status.state if status else None)
     choices = choices_of(root, names, offered)
     now = {"names": list(names), "name": name, "state": state, "marks": folder and marks(folder), "menu": choices}
-    menu = gr.skip() if seen.get("menu") == choices else gr.update(choices=choices, value=name)
+    put = {"value": name} if name != chosen else {}
+    menu = gr.skip() if seen.get("menu") == choices else gr.update(choices=choices, **put)
     panel = runs_view.job_panel(status, is_chosen=bool(name) and name not in offered and folder is None)
     return Look(folder, status, now, menu, panel, {**seen, "names": now["names"], "menu": choices} != now)
 

@@ -9,7 +9,7 @@ import pytest
 from tests.browser import tiny_lab
 from uait.data.files import write_json
 from uait.page import run_compare
-from uait.page.run_actions import choices_of, own
+from uait.page.run_actions import choices_of, look, own
 from uait.page.tabs.own_runs import NOT_YOURS, namer, remover
 from uait.runs import jobs, visitors
 from uait.runs.names import label_of
@@ -53,6 +53,18 @@ def test_a_run_is_deleted_while_its_job_works(tmp_path: Path, monkeypatch: pytes
         for _ in range(100):
             os.kill(pid, signal.SIGKILL)  # it is gone, or a zombie that its starter is about to see off
             jobs.time.sleep(0.05)
+
+
+def test_a_look_that_comes_late_leaves_the_menu_where_a_button_has_put_it(tmp_path: Path) -> None:
+    run = tiny_lab.tunable_run(Settings(), tmp_path)
+
+    def looked(name: str, chosen: str | None) -> dict[str, object]:
+        return look(tmp_path, None, [run.name], name, lambda folder: folder.name, chosen, ["recorded"]).menu
+
+    # begun before the new run was chosen; its answer may come after that
+    late = looked("recorded", "recorded")
+    assert late["choices"] == [("recorded", "recorded"), (run.name, run.name)] and "value" not in late
+    assert looked(run.name, None)["value"] == run.name  # nothing was chosen yet
 
 
 def test_runs_in_their_folders_are_compared_with_the_recorded_one(tmp_path: Path) -> None:

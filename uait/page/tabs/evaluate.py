@@ -152,12 +152,11 @@ def _names(root: Path, model: str) -> list[str]:
 def _looker(root: Path, model: str, show: Show, recorded: answer_view.Payload) -> Callable[..., list[Update]]:
     """Looks at the chosen evaluation and its job; sends only what has changed since the last look."""
 
-    def look(seen: run_actions.Seen | None, name: str | None) -> list[Update]:
-        names = _names(root, model)
+    def look(seen: run_actions.Seen | None, chosen: str | None) -> list[Update]:
+        names, name = _names(root, model), chosen or RECORDED
         if seen is None and names and _is_alive(root / names[0]):
             name = names[0]  # under way while the page was loaded anew
-        name = name or RECORDED
-        now = run_actions.look(root, seen, names, name, _made, offered=[RECORDED])
+        now = run_actions.look(root, seen, names, name, _made, chosen, offered=[RECORDED])
         if not now.is_new:
             return [now.seen, now.menu, now.panel, *[gr.skip()] * 4]
         is_same = seen is not None and seen["marks"] == now.seen["marks"]

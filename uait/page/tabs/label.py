@@ -159,10 +159,10 @@ def _names(root: Path, model: str) -> list[str]:
 def _looker(root: Path, model: str, recorded: SmallRun | None, choice: DistilSettings) -> Callable[..., list[Update]]:
     """Looks at the runs and the chosen one's job and labels; sends only what has changed since the last look."""
 
-    def look(seen: Seen | None, name: str | None) -> list[Update]:
+    def look(seen: Seen | None, chosen: str | None) -> list[Update]:
         names = _names(root, model)
-        name = name or (names[0] if names else None)
-        now = run_look(root, seen, names, name, _size)
+        name = chosen or (names[0] if names else None)
+        now = run_look(root, seen, names, name, _size, chosen)
         if not now.is_new:
             return [now.seen, now.menu, now.panel, *[gr.skip()] * 6]
         labels = _labels(now.folder / LABELS) if now.folder and _size(now.folder) else []

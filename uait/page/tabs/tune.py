@@ -168,12 +168,12 @@ def _starter(root: Path, base: Settings, description: Description | None) -> Cal
 def _looker(root: Path, model: str, recorded: SmallRun | None) -> Callable[..., list[Update]]:
     """Looks at the chosen tuning; sends only what has changed since the last look."""
 
-    def look(seen: Seen | None, name: str | None) -> list[Update]:
+    def look(seen: Seen | None, chosen: str | None) -> list[Update]:
         offered = [RECORDED] if recorded else []
         names = _names(root, model)
         is_new = bool(names) and names[0] not in (seen or {}).get("names", [])
-        name = names[0] if is_new else name or next(iter(offered), None)
-        now = run_look(root, seen, names, name, _sizes, offered, "tune")
+        name = names[0] if is_new else chosen or next(iter(offered), None)
+        now = run_look(root, seen, names, name, _sizes, chosen, offered, "tune")
         if not now.is_new:
             return [now.seen, now.menu, now.panel, *[gr.skip()] * 6]
         folder = now.folder
