@@ -37,12 +37,12 @@ window.uaitAddress = (() => {
       kept.set(tab, { ...kept.get(tab), ...values });
       if (tab === shown) write();
     },
-    // The event comes late, even after the next tab was opened: the tab list says what is shown now, and looks at jobs.
+    // The event comes late, even after the next tab was opened: the tab list says what is shown now, and looks at jobs, soon.
     show: (tab, looking) => {
       const selected = document.querySelector("[role='tab'][aria-selected='true']")?.dataset.tabId;
       if (names.length > 0) shown = names.includes(selected) ? selected : tab;
       write();
-      return looking.map((name) => ({ __type__: "update", active: name === shown }));
+      return looking.map((name) => ({ __type__: "update", active: name === shown, value: 1 }));
     },
     // For the page, once: the tab, the questions of Ask and Compare, and Learn's step. A tab that is none is ignored.
     open: (tabs) => {

@@ -70,6 +70,18 @@ def engines(settings: Settings) -> Engines:
     return Engines(load_model(settings), FakeSimilarity(), (lima,), settings, threshold=0.7)
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own with room for half a run. Skips where this process may not mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12k", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("only root may mount a disk; the test beside this one limits the size of a file instead")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
 def _without_root() -> None:
     """Root may write into what is read-only; a process without this right may not."""
     ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
@@ -103,6 +115,18 @@ def test_a_disk_that_fills_up_is_a_sentence_and_the_same_command_goes_on(setting
     assert said == "uait: There is no room left on the disk; free some, and give the same command again."
     n_done = len(_ids(run))
     assert 0 < n_done < len(ASKED)
+    assert _labelled(settings, run).returncode == 0
+    assert sorted(_ids(run)) == sorted(question.id for question in ASKED)
+
+
+def test_a_real_disk_that_is_full_is_the_same_sentence_and_once_it_has_room_the_run_goes_on(
+    settings: Settings, small_disk: Path
+) -> None:
+    run = small_disk / "run"
+    said = _sentence(_labelled(settings, run))
+    assert said == "uait: There is no room left on the disk; free some, and give the same command again."
+    assert shutil.disk_usage(small_disk).free == 0 and 0 < len(_ids(run)) < len(ASKED)
+    subprocess.run(["mount", "-o", "remount,size=1m", str(small_disk)], check=True)
     assert _labelled(settings, run).returncode == 0
     assert sorted(_ids(run)) == sorted(question.id for question in ASKED)
 

@@ -67,7 +67,7 @@ class Served:
         self.url, self._process, self._answers = url, process, answers
         config = httpx.get(f"{url}/config").json()
         functions = config["dependencies"]
-        self.ask = next(f["id"] for f in functions if f["api_name"] == "ask")
+        self.ask = next(f["id"] for f in functions if f["api_name"] == "answer")  # as the page asks, word by word
         loads = [f for f in functions if any(event == "load" for _, event in f["targets"]) and f["backend_fn"]]
         self.admits = next(f["id"] for f in loads if len(f["inputs"]) == 1)
 
@@ -137,7 +137,7 @@ class Crowd:
                     self.seconds.append(time.monotonic() - began)
 
     async def _asked(self, api: str, session: str, leaves: str) -> str:
-        data = [self.moments.choice(self.questions), None, "shipped", "", "", False]
+        data = [self.moments.choice(self.questions), None, "retrieve", "shipped", ""]
         asked = {"data": data, "fn_index": self.page.ask, "session_hash": session}
         joined = await self.client.post(f"{api}/queue/join", json=asked)
         if joined.status_code == 503:
@@ -150,8 +150,10 @@ class Crowd:
                 message: Any = json.loads(line.removeprefix("data: ")) if line else {"msg": ""}
                 if leaves == "waiting" and message["msg"] in ("estimation", "process_starts"):
                     return "vanished while waiting"
+                if leaves == "reading" and "append" in line:
+                    return "vanished in mid-answer"
                 if message["msg"] == "process_completed":
-                    is_answered = message["success"] and message["output"]["data"][0]["answer"]
+                    is_answered = message["success"] and message["output"]["data"][0]["state"] == "done"
                     return "answered" if is_answered else "failed"
         return "left without an answer"
 
@@ -192,7 +194,7 @@ async def _soak(page: Served, minutes: float) -> None:
 
         async def come_and_go(until: float) -> None:
             while time.monotonic() < until:
-                await crowd.visit(crowd.moments.choice(("answered", "answered", "waiting", "unheard")))
+                await crowd.visit(crowd.moments.choice(("answered", "answered", "waiting", "unheard", "reading")))
                 await asyncio.sleep(crowd.moments.uniform(0.0, 1.0))
 
         async def all_come(seconds: float) -> None:

@@ -20,7 +20,7 @@ from uait.runs.folder import find_run
 from uait.runs.jobs import JobState, JobStatus
 from uait.runs.names import label_of
 
-EVERY = 1.0  # seconds between two looks at a job
+EVERY, SELDOM = 1.0, 10.0  # seconds between two looks: at a job, and where none is under way
 SWITCHED_OFF = (
     "Long work is switched off on this page. Duplicate the Space and set UAIT_ALLOW_TRAINING to 1, "
     "or run it on your own machine."
@@ -35,11 +35,12 @@ Seen = dict[str, Any]
 
 
 class Look(NamedTuple):
-    """The chosen run as it is now: its folder and job, what to remember of it, the updates of menu and job panel."""
+    """The chosen run as it is now: its folder and job, what to remember of it, the updates of timer, menu and panel."""
 
     folder: Path | None
     status: JobStatus | None
     seen: Seen
+    timer: Update
     menu: Update
     panel: Payload
     is_new: bool  # whether there is more to show than at the last look
@@ -78,10 +79,14 @@ def look(
     state = str(status.state if status else None)
     choices = choices_of(root, names, offered)
     now = {"names": list(names), "name": name, "state": state, "marks": folder and marks(folder), "menu": choices}
-    put = {"value": name} if name != chosen else {}
+    put: dict[str, Any] = {"value": name} if name != chosen else {}
     menu = gr.skip() if seen.get("menu") == choices else gr.update(choices=choices, **put)
     panel = runs_view.job_panel(status, is_chosen=bool(name) and name not in offered and folder is None)
-    return Look(folder, status, now, menu, panel, {**seen, "names": now["names"], "menu": choices} != now)
+    pace = (
+        EVERY if status and status.is_alive else SELDOM
+    )  # a look that comes late may slow a job's down, but not for long
+    timer = gr.update(value=pace)
+    return Look(folder, status, now, timer, menu, panel, {**seen, "names": now["names"], "menu": choices} != now)
 
 
 def choices_of(root: Path, names: Sequence[str], offered: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -103,6 +108,12 @@ def starter(root: Path, begin: Callable[..., JobStatus], names: Callable[[], Seq
         return gr.update(choices=choices_of(root, names()), value=status.folder.name), "", runs_view.job_panel(status)
 
     return start
+
+
+def look_soon(timer: gr.Timer, *events: Callable[..., Any]) -> None:
+    """After each of these events a tab looks at its jobs within a second."""
+    for event in events:
+        event(None, js=f"() => ({{ __type__: 'update', value: {EVERY} }})", outputs=timer, api_visibility="private")
 
 
 def own(make: Callable[[Path], Callable[..., Any]]) -> Callable[..., Any]:

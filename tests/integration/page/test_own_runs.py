@@ -9,7 +9,7 @@ import pytest
 from tests.browser import tiny_lab
 from uait.data.files import write_json
 from uait.page import run_compare
-from uait.page.run_actions import choices_of, look, own
+from uait.page.run_actions import EVERY, SELDOM, choices_of, look, own
 from uait.page.tabs.own_runs import NOT_YOURS, namer, remover
 from uait.runs import jobs, visitors
 from uait.runs.names import label_of
@@ -47,6 +47,7 @@ def test_a_run_is_deleted_while_its_job_works(tmp_path: Path, monkeypatch: pytes
     run = tiny_lab.tunable_run(Settings(), tmp_path / "runs")
     jobs.start(run, "tune", Settings())
     pid = int((run / jobs.PID).read_text())
+    assert look(run.parent, None, [run.name], run.name, lambda _: None, run.name).timer["value"] == EVERY
     assert own(remover)(run.name, "").startswith("Deleted")
     assert not run.exists()
     with pytest.raises(ProcessLookupError):
@@ -59,7 +60,9 @@ def test_a_look_that_comes_late_leaves_the_menu_where_a_button_has_put_it(tmp_pa
     run = tiny_lab.tunable_run(Settings(), tmp_path)
 
     def looked(name: str, chosen: str | None) -> dict[str, object]:
-        return look(tmp_path, None, [run.name], name, lambda folder: folder.name, chosen, ["recorded"]).menu
+        now = look(tmp_path, None, [run.name], name, lambda folder: folder.name, chosen, ["recorded"])
+        assert now.timer["value"] == SELDOM  # no job is under way
+        return now.menu
 
     # begun before the new run was chosen; its answer may come after that
     late = looked("recorded", "recorded")

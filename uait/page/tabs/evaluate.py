@@ -105,12 +105,13 @@ def _build(
     visitor = who.visitor
     own = run_actions.own
     begin = own(partial(_starter, shelf=shelf, splits=splits))
-    start.click(begin, [n, *who, visitor], [run, message, panel], **quiet)
+    begun = start.click(begin, [n, *who, visitor], [run, message, panel], **quiet)
     stop.click(own(run_actions.stopper), [run, visitor], [message, panel], queue=False, **quiet)
-    resume.click(own(run_actions.resumer), [run, visitor], [message, panel], **quiet)
+    resumed = resume.click(own(run_actions.resumer), [run, visitor], [message, panel], **quiet)
     back.click(lambda: (RECORDED, ""), None, [run, message], queue=False, **quiet)
+    run_actions.look_soon(timer, run.change, begun.then, resumed.then)
     seen = gr.State(None)
-    looked = [seen, run, panel, figures, stop, resume, back]
+    looked = [seen, timer, run, panel, figures, stop, resume, back]
     look = own(partial(_looker, model=shelf.shipped.settings.model.model, show=show, recorded=recorded))
     timer.tick(look, [seen, run, visitor], looked, queue=False, **quiet)
 
@@ -158,11 +159,11 @@ def _looker(root: Path, model: str, show: Show, recorded: answer_view.Payload) -
             name = names[0]  # under way while the page was loaded anew
         now = run_actions.look(root, seen, names, name, _made, chosen, offered=[RECORDED])
         if not now.is_new:
-            return [now.seen, now.menu, now.panel, *[gr.skip()] * 4]
+            return [now.seen, now.timer, now.menu, now.panel, *[gr.skip()] * 4]
         is_same = seen is not None and seen["marks"] == now.seen["marks"]
         shown = gr.skip() if is_same else _drawn(now.folder, show, recorded)
         buttons = [gr.update(interactive=on) for on in (now.is_alive, now.can_resume, name != RECORDED)]
-        return [now.seen, now.menu, now.panel, shown, *buttons]
+        return [now.seen, now.timer, now.menu, now.panel, shown, *buttons]
 
     return look
 

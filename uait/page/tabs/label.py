@@ -19,7 +19,7 @@ from uait.page import limits, run_compare
 from uait.page.figures import labels as labels_figures
 from uait.page.menu import Who
 from uait.page.place import Place
-from uait.page.run_actions import EVERY, GONE, Seen, Started, check_allowed, own, resumer, starter, stopper
+from uait.page.run_actions import EVERY, GONE, Seen, Started, check_allowed, look_soon, own, resumer, starter, stopper
 from uait.page.run_actions import look as run_look
 from uait.page.run_components import Distil, JobPanel, Labels, Message, about_space, tab_style
 from uait.page.run_files import held_out_of, labels_to_take
@@ -90,7 +90,7 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
     panel = JobPanel(runs_view.job_panel(None), elem_id="label-job", label="job")
     labels = Labels(labels_figures.page([]), elem_id="labels", label="labels")
     download = gr.DownloadButton("Download the labels", visible=False, elem_id="label-download")
-    own_runs.build("label", run, visitor, partial(_names, model=base.model.model), run_compare.labellings)
+    named = own_runs.build("label", run, visitor, partial(_names, model=base.model.model), run_compare.labellings)
     gr.Markdown("## Choose which of them teach")
     gr.Markdown(_ABOUT_CHOICE)
     sorting = Distil(labels_view.distilling([], base.distil), elem_id="distil", label="distilling")
@@ -104,11 +104,12 @@ def _build(base: Settings, description: Description | None, visitor: gr.componen
     plan.value = _planner(base.model.model, recorded)(n.value, n_samples.value, engine.value)
     started = [run, message, panel]
     make_starter = partial(_starter, base=base, given=given, held_out=held_out)
-    start.click(own(make_starter), [*inputs, visitor], started, **private)
+    begun = start.click(own(make_starter), [*inputs, visitor], started, **private)
     stop.click(own(stopper), [run, visitor], [message, panel], queue=False, **private)
-    resume.click(own(resumer), [run, visitor], [message, panel], **private)
+    resumed = resume.click(own(resumer), [run, visitor], [message, panel], **private)
+    look_soon(timer, run.change, begun.then, resumed.then, named.then)
     seen = gr.State(None)
-    looked = [seen, run, panel, labels, sorting, download, stop, resume, kept]
+    looked = [seen, timer, run, panel, labels, sorting, download, stop, resume, kept]
     timer.tick(
         own(partial(_looker, model=base.model.model, recorded=recorded, choice=base.distil)),
         [seen, run, visitor],
@@ -164,14 +165,14 @@ def _looker(root: Path, model: str, recorded: SmallRun | None, choice: DistilSet
         name = chosen or (names[0] if names else None)
         now = run_look(root, seen, names, name, _size, chosen)
         if not now.is_new:
-            return [now.seen, now.menu, now.panel, *[gr.skip()] * 6]
+            return [now.seen, now.timer, now.menu, now.panel, *[gr.skip()] * 6]
         labels = _labels(now.folder / LABELS) if now.folder and _size(now.folder) else []
         saved = gr.update(visible=False)
         if now.folder and labels and not now.is_alive:
             saved = gr.update(value=labels_to_take(now.folder), visible=True)
         shown = _drawn(labels, now.folder, None if name else recorded, choice)
         buttons = [gr.update(interactive=on) for on in (now.is_alive, now.can_resume)]
-        return [now.seen, now.menu, now.panel, *shown, saved, *buttons, "" if labels else _NOTHING_YET]
+        return [now.seen, now.timer, now.menu, now.panel, *shown, saved, *buttons, "" if labels else _NOTHING_YET]
 
     return look
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from uait.page.figures.runs import MOST
 from uait.page.figures.style import Payload
@@ -32,8 +33,11 @@ def build(
     named: Callable[[Path], Sequence[str]],
     compare: Compare,
     offered: Sequence[str] = (),
-) -> None:
-    """Places and wires them; `named`: the runs of the tab below a root, `offered`: others that can be compared with."""
+) -> Dependency:
+    """Places and wires them; `named`: the runs of the tab below a root, `offered`: others that can be compared with.
+
+    Returns the event of a run that was given a name.
+    """
     with gr.Accordion("Your runs: name, compare, delete", open=False, elem_id=f"{tab}-own-runs"):
         with gr.Row():
             about = "Yours alone, to tell it from the others in the menu."
@@ -50,7 +54,7 @@ def build(
         compared = Compared({"parts": []}, elem_id=f"{tab}-compared", label="compared runs")
     private: dict[str, Any] = {"api_visibility": "private", "queue": False}
     quiet: dict[str, Any] = {"show_progress": "hidden", **private}
-    call.click(own(namer), [run, name, visitor], message, **private)
+    called = call.click(own(namer), [run, name, visitor], message, **private)
     others.focus(own(_lister(named, offered)), [run, visitor], others, **quiet)
     gr.on([others.change, run.change], own(_comparer(compare)), [run, others, visitor], compared, **quiet)
     asked = delete.click(lambda: gr.update(visible=True), None, sure, **quiet)
@@ -58,6 +62,7 @@ def build(
     yes.click(own(_deleter(named, offered)), [run, visitor], [message, run, others], **private)
     for decided in (yes, no):
         decided.click(lambda: gr.update(visible=False), None, sure, **quiet)
+    return called
 
 
 def namer(root: Path) -> Callable[[str | None, str | None], str]:

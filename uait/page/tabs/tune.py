@@ -16,7 +16,7 @@ from uait.page import run_compare, run_files
 from uait.page.figures import labels, tuning
 from uait.page.menu import Who
 from uait.page.place import Place
-from uait.page.run_actions import EVERY, Seen, Started, discarder, own, resumer, starter, stopper
+from uait.page.run_actions import EVERY, Seen, Started, discarder, look_soon, own, resumer, starter, stopper
 from uait.page.run_actions import look as run_look
 from uait.page.run_components import JobPanel, Labels, Message, Tuning, about_space, tab_style
 from uait.page.tabs import own_runs, tune_inputs, tune_plan
@@ -92,7 +92,7 @@ def _build(
     drawn = Tuning(_recorded_run(recorded), elem_id="tuning", label="tuning")
     download = gr.DownloadButton("Download the adapter, its card and settings", visible=False, elem_id="tune-download")
     compare = partial(run_compare.tunings, recorded=(RECORDED, recorded) if recorded else None)
-    own_runs.build("tune", run, visitor, partial(_names, model=base.model.model), compare, offered)
+    named = own_runs.build("tune", run, visitor, partial(_names, model=base.model.model), compare, offered)
     asked, ask, beside = _beside()
 
     private: dict[str, Any] = {"api_visibility": "private"}
@@ -105,22 +105,23 @@ def _build(
     fitted: dict[str, Any] = {"queue": False, **quiet}
     run.change(own(partial(tune_plan.fitter, **known)), [run, visitor], [start_from, epochs], **fitted)
     start_from.input(own(partial(tune_plan.epochs_fitter, **known)), [run, start_from, visitor], epochs, **fitted)
-    start.click(
+    begun = start.click(
         own(partial(_starter, base=base, description=description)),
         [run, *values, visitor],
         [run, message, panel],
         **private,
     )
     stop.click(own(stopper), [run, visitor], [message, panel], queue=False, **private)
-    resume.click(own(resumer), [run, visitor], [message, panel], **private)
+    resumed = resume.click(own(resumer), [run, visitor], [message, panel], **private)
     discard.click(lambda: gr.update(visible=True), None, sure, queue=False, **quiet).then(None, js=_FOCUS, **private)
-    yes.click(own(discarder), [run, visitor], [message, panel], queue=False, **private)
+    discarded = yes.click(own(discarder), [run, visitor], [message, panel], queue=False, **private)
     for decided in (yes, no):
         decided.click(lambda: gr.update(visible=False), None, sure, queue=False, **quiet)
     both = partial(_ask_both, shelf, verbs)
     gr.on([ask.click, asked.submit], both, [run, asked, visitor], beside, concurrency_id="model", **private)
+    look_soon(timer, run.change, begun.then, resumed.then, discarded.then, named.then)
     seen = gr.State(None)
-    looked = [seen, run, panel, drawn, download, stop, resume, discard, ask]
+    looked = [seen, timer, run, panel, drawn, download, stop, resume, discard, ask]
     timer.tick(
         own(partial(_looker, model=base.model.model, recorded=recorded)),
         [seen, run, visitor],
@@ -175,7 +176,7 @@ def _looker(root: Path, model: str, recorded: SmallRun | None) -> Callable[..., 
         name = names[0] if is_new else chosen or next(iter(offered), None)
         now = run_look(root, seen, names, name, _sizes, chosen, offered, "tune")
         if not now.is_new:
-            return [now.seen, now.menu, now.panel, *[gr.skip()] * 6]
+            return [now.seen, now.timer, now.menu, now.panel, *[gr.skip()] * 6]
         folder = now.folder
         has_adapter = bool(folder and (folder / "adapter" / "card.json").exists()) and not now.is_alive
         saved = gr.update(visible=False)
@@ -186,6 +187,7 @@ def _looker(root: Path, model: str, recorded: SmallRun | None) -> Callable[..., 
         has_begun = now.is_alive or any(now.seen["marks"] or ())
         return [
             now.seen,
+            now.timer,
             now.menu,
             now.panel,
             _drawn(folder) if has_begun else _recorded_run(recorded),
