@@ -14,7 +14,6 @@ from uait.data.tables import GROUP_NAMES, ID_NAMES, REFERENCE_NAMES, TEXT_NAMES,
 from uait.records import Question, Reason
 from uait.records.errors import DataError
 
-SEPARATORS = ("|", ";", ",", "/", "\n", "")  # between several answers of one cell; the last: there is only one
 NO_QUESTION = "no question stands there"
 _N_SHOWN, _LONGEST_SHOWN = 5, 80
 

@@ -75,20 +75,18 @@ def lexical_similarity_confidence(samples: SampleSet) -> float | Unscored:
     return float(np.mean([rouge_l(a, b) for a, b in pairs]))
 
 
-def semantic_entropy_confidence(
-    samples: SampleSet, relevance: Relevance, same_from: float = SAME_MEANING
-) -> float | Unscored:
+def semantic_entropy_confidence(samples: SampleSet, relevance: Relevance) -> float | Unscored:
     """exp(-SE), SE = -(1/C) sum_c log p(c), p(c) = sum_{s in c} p(s), over the C meanings among the samples.
 
     Source: Kuhn et al. 2023 (arXiv 2302.09664), the Monte-Carlo estimate of the entropy over meanings. There, two
-    answers mean the same when each entails the other; here, when their sentence similarity is at least `same_from`, or
+    answers mean the same when each entails the other; here, when their sentence similarity is at least SAME_MEANING, or
     a chain of such pairs joins them. An answer drawn twice counts once in p(c), so that p(c) <= 1 and SE >= 0; the
     order of the samples changes nothing.
     """
     reason = set_flaw(samples) or (Reason.MISMATCH if len(relevance.sentence) != len(samples.samples) else None)
     if reason is not None:
         return Unscored(samples.question.id, reason)
-    joined = (relevance.sentence >= same_from) | np.eye(len(samples.samples), dtype=bool)
+    joined = (relevance.sentence >= SAME_MEANING) | np.eye(len(samples.samples), dtype=bool)
     for _ in samples.samples:  # a chain has at most K links
         joined = joined @ joined
     meanings: dict[int, dict[tuple[int, ...], float]] = {}

@@ -49,7 +49,7 @@ def distil(labels: Sequence[Label], settings: DistilSettings) -> DistilledSet:
         dropped.update({BALANCE: n_before - len(train)} if len(train) < n_before else {})
     if not train:
         raise DataError(_nothing_left(dropped, len(dev), settings))
-    return _summed_up(train, dev, _kept(train, dev), dict(dropped))
+    return _summed_up(train, dev, dict(dropped))
 
 
 def kept_apart(questions: Sequence[Question], settings: DistilSettings) -> list[Question]:
@@ -72,7 +72,7 @@ def without(distilled: DistilledSet, ids: Container[str], reason: str) -> Distil
     train, dev = ([e for e in part if e.question.id not in ids] for part in (distilled.train, distilled.dev))
     n_dropped = len(distilled.train) + len(distilled.dev) - len(train) - len(dev)
     dropped = {**distilled.dropped, reason: n_dropped} if n_dropped else distilled.dropped
-    return _summed_up(train, dev, _kept(train, dev), dropped)
+    return _summed_up(train, dev, dropped)
 
 
 def _kept(train: Sequence[TrainingExample], dev: Sequence[TrainingExample]) -> dict[str, int]:
@@ -81,11 +81,13 @@ def _kept(train: Sequence[TrainingExample], dev: Sequence[TrainingExample]) -> d
 
 
 def _summed_up(
-    train: Sequence[TrainingExample], dev: Sequence[TrainingExample], kept: dict[str, int], dropped: dict[str, int]
+    train: Sequence[TrainingExample], dev: Sequence[TrainingExample], dropped: dict[str, int]
 ) -> DistilledSet:
     values = Counter(percent(example.confidence) for example in train)
     entropy_bits = _entropy_bits(values)
-    return DistilledSet(tuple(train), tuple(dev), kept, dropped, _histogram(train), entropy_bits, _warning(values))
+    return DistilledSet(
+        tuple(train), tuple(dev), _kept(train, dev), dropped, _histogram(train), entropy_bits, _warning(values)
+    )
 
 
 def _share_of_facts(questions: Sequence[Question], fraction: float, rng: np.random.Generator) -> set[str]:

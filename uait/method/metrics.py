@@ -237,15 +237,11 @@ def budget_curve(
 
 
 def share_of_oracle_gain(
-    confidence: Sequence[float | None] | None,
-    first_correct: Sequence[bool],
-    second_correct: Sequence[bool],
-    budget: float = 0.25,
+    confidence: Sequence[float | None] | None, first_correct: Sequence[bool], second_correct: Sequence[bool]
 ) -> float | None:
-    """The gain in accuracy at this budget over the oracle's; None when looking up gains the oracle nothing."""
-    base, reached = budget_curve(confidence, first_correct, second_correct, (0.0, budget))
-    oracle = oracle_confidence(first_correct, second_correct)
-    best = budget_curve(oracle, first_correct, second_correct, (budget,))[0]
+    """The gain in accuracy, a quarter looked up, over the oracle's; None when looking up gains the oracle nothing."""
+    base, reached = budget_curve(confidence, first_correct, second_correct, (0.0, 0.25))
+    best = budget_curve(oracle_confidence(first_correct, second_correct), first_correct, second_correct, (0.25,))[0]
     return (reached - base) / (best - base) if best - base > 1e-12 else None
 
 

@@ -33,7 +33,7 @@ def recorded_pace(run: SmallRun) -> Pace | None:
     Its two labellings differ in their questions alone, so what is left is loading. What the tuning took besides loading
     and its steps, which hold the looks, counts as preparing.
     """
-    first, others, tuned = (run.seconds.get(f"{name}") for name in ("label the first 64", "label the others", "tune"))
+    first, others, tuned = (run.seconds.get(name) for name in ("label the first 64", "label the others", "tune"))
     n_more = len(run.labels) - 2 * _FIRST
     if first is None or others is None or tuned is None or n_more <= 0 or not run.log:
         return None

@@ -3,7 +3,9 @@
 Knows nothing about where the questions come from.
 """
 
+import math
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from uait.method.metrics import auroc, best_threshold, ece
@@ -30,10 +32,18 @@ def choose_threshold(
             reason=f"{n_right} right and {n - n_right} wrong answers with a number are too few to choose by: "
             f"it takes {FEWEST}, and {FEWEST_OF_A_KIND} of each kind",
         )  # fmt: skip
-    value = round(best_threshold(c, right), 3)
-    trusted = [confidence >= value for confidence in c]
-    hits = [sum(t == y for t, y in zip(trusted, right, strict=True) if y is side) for side in (True, False)]
-    balanced = (hits[0] / n_right + hits[1] / (n - n_right)) / 2
+    best = best_threshold(c, right)
+    # Rounded the wrong way it would take in the answers that it is to keep out: numbers are said in such steps too.
+    near = sorted({math.floor(1000 * best) / 1000, math.ceil(1000 * best) / 1000}, key=lambda value: abs(value - best))
+    balanced, value = max(((_balanced_accuracy(c, right, value), value) for value in near), key=itemgetter(0))
     return ThresholdChoice(
         value, **counted, balanced_accuracy=balanced, auroc=auroc(c, right), ece=ece(c, right, n_bins)
     )  # fmt: skip
+
+
+def _balanced_accuracy(confidences: Sequence[float], right: Sequence[bool], threshold: float) -> float:
+    """Of trusting from this threshold on: the mean share of right answers trusted and of wrong ones not."""
+    trusted = {
+        side: [c >= threshold for c, y in zip(confidences, right, strict=True) if y is side] for side in (True, False)
+    }
+    return (sum(trusted[True]) / len(trusted[True]) + 1 - sum(trusted[False]) / len(trusted[False])) / 2

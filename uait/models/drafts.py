@@ -31,7 +31,7 @@ class Drafts:
     def join(self, asks: Sequence[Ask]) -> list[Draft]:
         """Reads these prompts, whose replies are under way from now on; in order."""
         self._read_on()
-        joined = [Draft(ask, Reader(self.lm, [ask.text], [ask.passages]) if ask.passages else None) for ask in asks]
+        joined = [Draft(ask, Reader(self.lm, ask.text, ask.passages) if ask.passages else None) for ask in asks]
         # rows of a nearsighted layer can't join others, not even those that begin with them
         for alike in _of_like_length(joined) if self.lm.family.window is None else [joined]:
             rows = read(self.lm, [draft.ask.ids for draft in alike])
@@ -88,7 +88,7 @@ class Drafts:
         tokens = logits.argmax(-1)
         for row, draft in enumerate(self.under_way):
             if draft.is_open and draft.reader is not None:
-                tokens[row] = draft.reader(logits[row : row + 1])[0]
+                tokens[row] = draft.reader(logits[row])
         total = logits.logsumexp(-1, keepdim=True)
         logprobs = (logits.gather(-1, tokens[:, None]) - total)[:, 0].tolist()
         p_end = (logits[:, self._stops] - total).exp().sum(-1).tolist()

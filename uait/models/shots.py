@@ -36,8 +36,10 @@ def _n_common(one: Sequence[int], other: Sequence[int]) -> int:
 
 def _read_once(lm: LanguageModel, shots: tuple[int, ...]) -> Any:
     """The cache (1 row) behind these tokens; None where it can't be gone on from with a gap."""
-    if shots not in lm.weights.held:
+    held = lm.weights.held  # another thread may put its own in the place
+    if shots not in held:
         ids = torch.tensor([shots], device=lm.device)
         cache = lm.forward(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
-        lm.weights.held = {shots: cache if getattr(cache, "is_croppable", False) else None}  # of the last shots alone
-    return lm.weights.held[shots]
+        held = {shots: cache if getattr(cache, "is_croppable", False) else None}  # of the last shots alone
+        lm.weights.held = held
+    return held[shots]

@@ -63,7 +63,7 @@ class Draft:
 
     def text_of(self, sample: Sample) -> str:
         text = parse_reply(sample.text).answer
-        return text if self.reader is None or self.reader.holds(0, text) else ""
+        return text if self.reader is None or self.reader.holds(text) else ""
 
     def probability_of(self, sample: Sample) -> float | None:
         """Of all its tokens, and of its end there; None where it did not end."""

@@ -20,7 +20,8 @@ MOST = 32  # replies at once; who comes then waits until one has ended
 # of prompts read before all others get their next token: twenty behind some shots, or a few readings
 MOST_TOKENS = 3_000
 
-_lock = threading.Lock()  # around every model's `asked`
+# Around every model's `asked`. One thread may hold it twice: Python may close a forgotten visit amidst another's.
+_lock = threading.RLock()
 
 
 @dataclass(eq=False)

@@ -64,7 +64,12 @@ def connect(shelf: Shelf, who: Who, page: gr.Blocks, tabs: list[gr.Tab], thresho
     """
     private: Any = {"api_visibility": "private", "show_progress": "hidden"}
     known = gr.State([])
-    fresh: Any = {"fn": _refresher(shelf), "inputs": [*who, known], "outputs": [who.adapter, known], "queue": False}
+    fresh: Any = {
+        "fn": _refresher(shelf),
+        "inputs": [who.visitor, known],
+        "outputs": [who.adapter, known],
+        "queue": False,
+    }
     page.load(visitors.admit, who.visitor, who.visitor, queue=False, **private).then(**fresh, **private)
     gr.on([who.adapter.focus, *[tab.select for tab in tabs]], **fresh, **private)
     who.adapter.input(_chooser(shelf, len(thresholds)), [*who], [who.adapter, *thresholds], **private)
@@ -88,7 +93,7 @@ def _choices(shelf: Shelf, visitor: str) -> list[tuple[str, str]]:
 
 
 def _refresher(shelf: Shelf) -> Callable[..., tuple[Update, Update]]:
-    def refresh(chosen: str, visitor: str, known: list[list[str]]) -> tuple[Update, Update]:
+    def refresh(visitor: str, known: list[list[str]]) -> tuple[Update, Update]:
         visitors.mark_used(visitor)
         choices = _choices(shelf, visitor)
         names = [list(pair) for pair in choices]

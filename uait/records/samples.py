@@ -93,8 +93,6 @@ class Reason(Text):
     MISMATCH = "tokens and relevance do not line up"
     ONE_SAMPLE = "one sample has no other to agree with"
     NOT_FINITE = "a probability is not a finite number"
-    NO_NUMBER = "the model stated no confidence"
-    NO_REFERENCE = "no reference answer to compare with"
     TOO_LONG = "longer than the model reads"
     REPEATED = "its id came before"
 

@@ -68,7 +68,7 @@ class EndpointModel:
             response, content = self._post(question_prompt(PromptSettings(), question), end)
             if response.status_code == 200:
                 return self._read(content, self._clock() - start)
-            failure = self._failure(response.status_code, content)
+            failure = self._failure(response.status_code)
             if response.status_code != 429 and response.status_code < 500:
                 break
             pause = _pause(response.headers.get("Retry-After"))
@@ -123,7 +123,7 @@ class EndpointModel:
     def _who(self) -> str:
         return f"The stronger model {self._endpoint.model!r}"
 
-    def _failure(self, status: int, content: bytes) -> str:
+    def _failure(self, status: int) -> str:
         """A sentence on a status that is not 200, never with the key in it."""
         if status in (401, 403):
             return f"{self._who} refused the request ({status}); check UAIT_STRONGER_KEY."

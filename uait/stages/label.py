@@ -116,9 +116,9 @@ def _sampled(engines: Engines, questions: Sequence[Question], folder: RunFolder)
     path, size = folder.file(SAMPLES), engines.settings.sampling.batch_size
     wanted = {question.id for question in questions}
     kept = [s for s in read_jsonl(path, SampleSet) if s.question.id in wanted] if path.exists() else []
+    check_same_questions((samples.question for samples in kept), questions, path)
     for start in range(0, len(kept), size):
         yield kept[start : start + size]
-    check_same_questions((samples.question for samples in kept), questions, path)
     have = {samples.question.id for samples in kept}
     missing = [question for question in questions if question.id not in have]
     made = sample_answers(engines.lm, missing, engines.settings.sampling, style=engines.settings.prompts)

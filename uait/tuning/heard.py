@@ -56,26 +56,32 @@ def listen(
 
 
 def hearing_of(lm: LanguageModel, examples: Sequence[TrainingExample], said: dict[str, Said]) -> Hearing:
-    """Percentiles of these answers' probabilities. Raises TrainingError when no answer ended."""
-    found = [p for example in examples if (p := said[example.question.id].probability) is not None]
-    if not found:
-        raise TrainingError(
-            f"None of the {len(examples)} answers to tune on ended by itself; raise answer.max_new_tokens."
-        )
-    return Hearing.of(lm.tokenizer, level_edges(found))
+    """Percentiles of the probabilities of these answers, as far as they ended."""
+    found = [said[example.question.id].probability for example in examples]
+    return Hearing.of(lm.tokenizer, level_edges([p for p in found if p is not None]))
 
 
 def targets_of(
-    lm: LanguageModel, examples: Sequence[TrainingExample], said: dict[str, Said], *, told: bool
+    lm: LanguageModel, distilled: DistilledSet, said: dict[str, Said], *, told: bool
 ) -> Generator[Progress, None, dict[str, float]]:
     """What to say of each answer that ended, by question id: the label's confidence, or, if `told`, right or wrong.
 
-    As a probe sees it that was fitted on the answers about other facts (`method.probe`); as it is with fewer than five
-    facts.
+    As a probe sees it that was fitted on the answers about other facts (`method.probe`), those to tune on alone: the
+    others are kept apart, and teach nothing. As it is with fewer than five facts.
+
+    Raises TrainingError when none of the answers to tune on ended.
     """
-    ended = [example for example in examples if said[example.question.id].probability is not None]
+    train, dev = (
+        [example for example in part if said[example.question.id].probability is not None]
+        for part in (distilled.train, distilled.dev)
+    )
+    if not train:
+        raise TrainingError(
+            f"None of the {len(distilled.train)} answers to tune on ended by itself; raise answer.max_new_tokens."
+        )
+    ended, n = [*train, *dev], len(train)
     targets = [float(example.is_correct) if told else example.confidence for example in ended]
-    facts = [example.question.fact for example in ended]
+    facts = [example.question.fact for example in train]
     if len(set(facts)) >= probe.FOLDS:
         answers, states, base = [said[example.question.id] for example in ended], [], lm.without_adapter()
         for start in range(0, len(answers), BATCH):
@@ -83,7 +89,8 @@ def targets_of(
             batch = answers[start : start + BATCH]
             states.append(middle_states(base, [[*_prompt(lm, answer), *answer.ids] for answer in batch]))
         rows = probe.features(np.concatenate(states), [answer.probability or 0.0 for answer in answers])
-        targets = probe.smoothed(rows, targets, facts)
+        apart = probe.confidences(probe.fit(rows[:n], targets[:n]), rows[n:]) if dev else []
+        targets = [*probe.smoothed(rows[:n], targets[:n], facts), *apart]
     return dict(zip([example.question.id for example in ended], targets, strict=True))
 
 

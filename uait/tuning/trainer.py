@@ -58,8 +58,8 @@ def train_adapter(
     if not (out / CARD).exists():
         try:
             with _as_sentences(settings.tune, out):
-                tuned = yield from _tuned(settings, lm, distilled, out, start, probe)
-                metrics = _metrics(settings.tune, distilled, read_log(out / LOG))
+                tuned, n_train = yield from _tuned(settings, lm, distilled, out, start, probe)
+                metrics = _metrics(settings.tune, n_train, len(distilled.dev), read_log(out / LOG))
                 publish(settings, tuned, distilled, metrics, out, start and start.origin)
         finally:
             _compute_twice(lm, on=False)
@@ -78,15 +78,15 @@ def read_log(path: Path | str) -> list[dict[str, Any]]:
 
 def _tuned(
     settings: Settings, lm: LanguageModel, distilled: DistilledSet, out: Path, start: Start | None, probe: Probe | None
-) -> Generator[Event, None, LanguageModel]:
-    """The steps that are left; returns the tuned model to a `yield from`."""
+) -> Generator[Event, None, tuple[LanguageModel, int]]:
+    """The steps that are left; returns the tuned model, and how many examples taught it, to a `yield from`."""
     tune, train, dev, loss = settings.tune, distilled.train, distilled.dev, number_loss
     tuned = _with_lora(lm, tune, start)
     if tune.recipe == "paper":
         train, dev, loss = encode(lm, train), encode(lm, dev), _paper_loss(tune)
     else:
         said = yield from listen(settings, lm, distilled, out / SAID)
-        targets = yield from targets_of(lm, [*train, *dev], said, told=tune.recipe == "told")
+        targets = yield from targets_of(lm, distilled, said, told=tune.recipe == "told")
         hears = tuned.hears or hearing_of(lm, train, said)  # what it was started from knows its own levels
         tuned = replace(tuned, hears=hears)
         train, dev = (encode_heard(lm, hears, part, said, targets) for part in (train, dev))
@@ -122,7 +122,7 @@ def _tuned(
         except GeneratorExit:
             save(step + 1)
             raise
-    return tuned
+    return tuned, len(train)
 
 
 def learning_rate(step: int, n_steps: int, tune: TuneSettings) -> float:
@@ -263,14 +263,14 @@ def _resume(
     return saved["step"]
 
 
-def _metrics(tune: TuneSettings, distilled: DistilledSet, log: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _metrics(tune: TuneSettings, n_train: int, n_dev: int, log: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What the card says of a finished tuning; `train_loss` is the mean of the last epoch's steps."""
-    losses = [row["loss"] for row in log[-math.ceil(len(distilled.train) / tune.batch_size) :]]
+    losses = [row["loss"] for row in log[-math.ceil(n_train / tune.batch_size) :]]
     return {
         "train_loss": sum(losses) / len(losses),
         "eval_loss": next((row["eval_loss"] for row in reversed(log) if "eval_loss" in row), None),
-        "n_train": len(distilled.train),
-        "n_dev": len(distilled.dev),
+        "n_train": n_train,
+        "n_dev": n_dev,
         "n_steps": log[-1]["step"],
         "seconds": log[-1]["seconds"],
     }

@@ -90,20 +90,21 @@ def test_a_target_is_read_off_the_answers_about_other_facts(
 ) -> None:
     texts = [*TEXTS, *(f"What is the capital of {name}?" for name in ("Chile", "Ghana", "Nepal", "Spain"))]
 
-    def targets(first: float) -> dict[str, float]:
+    def targets(first: float, n_dev: int = 0) -> dict[str, float]:
         examples = [
             TrainingExample(Question(f"q{i}", text), "Paris", i / 10 if i else first, bool(i % 2 if i else first))
             for i, text in enumerate(texts)
         ]
-        distilled = DistilledSet(tuple(examples), (), {}, {}, (), 0.0)
+        distilled = DistilledSet(tuple(examples[n_dev:]), tuple(examples[:n_dev]), {}, {}, (), 0.0)
         said = _listened(taught_lm, distilled, tmp_path)
-        return _result(targets_of(taught_lm, examples, said, told=told), "read")
+        return _result(targets_of(taught_lm, distilled, said, told=told), "read")
 
     sure, unsure = targets(1.0), targets(0.0)
     assert set(sure) == {f"q{i}" for i in range(len(texts))}
     assert all(0 < target < 1 for target in sure.values())
     assert sure["q0"] == pytest.approx(unsure["q0"], abs=1e-6)
     assert sure["q3"] != pytest.approx(unsure["q3"], abs=1e-6)
+    assert targets(1.0, n_dev=1) == pytest.approx(targets(0.0, n_dev=1), abs=1e-6)  # what is kept apart teaches nothing
 
 
 def test_a_question_is_asked_once_however_often_the_tuning_stops(

@@ -33,3 +33,10 @@ def test_a_choice_holds_a_threshold_or_a_reason() -> None:
         ThresholdChoice(None, "dev", 3, 2)
     with pytest.raises(DataError, match="threshold is 70; it must lie between 0 and 1"):
         ThresholdChoice(70, "dev", 3, 2)
+
+
+@pytest.mark.parametrize("wrong", [0.5, 0.7, 0.929, 0.93])
+def test_neighbours_on_the_scale_of_the_numbers_said_are_parted(wrong: float) -> None:
+    right = round(wrong + 0.001, 3)
+    choice = choose_threshold([wrong] * 20 + [right] * 20, [False] * 20 + [True] * 20, "some", 10)
+    assert choice.value == right and choice.balanced_accuracy == 1.0

@@ -76,7 +76,7 @@ def build(runs: Path = RUNS) -> Iterator[Event]:
     yield from _tune(facts, corpus, runs)
     yield Progress("gate", 0, 1, "fitting what is read and what is familiar")
     fits.fit(load_engines(settings()), facts)
-    yield from _record(facts, runs)
+    yield from _record(runs)
     yield Done(POCKET)
 
 
@@ -115,7 +115,7 @@ def _tune(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event]:
     shutil.copy(runs / "sweep" / SWEEP, POCKET / SWEEP)
 
 
-def _record(facts: list[Fact], runs: Path) -> Iterator[Event]:
+def _record(runs: Path) -> Iterator[Event]:
     """The evaluation on held-out questions, the small preset's run, and the lesson."""
     engines = load_engines(settings())
     splits = (IN_DOMAIN, OUT_OF_DOMAIN, OUT_OF_WORLD)

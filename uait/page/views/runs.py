@@ -6,6 +6,7 @@ Knows nothing of Gradio, processes, nor of how the data is drawn.
 import math
 import shlex
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from uait.method.footprint import tune_steps
@@ -171,7 +172,7 @@ def tuning(
 
     `recorded` says where a run that is not the visitor's own comes from; `threshold`, from when on it is trusted.
     """
-    by_step = {row["step"]: row for row in probes}  # a step made again after a kill counts once
+    by_step = {row["step"]: row for row in sorted(probes, key=itemgetter("step"))}  # one made again after a kill: once
     return {
         "steps": [dict(row) for row in log],
         "probes": [

@@ -85,11 +85,11 @@ def _hash(settings: Settings) -> str:
 
 def test_probes_are_lines_over_the_looks_and_a_repeated_step_counts_once() -> None:
     examples = [TrainingExample(Question("a", "A?"), "x", 0.09, False)]
-    looks = [{"step": s, "confidences": [c], "answers": ["x"]} for s, c in ((0, None), (2, 0.4), (2, 0.3))]
+    looks = [{"step": s, "confidences": [c], "answers": ["x"]} for s, c in ((0, None), (4, 0.5), (2, 0.4), (2, 0.3))]
     drawn = runs_view.tuning([], looks, examples, [])
-    assert drawn["probe_steps"] == [0, 2]
-    assert drawn["probes"][0]["said"] == [None, 0.3]
-    assert len(drawn["watched"]) == 2
+    assert drawn["probe_steps"] == [0, 2, 4]  # killed after 4, gone on from a checkpoint before 2
+    assert drawn["probes"][0]["said"] == [None, 0.3, 0.5]
+    assert len(drawn["watched"]) == 3
 
 
 def test_each_look_tells_how_well_the_numbers_part_right_from_wrong_or_why_nobody_knows() -> None:
