@@ -71,3 +71,24 @@ def test_who_finds_the_queue_full_is_told_to_come_back_and_keeps_the_question(
         expect(tab.locator(".toast-wrap")).to_contain_text(sentence)
         expect(tab.locator("#ask-question textarea")).to_have_value("What is the capital of France?")
         expect(tab.locator("#ask-button")).to_be_enabled()
+
+
+def test_a_new_question_ends_what_was_asked_before(tab: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with served(fake_app.build(pause=0.1)) as url:
+        tab.goto(f"{url}?__theme=light")
+        for ask_first in (lambda: _ask(tab, PALAU), lambda: tab.locator("#examples button").last.click()):
+            ask_first()
+            expect(tab.locator("#answer")).to_contain_text("Looking it up")  # for a second
+            tab.locator("#ask-question textarea").fill("What is the capital of France?")
+            tab.keyboard.press("Enter")
+            expect(tab.locator("p.big")).to_have_text("Paris")
+        tab.wait_for_timeout(1_500)  # the look-up would have come by now
+        expect(tab.locator("p.big")).to_have_text("Paris")
+        tab.locator("#answer").get_by_role("button", name="Why?").click()
+        expect(tab.locator("#why")).to_contain_text("samples")  # for two seconds
+        _ask(tab, "Who am I?")
+        expect(tab.locator("#answer")).to_contain_text("Nothing certain")
+        tab.wait_for_timeout(2_500)  # the explanation would have come by now
+        expect(tab.locator("#why")).not_to_contain_text("keok")
+        assert tab.locator("#answer [data-question]").get_attribute("data-question") == "Who am I?"
