@@ -72,9 +72,9 @@ const drawTargets = (kept) => {
   const [most, total] = [Math.max(...bins), taught.length];
   const { n, bits, common, count } = varietyOf(taught);
   targets.replaceChildren(
-    el("h3", {}, "The numbers it will be taught to say"),
+    el("h3", {}, "How sure the examples are"),
     el("div", { class: "bins", "aria-hidden": "true" }, bins.map((c, i) => el("i", { class: "target", title: `${5 * i} to ${5 * i + 5} %: ${c}`, style: { "--share": c / most } }))),
-    el("div", { class: "axis", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "the number taught"), el("span", {}, "100 %")),
+    el("div", { class: "axis", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "confidence of the label"), el("span", {}, "100 %")),
     el("figcaption", {}, `${total.toLocaleString("en")} to learn from, ${n} different numbers, `, el("span", { class: "entropy" }, `${bits.toFixed(2)} bits`), " of variety: the more, the better it learns to grade its doubt."),
     ...(count > 1 && count > value.modal_share * total ? [el("p", { class: "warning" }, `${count} of ${total} say ${common}: a tuned model tends to say such a number always. Use more samples per question, or move the thresholds apart.`)] : [])
   );

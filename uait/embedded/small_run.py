@@ -73,7 +73,7 @@ def measure(plan: Plan, folder: Path, held_out: Sequence[Question]) -> SmallRun:
     """The run, made afresh in `folder`, measured on the `held_out` questions. Raises UaitError when a stage fails."""
     chosen, seconds = settings(plan.model), {}
     questions = drawn(plan.description.tuning_questions, plan.n_questions, chosen.sampling.seed)
-    write_jsonl(folder / HELD_OUT, held_out[:N_HELD_OUT])
+    write_jsonl(folder / HELD_OUT, drawn(held_out, N_HELD_OUT, chosen.sampling.seed))
     write_jsonl(folder / QUESTIONS, questions[:N_FIRST])
     seconds["label the first 64"] = _job(folder, "label", chosen)
     write_jsonl(folder / QUESTIONS, questions)

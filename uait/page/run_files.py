@@ -18,6 +18,7 @@ from uait.runs.files import ADAPTER, DISTILLED, FITTED_ON, HELD_OUT, JOB, LABELS
 from uait.runs.folder import RunFolder, new_name
 from uait.settings import Settings, TuneSettings, from_dict, to_dict
 from uait.stages.distil import distil
+from uait.stages.evaluate import drawn
 from uait.stages.report import IN_DOMAIN
 
 N_HELD_OUT = 128  # asked before and after a tuning
@@ -25,7 +26,7 @@ N_HELD_OUT = 128  # asked before and after a tuning
 
 def held_out_of(description: Description | None) -> list[Question]:
     """The model's own questions that are asked before and after a tuning; none where it has none."""
-    return description.held_out.get(IN_DOMAIN, [])[:N_HELD_OUT] if description else []
+    return drawn(description.held_out.get(IN_DOMAIN, []), N_HELD_OUT, seed=0) if description else []
 
 
 def from_recorded(root: Path, description: Description, run: SmallRun) -> Path:

@@ -164,8 +164,9 @@ def branches_markdown(report: EvalReport) -> str:
         return ""
     lines = ["| below the threshold | " + " | ".join(_BRANCH_HEADS) + " |", "|---" * (1 + len(_BRANCH_HEADS)) + "|"]
     lines += [f"| {BRANCH_TITLES[b.name]} | " + " | ".join(_branch_cells(b)) + " |" for b in found]
+    lines += ["", "Passed on: below the threshold, or of a kind of question that the model was never measured on."]
     if not any(branch.name == ESCALATE for branch in found):
-        lines += ["", NO_STRONGER]
+        lines.append(NO_STRONGER)
     return "\n".join(lines)
 
 

@@ -126,6 +126,15 @@ def test_a_question_is_asked_once_however_often_the_tuning_stops(
     assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-6) for name in weights[0])
 
 
+def test_the_card_counts_the_examples_that_taught(taught_lm: LanguageModel, tmp_path: Path) -> None:
+    answers = answer_batch(taught_lm, TEXTS, SETTINGS.answer)
+    short, long = sorted(len(answer.sample.token_ids) for answer in answers)
+    assert short < long
+    cut = replace(SETTINGS, answer=AnswerSettings(max_new_tokens=short + 1))
+    made = _train(cut, taught_lm, _distilled(0.7, 0.2), tmp_path)
+    assert made.metrics["n_train"] == 1
+
+
 def test_answers_that_never_end_teach_nothing(taught_lm: LanguageModel, tmp_path: Path) -> None:
     cut = replace(SETTINGS, answer=AnswerSettings(max_new_tokens=1))
     with pytest.raises(TrainingError, match=r"None of the 2 answers .* raise answer\.max_new_tokens"):

@@ -55,9 +55,9 @@ _ABOUT_BUDGET = (
     f"intervals (Wilson), drawn for “{title_of(EXPECTED)}” only; the table has them all."
 )
 _ABOUT_BRANCHES = (
-    "From it on the first answer is given. For what falls below, answering anyway, looking it up, asking a stronger "
-    "model and leaving it open are compared: how many questions get an answer in the end, how many of these answers "
-    "are right, and how many of all questions. Where a stronger model was tried on some of the questions below the "
+    "From it on the first answer is given. For what falls below, or is of a kind that it was never measured on, "
+    "answering anyway, looking it up, asking a stronger model and leaving it open are compared: how many questions get "
+    "an answer in the end, how many of these answers are right, and how many of all questions. Where a stronger model was tried on some of the questions below the "
     "threshold, these stand for all of them. In brackets: 95 % intervals (bootstrap)."
 )
 _ABOUT_EXPOSURE = (

@@ -64,12 +64,15 @@ def watch(lesson: Lesson, can_tune: bool = True) -> Payload:
     return {
         "says": [
             say(
-                "Each kept example becomes a text to imitate, ending in the number: “{target}”.",
+                "Each kept example becomes a text to imitate, ending in the number: “{target}”."
+                if "%" in lesson.example.reply.first.sample.text  # else it says the number behind its answer
+                else "Each kept example becomes a task: behind the model’s own answer, say how likely such an answer "
+                "is to be right. In the paper it becomes a text to imitate, ending in the number: “{target}”.",
                 target=target_text(label.answer, label.confidence or 0.0),
             ),
             say(
                 "A small add-on to the model (LoRA: a few extra numbers, the rest stays as it is) is adjusted until it "
-                "writes such endings by itself. No sampling is needed from then on."
+                "says such numbers by itself. No sampling is needed from then on."
             ),
             average_at_the_end(probes),
         ],

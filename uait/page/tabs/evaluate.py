@@ -12,6 +12,7 @@ import gradio as gr
 
 from uait.data.catalogue import describe, names
 from uait.data.files import write_jsonl
+from uait.method.answers import SELF_TRAINED
 from uait.page import run_actions
 from uait.page.components import Drawn
 from uait.page.figures import results
@@ -57,6 +58,8 @@ def build(place: Place, who: Who) -> gr.Timer:
     about_verbalized = description.about_verbalized if description else ""
     others = [other for name in names() if name != place.name and (other := describe(name))]
     caveats = [f"About “verbalized”: {about_verbalized}"] if about_verbalized else []
+    if report and any(result.method == SELF_TRAINED for result in report.results):
+        caveats.append("About “UaIT”: when it was tuned, it was told which answers were right; “self-trained” was not.")
     caveats += [ranking.elsewhere(other.title, other.report) for other in others if other.report]
     show = _shower(exposure, description.sweep if description else None, caveats)
     splits = description.held_out if description else {}

@@ -47,6 +47,7 @@ _INTRO = (
 )
 _ABOUT_CHOICE = (
     "A model learns to grade its doubt from right answers that it was sure of and wrong ones that it doubted. "
+    "Recipe “told” teaches it which were right; the paper’s recipe, the numbers themselves. "
     "One label in five is kept apart, to watch the tuning by."
 )
 _KEEP = (

@@ -36,8 +36,9 @@ from uait.tuning.card import CARD, read_card
 from uait.tuning.trainer import LOG, read_log
 
 _INTRO = (
-    "LoRA puts a few small matrices beside the model’s own and trains only these: the adapter. It learns from examples "
-    "such as “Paris; 93.1 %”, and the model itself stays as it was."
+    "LoRA puts a few small matrices beside the model’s own and trains only these: the adapter. The model itself stays "
+    "as it was. Recipe “told” lets it read the model’s answer and say how likely such an answer is to be right; the "
+    "paper’s recipe teaches answer and number as one text, such as “Paris; 93.1 %”."
 )
 _ABOUT_RUN = "What was kept in the Label tab; the newest is chosen."
 _FOCUS = "() => requestAnimationFrame(() => document.querySelector('#keep-tuning')?.focus())"
