@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from uait.data.catalogue import preset
+from uait.data.catalogue import KINDS, READING, preset
 from uait.data.files import write_json, write_jsonl
 from uait.data.json import to_json
 from uait.data.questions import read_questions
@@ -89,6 +89,8 @@ def _train_base(facts: list[Fact], corpus: Corpus, runs: Path) -> Iterator[Event
     for name in ("model.safetensors", "config.json", "generation_config.json", "chat_template.jinja",
                  "tokenizer.json", "tokenizer_config.json"):  # fmt: skip
         shutil.copy(base / name, POCKET / name)
+    for name in (READING, KINDS):  # fitted on the model that was there before
+        (POCKET / name).unlink(missing_ok=True)
     seal()
     write_json(POCKET / "pocket.json", {"seed": SEED, "recipe": asdict(Recipe())})
 
