@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
-from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -126,16 +125,15 @@ def test_what_is_measured_of_a_token_is_what_one_plain_pass_gives(engines: Engin
 
 
 class Forced:
-    """A chooser that makes each row reply the same words, whatever the model holds of them."""
+    """A chooser that replies these words, whatever the model holds of them."""
 
-    def __init__(self, ids: list[list[int]]) -> None:
-        self._ids, self._steps = ids, count()
+    def __init__(self, ids: list[int]) -> None:
+        self._ids = iter(ids)
 
-    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
-        step = next(self._steps)
-        return torch.tensor([ids[min(step, len(ids) - 1)] for ids in self._ids])
+    def __call__(self, logits: torch.Tensor) -> int:
+        return next(self._ids)
 
-    def holds(self, row: int, text: str) -> bool:
+    def holds(self, text: str) -> bool:
         return True
 
 
@@ -149,7 +147,7 @@ def _replies(lm: LanguageModel, said: Sequence[str]) -> list[Answer]:
     drafts = Drafts(lm)
     replies = drafts.join(asks)
     for draft, text in zip(replies, said, strict=True):
-        draft.reader = cast(Any, Forced([[*_ids(lm, text), lm.stop_ids[0]]]))
+        draft.reader = cast(Any, Forced([*_ids(lm, text), lm.stop_ids[0]]))
     while drafts.under_way:
         drafts.step()
     return [reply.answer for reply in replies if reply.answer is not None]
