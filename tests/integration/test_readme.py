@@ -3,20 +3,11 @@
 import json
 from pathlib import Path
 
-import pytest
-
-from tests.readme import WITH_MODEL, Block, blocks_of, run_block
-
-BLOCKS = blocks_of("README.md", WITH_MODEL)
+from tests.readme import WITH_MODEL, blocks_of, run_block
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.code.splitlines()[0])
-def test_readme_block_runs(block: Block, tmp_path: Path) -> None:
-    printed = run_block(block, tmp_path)
-    assert "Paris" in printed
-
-
-def test_readme_json_is_json(tmp_path: Path) -> None:
-    (line,) = [line for block in BLOCKS for line in block.code.splitlines() if "--json" in line]
-    reply = json.loads(run_block(Block(WITH_MODEL, "bash", line), tmp_path))
-    assert {"answer", "confidence", "decision", "final"} <= reply.keys()
+def test_readmes_questions_are_answered_in_words_and_as_json(tmp_path: Path) -> None:
+    (block,) = blocks_of("README.md", WITH_MODEL)
+    words, brace, reply = run_block(block, tmp_path).partition("{")
+    assert "Paris" in words
+    assert {"answer", "confidence", "decision", "final"} <= json.loads(brace + reply).keys()
