@@ -166,7 +166,7 @@ def confidence_by_exposure(bins: Sequence[Payload], split: str) -> Figure:
     rows = [(b["label"], str(b["n"]), _share(b["right"]), _share(b["spoken"]), _share(b["expected"])) for b in bins]
     return figure(
         f"exposure-{split}",
-        ("Confidence by times seen in training", sized(split, sum(b["n"] for b in bins))),
+        ("Confidence by times told", sized(split, sum(b["n"] for b in bins))),
         [right, *(_curve(c, places, percent, shift=(k + 0.5) * 0.14) for k, c in enumerate(columns))],
         x=_named("times told in training, and n", [f"{b['label']}<br>{b['n']}" for b in bins]),
         y={"range": [0, 1.01], "tickformat": ".0%", "title": "share"},
