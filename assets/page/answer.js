@@ -4,6 +4,7 @@
 let value = props.value;
 let usual = value.threshold; // the adapter's own
 let threshold = window.uaitAddress?.of("ask").t ?? usual; // from then on the slider is the truth
+let saying = 0; // the timer of what screen readers hear
 
 // -- parts that stay, so that the slider keeps its focus and the bar can move smoothly (answer.html) ------
 
@@ -14,6 +15,8 @@ const setThreshold = (percents) => {
   threshold = Math.min(1000, Math.max(0, Math.round(10 * percents))) / 1000;
   range.value = 100 * threshold;
   draw();
+  clearTimeout(saying);
+  saying = setTimeout(announce, 300);
 };
 
 // -- what the threshold makes of the reply ------------------------------------------------------------
@@ -29,8 +32,9 @@ const digits = () => {
 
 const verdict = () => {
   const { confidence, unsure, is_familiar, is_done, final } = value;
-  const isSure = is_familiar && isTrusted(confidence, threshold);
-  const compared = !is_familiar ? "I was never measured on questions like this" : confidence === null ? "The model stated no confidence" : `${percent(confidence, digits())} is ${isSure ? "at least" : "below"} ${percent(threshold, digits())}`;
+  const [isEnough, other] = [isTrusted(confidence, threshold), is_familiar ? "" : ", but the question looks unlike those I was measured on"];
+  const isSure = isEnough && is_familiar;
+  const compared = confidence === null ? "The model stated no confidence" : `${percent(confidence, digits())} is ${isEnough ? `at least ${percent(threshold, digits())}${other}` : `below ${percent(threshold, digits())}`}`;
   if (isSure) return { kind: "sure", text: `${compared}: answered${is_done ? unsure.without : ""}.` };
   if (!is_done) return { kind: "unsure", text: `${compared}: ${unsure.would}.`, button: unsure.button, isUnknown: !unsure.button };
   if (!final) return { kind: "unsure", text: `${compared}: ${unsure.did}, but ${value.failed}.`, isUnknown: !value.stays };
@@ -47,7 +51,7 @@ const drawWords = (isRead, isUnknown) => {
   const now = el("p", { class: "big", dir: "auto", translate: "no" }, value.final.text, value.final.cite && el("sup", { class: "cite" }, `[${value.final.cite}]`));
   const { sure, by, cost } = value.final;
   const about = el("p", { class: "second" }, by && el("b", { translate: "no" }, by), el("span", {}, sure), cost && el("span", {}, cost));
-  return value.is_same ? [now, about] : [withdrawn, el("p", { class: "sr-only" }, "After reading:"), now, about];
+  return value.is_same ? [now, about] : [withdrawn, el("p", { class: "sr-only" }, by ? "Another model’s answer:" : "After reading:"), now, about];
 };
 
 const drawSource = ({ number, title, text, url, source }) => el("li", { value: number },
@@ -66,11 +70,10 @@ const drawExact = (label, answer) => [
 const drawMore = (isRead, isSure) => [
   !isSure && value.sources.length > 0 && el("div", { class: "sources" }, el("h3", {}, "Read before answering again"), el("ol", {}, value.sources.map(drawSource))),
   [...value.read_as, ...(!isSure && value.is_done ? value.notes : [])].map((note) => el("p", { class: "note", dir: "auto" }, note)),
-  el("p", { class: "facts" },
-    [
-      value.seen && `This fact: ${value.seen}.`,
-      `${value.first.spoken === null ? "Answer" : "Answer and number"} in one pass: ${seconds(value.first.seconds)}.`,
-    ].filter(Boolean).join(" ")),
+  el("p", { class: "facts" }, [
+    value.seen && `This fact: ${value.seen}.`,
+    `${value.first.spoken === null ? "Answer" : "Answer and number"}, without sampling: ${seconds(value.first.seconds)}.`,
+  ].filter(Boolean).join(" ")),
   el("details", { class: "exact" },
     el("summary", {}, "Word for word: what was sent, what came back"),
     el("dl", {}, drawExact("First answer", value.first), isRead && value.final.prompt && drawExact("After reading", value.final))),
@@ -84,10 +87,7 @@ const drawNumber = () => {
   else showNumber(percent(spoken).replace(/\s%/, ""));
   numberNote.replaceChildren(
     el("span", { class: "says" }, spoken === null ? "the model did not say how sure it is" : "sure, the model says"),
-    expected === null ? "" : el("span", { class: "expected" },
-          el("b", {}, `Expected: ${percent(expected)}`),
-          ", the mean of all the numbers it might have said, weighted by how likely each was."
-        ));
+    expected === null ? "" : el("span", { class: "expected" }, el("b", {}, `Expected: ${percent(expected)}`), ", the mean of all the numbers it might have said, weighted by how likely each was."));
 };
 
 const drawDone = () => {
@@ -137,16 +137,16 @@ const draw = () => {
   mark.textContent = percent(threshold);
   range.setAttribute("aria-valuetext", percent(threshold));
   bar.style.setProperty("--threshold", 100 * threshold);
-  const confidence = state === "done" ? value.confidence : null;
-  bar.style.setProperty("--confidence", 100 * (confidence || 0));
+  bar.style.setProperty("--confidence", state === "done" ? 100 * value.confidence : 0);
   ({ empty: drawEmpty, working: drawWorking, error: drawError, done: drawDone })[state]();
   window.uaitAddress?.keep("ask", { ...(["working", "done"].includes(state) && { q: value.question }), t: threshold === usual ? undefined : threshold });
 };
 
-// Screen readers hear the finished answer once, not every token of it.
+// Screen readers hear the finished answer once, not every token of it, and what became of it once the slider rests.
 const announce = () => {
-  const { text, isRead } = value.state === "done" ? verdict() : {};
-  heard.textContent = text ? `${isRead ? value.final.text : value.first.text}. ${text}` : "";
+  const { text, isRead, isUnknown } = value.state === "done" ? verdict() : {};
+  const said = () => (isUnknown ? "I don’t know." : isRead ? value.final.text : value.first.text).replace(/\.$/, "");
+  heard.textContent = text ? `${said()}. ${text}` : "";
 };
 
 watch("value", () => {

@@ -53,7 +53,7 @@ const draw = () => {
       : [el("bdi", { translate: "no" }, value.question), value.reference && value.state === "done" && el("span", {}, ` Right is: ${value.reference}.`)].filter(Boolean))
   );
   redrawn(columns, value.columns.map(drawColumn));
-  said.textContent = value.state === "done" ? value.columns.filter((c) => c.answer !== undefined).map((c) => `${c.title}: ${c.answer}.`).join(" ") : "";
+  said.textContent = value.state === "done" ? value.columns.filter((c) => c.answer !== undefined).map((c) => `${c.title}: ${c.answer.replace(/\.$/, "")}.`).join(" ") : "";
   if (value.state !== "empty" && value.state !== "error") window.uaitAddress?.keep("compare", { q: value.question });
 };
 

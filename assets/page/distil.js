@@ -75,7 +75,7 @@ const drawTargets = (kept) => {
     el("h3", {}, "How sure the examples are"),
     el("div", { class: "bins", "aria-hidden": "true" }, bins.map((c, i) => el("i", { class: "target", title: `${5 * i} to ${5 * i + 5} %: ${c}`, style: { "--share": c / most } }))),
     el("div", { class: "axis", "aria-hidden": "true" }, el("span", {}, "0 %"), el("span", {}, "confidence of the label"), el("span", {}, "100 %")),
-    el("figcaption", {}, `${total.toLocaleString("en")} to learn from, ${n} different numbers, `, el("span", { class: "entropy" }, `${bits.toFixed(2)} bits`), " of variety: the more, the better it learns to grade its doubt."),
+    el("figcaption", {}, `${total.toLocaleString("en")} of ${kept.length.toLocaleString("en")} to learn from${kept.length > total ? ": the others are kept apart to choose the threshold" : ""}. ${n} different numbers, `, el("span", { class: "entropy" }, `${bits.toFixed(2)} bits`), " of variety: the more, the better it learns to grade its doubt."),
     ...(count > 1 && count > value.modal_share * total ? [el("p", { class: "warning" }, `${count} of ${total} say ${common}: a tuned model tends to say such a number always. Use more samples per question, or move the thresholds apart.`)] : [])
   );
 };

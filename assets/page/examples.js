@@ -7,7 +7,7 @@ const pick = (text) => {
 
 const chip = ({ text, seen, title }) => el("button", { type: "button", class: "chip", dir: "auto", onclick: () => pick(text) },
   el("span", { translate: "no" }, text),
-  seen !== null && seen !== undefined && el("span", { class: "seen", title }, `${seen.toLocaleString("en")}×`));
+  seen !== null && seen !== undefined && el("span", { class: "seen", title }, `told ${seen.toLocaleString("en")}×`));
 
 const group = ({ kind, label, questions }) => el("div", { role: "group", "aria-label": label, class: `kind ${kind}` },
   el("span", { class: "kind-label", "aria-hidden": "true" }, label),

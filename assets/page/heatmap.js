@@ -55,7 +55,7 @@ const drawDone = () => {
     [value.tokens.length > 0 && [drawTokens(), detail], el("p", { class: "summary", dir: "auto" }, value.summary), value.tokens.length > 0 && [drawLegend(), drawTable()]].flat(),
     el("h2", {}, value.agreement),
     el("p", { class: "lead" }, value.sar),
-    el("p", { class: "caption" }, "The same model, asked several times. Each sample with its own probability, and how alike each pair is (1.00: the same meaning):"),
+    el("p", { class: "caption" }, "The same model, asked several times. Each sample with its own probability, and how alike each pair is (1.00: the same meaning; other names score high too, for the question is in both):"),
     tableOf("Samples and their similarity", value.similar, "samples"),
     el("div", { class: "costs" }, el("h3", {}, "What the two numbers cost"), value.costs.map((cost) => el("p", {}, cost))),
   ];

@@ -8,6 +8,7 @@ from playwright.sync_api import LocatorAssertions, Page, expect
 
 FRANCE = "What is the capital of France?"
 PALAU = "What is the capital of Palau?"
+PROBABILITIES = r"answer probability per token41\.9.%probability of the whole answer7\.4.%"
 
 
 def _open(tab: Page, app_url: str, theme: str = "light") -> None:
@@ -133,7 +134,8 @@ def test_why_shows_which_token_the_doubt_hangs_on(tab: Page, app_url: str) -> No
     expect(tokens).to_have_count(3)
     detail = tab.locator(".detail")
     expect(detail).to_contain_text("0.70 nats")  # the most doubtful one is shown first
-    expect(tab.get_by_text("The answer’s doubt is 1.02 nats in all; 69 % of it hangs on “keok”.")).to_be_visible()
+    doubt = "The answer’s doubt is 1.02 nats in all, where 0 is none and 2 is deep; 69 % of it hangs on “keok”."
+    expect(tab.get_by_text(doubt)).to_be_visible()
     tokens.nth(0).hover()
     expect(detail).to_contain_text("0.610")
     expect(detail).to_contain_text("Without it: keok Town keeps 58 % of the meaning.")
@@ -146,8 +148,8 @@ def test_why_shows_which_token_the_doubt_hangs_on(tab: Page, app_url: str) -> No
     expect(tab.get_by_text("Answering and saying the number: 3 tokens")).to_be_visible()
     expect(tab.get_by_text("Drawing 5 samples and comparing them: 24 tokens, 2.1 s.")).to_be_visible()
     numbers = tab.locator("#why dl.numbers").first
-    expect(numbers).to_contain_text(re.compile(r"said41\.2.%expected43\.3.%answer probability7\.4.%SAR26.%"))
-    expect(tab.get_by_text("They disagree: expected 43.3 %, answer probability 7.4 %.")).to_be_visible()
+    expect(numbers).to_contain_text(re.compile(rf"said41\.2.%expected43\.3.%{PROBABILITIES}SAR26.%"))
+    expect(tab.get_by_text("They disagree: expected 43.3 %, SAR 26 %.")).to_be_visible()
 
 
 def test_why_keeps_the_bases_view_in_a_second_tab_which_is_asked_when_opened(tab: Page, app_url: str) -> None:
@@ -164,7 +166,7 @@ def test_why_keeps_the_bases_view_in_a_second_tab_which_is_asked_when_opened(tab
         "The untuned base answers “Melekeok Town” too; what tuning has added is the number said."
     )
     numbers = tab.locator("#why-base dl.numbers").first
-    expect(numbers).to_contain_text(re.compile(r"^answer probability7\.4.%SAR26.%"))
+    expect(numbers).to_contain_text(re.compile(rf"^{PROBABILITIES}SAR26.%"))
     expect(tab.locator("#why-base .legend")).to_have_text(tab.locator("#why .legend").text_content() or "")
     tab.get_by_role("button", name="Why?").click()
     expect(tab.get_by_role("tab", name="As it answered")).to_have_attribute("aria-selected", "true")
@@ -267,7 +269,8 @@ def test_the_visitor_chooses_what_an_unsure_answer_leads_to(tab: Page, app_url: 
     expect(tab.get_by_label("Look in the encyclopaedia")).to_be_checked()  # nothing leaves the machine unasked
     tab.get_by_label("Ask second").check()
     _ask(tab, PALAU)
-    _decision(tab).to_contain_text("41.2 % is below 70 %: asked a stronger model.")
+    _decision(tab).to_contain_text("41.2 % is below 70 %: asked another model.")
+    expect(tab.locator(".words .sr-only").last).to_have_text("Another model’s answer:")  # nothing was read
     _answer(tab).to_have_text("Ngerulmud")
     expect(tab.locator(".second")).to_contain_text("second")
     expect(tab.locator(".second")).to_contain_text("80 % sure")
@@ -281,9 +284,11 @@ def test_the_visitor_chooses_what_an_unsure_answer_leads_to(tab: Page, app_url: 
 def test_a_kind_of_question_that_was_never_measured_is_said_beside_its_number(tab: Page, app_url: str) -> None:
     _open(tab, app_url)
     _ask(tab, "?")
-    _decision(tab).to_contain_text("I was never measured on questions like this: looked it up")
+    _decision(tab).to_contain_text("8.3 % is below 70 %: looked it up")  # the number is reason enough
     tab.get_by_role("slider").press("Home")  # a threshold of 0 does not make it measured
-    _decision(tab).to_contain_text("I was never measured on questions like this")
+    unlike = "8.3 % is at least 0 %, but the question looks unlike those I was measured on: looked it up"
+    _decision(tab).to_contain_text(unlike)
+    expect(tab.locator("#answer [role=status]")).to_contain_text(unlike)  # screen readers hear it too
 
 
 def test_nothing_outside_the_page_is_requested(tab: Page, app_url: str) -> None:

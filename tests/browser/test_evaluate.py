@@ -92,7 +92,7 @@ def _saved(tab: Page, button: Locator) -> Path:
 
 def test_the_recorded_results_are_there_at_once_and_go_into_files(tab: Page, url: str) -> None:
     shown = _open(tab, url)
-    expect(shown.get_by_text("Recorded 2026-11-22 on pocket with pocket/adapter.")).to_be_visible()
+    expect(shown.get_by_text("Recorded 2026-11-22 on pocket with the adapter it came with.")).to_be_visible()
     expect(shown.get_by_text("Left out of in-domain, longer than the model reads (2): q7, q9.")).to_be_visible()
     expect(shown.locator(".lead").first).to_have_text(
         re.compile(r"in-domain: “.*” ranks best, its AUROC .* paired, n\s=\s120")

@@ -118,11 +118,11 @@ def test_runs_are_named_laid_over_each_other_and_deleted(tab: Page, url: str, fo
     _open(tab, url)
     tab.get_by_role("button", name="Your runs: name, compare, delete").last.click()
     runs, menu = tab.locator("#tune-own-runs"), tab.locator("#tune-run input")
-    expect(menu).to_have_value(other.name)
+    expect(menu).to_have_value(f"{other.name} (a tuning, with its examples)")
     runs.get_by_label("Name of the chosen run").fill("a <b>first</b> try")
     runs.get_by_role("button", name="Name it").click()
     expect(tab.locator("#tune-run-message")).to_contain_text("Named: a <b>first</b> try")
-    expect(menu).to_have_value(f"a <b>first</b> try · {other.name}")
+    expect(menu).to_have_value(f"a <b>first</b> try · {other.name} (a tuning, with its examples)")
     runs.get_by_label("Compare it with").click()
     tab.get_by_role("option", name=folder.name).click()
     loss = tab.locator("#tune-compared [data-figure=runs-loss]")
@@ -139,7 +139,7 @@ def test_runs_are_named_laid_over_each_other_and_deleted(tab: Page, url: str, fo
     runs.get_by_role("button", name="Delete this run").click()
     runs.get_by_role("button", name="Yes, delete the run").click()
     expect(tab.locator("#tune-run-message")).to_contain_text("Deleted")
-    expect(menu).to_have_value(folder.name)
+    expect(menu).to_have_value(f"{folder.name} (a tuning, with its examples)")
     assert not other.exists() and folder.exists()
 
 

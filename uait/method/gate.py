@@ -8,7 +8,7 @@ from uait.records.errors import DataError
 
 _DOING = {
     Action.RETRIEVE: "looking it up",
-    Action.ESCALATE: "asking a stronger model",
+    Action.ESCALATE: "asking another model",
     Action.ABSTAIN: "leaving it open",
 }
 
@@ -31,8 +31,9 @@ def decide(
 ) -> Decision:
     """ANSWER when the confidence is at least the threshold, `when_unsure` when it is below or missing; both in [0, 1].
 
-    A question that is not familiar is never answered: the confidence was not measured on any like it. Raises DataError
-    when a number lies outside [0, 1] or is none.
+    A question that is not familiar is never answered: the confidence was not measured on any that looks like it. That
+    is the reason only where the number alone would have let the answer through. Raises DataError when a number lies
+    outside [0, 1] or is none.
     """
     for name, value in (("The confidence", confidence), ("The threshold", threshold)):
         if value is not None and not 0.0 <= value <= 1.0:
@@ -40,13 +41,13 @@ def decide(
     is_sure = confidence is not None and confidence >= threshold
     action = Action.ANSWER if is_sure and is_familiar is not False else when_unsure
     doing = _DOING.get(action, "answering")
-    if is_familiar is False:
-        reason = "The model was never measured on questions like this"
-    elif confidence is None:
+    if confidence is None:
         reason = "The model stated no confidence"
     else:
         percent, limit = _percents(confidence, threshold)
         reason = f"{percent} % is {'at least' if is_sure else 'below'} {limit} %"
+        if is_sure and is_familiar is False:
+            reason += ", but the question looks unlike those the model was measured on"
     return Decision(action, confidence, threshold, f"{reason}: {doing}.", is_familiar)
 
 

@@ -46,7 +46,7 @@ def publish(places: Sequence[Place], verbs: Any) -> None:
             threshold: Answer from this confidence on (0 to 1), else look it up; none: the adapter's own.
             adapter: "shipped", "none" for the untuned base, or the name of a finished tuning.
             model: a name from the page's menu of models; empty: the one that it opens with.
-            when_unsure: "retrieve" looks it up, "escalate" asks a stronger model, "abstain" leaves it open; empty: as
+            when_unsure: "retrieve" looks it up, "escalate" asks another model, "abstain" leaves it open; empty: as
                 the owner set it.
             web: search the web too, which sends the question to search engines.
 

@@ -26,6 +26,7 @@ SWITCHED_OFF = (
     "or run it on your own machine."
 )
 GONE = "This run is no longer there: its folder was deleted. Start a new one."
+_A_TUNING = " (a tuning, with its examples)"
 DISCARDED = "Thrown away: the adapter and its checkpoints are deleted. The examples are kept for another tuning."
 
 Acted = tuple[str, Payload]  # what to say, and how the job stands now
@@ -90,8 +91,14 @@ def look(
 
 
 def choices_of(root: Path, names: Sequence[str], offered: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """The entries of a menu of runs: what each is called, and its folder's name."""
-    return [*((one, one) for one in offered), *((label_of(root / name), name) for name in names)]
+    """The entries of a menu of runs: what each is called, and its folder's name. A tuning is told from labels."""
+    called = {name: label_of(root / name) + (_A_TUNING if is_tuning(name) else "") for name in names}
+    return [*((one, one) for one in offered), *((text, name) for name, text in called.items())]
+
+
+def is_tuning(name: str) -> bool:
+    """Whether the run was made to tune in: its examples are those of other labels, once more."""
+    return "-tune" in name
 
 
 def starter(root: Path, begin: Callable[..., JobStatus], names: Callable[[], Sequence[str]]) -> Callable[..., Started]:

@@ -10,6 +10,7 @@ from tests.browser import tiny_lab
 from uait.data.files import write_json
 from uait.page import run_compare
 from uait.page.run_actions import EVERY, SELDOM, choices_of, look, own
+from uait.page.tabs import tune as tune_tab
 from uait.page.tabs.own_runs import NOT_YOURS, namer, remover
 from uait.runs import jobs, visitors
 from uait.runs.names import label_of
@@ -37,7 +38,9 @@ def test_nobody_names_compares_or_deletes_another_visitors_run(mine: tuple[Path,
     assert run.exists() and label_of(run) == run.name
 
     assert own(namer)(run.name, "first try", visitor) == "Named: first try"
-    assert choices_of(run.parent, [run.name]) == [(f"first try · {run.name}", run.name)]
+    assert choices_of(run.parent, [run.name]) == [(f"first try · {run.name} (a tuning, with its examples)", run.name)]
+    labels = "20260101-000000-label"
+    assert choices_of(run.parent, [labels]) == [(labels, labels)]
     assert own(remover)(run.name, visitor).startswith("Deleted")
     assert not run.exists()
 
@@ -66,8 +69,19 @@ def test_a_look_that_comes_late_leaves_the_menu_where_a_button_has_put_it(tmp_pa
 
     # begun before the new run was chosen; its answer may come after that
     late = looked("recorded", "recorded")
-    assert late["choices"] == [("recorded", "recorded"), (run.name, run.name)] and "value" not in late
+    assert (
+        late["choices"] == [("recorded", "recorded"), (f"{run.name} (a tuning, with its examples)", run.name)]
+        and "value" not in late
+    )
     assert looked(run.name, None)["value"] == run.name  # nothing was chosen yet
+
+
+def test_the_newest_labels_are_what_one_tunes_on_and_a_tuning_under_way_is_what_one_sees(tmp_path: Path) -> None:
+    names = ["3-tune", "2-label", "1-label"]
+    assert tune_tab._newest(tmp_path, names, None) == "2-label"
+    assert tune_tab._newest(tmp_path, names, {"names": names}) is None
+    assert tune_tab._newest(tmp_path, names, {"names": names[1:]}) == "3-tune"
+    assert tune_tab._newest(tmp_path, names[:1], None) == "3-tune"
 
 
 def test_runs_in_their_folders_are_compared_with_the_recorded_one(tmp_path: Path) -> None:

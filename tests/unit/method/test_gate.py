@@ -43,7 +43,7 @@ def test_numbers_outside_the_range_are_refused(confidence: float, threshold: flo
     ("when_unsure", "reason"),
     [
         (Action.RETRIEVE, "49.7 % is below 70 %: looking it up."),
-        (Action.ESCALATE, "49.7 % is below 70 %: asking a stronger model."),
+        (Action.ESCALATE, "49.7 % is below 70 %: asking another model."),
         (Action.ABSTAIN, "49.7 % is below 70 %: leaving it open."),
     ],
 )
@@ -63,7 +63,9 @@ def test_an_unsure_answer_is_never_given_because_a_word_asks_for_it(name: str) -
 def test_a_kind_of_question_that_was_never_measured_is_not_answered_however_sure() -> None:
     decision = decide(0.99, 0.0, is_familiar=False)
     assert decision.action is Action.RETRIEVE and decision.is_familiar is False
-    assert decision.reason == "The model was never measured on questions like this: looking it up."
+    unlike = "but the question looks unlike those the model was measured on"
+    assert decision.reason == f"99.0 % is at least 0 %, {unlike}: looking it up."
+    assert decide(0.3, 0.7, is_familiar=False).reason == "30.0 % is below 70 %: looking it up."  # the number is enough
     assert decide(0.99, 0.7, is_familiar=True).action is decide(0.99, 0.7).action is Action.ANSWER
 
 

@@ -24,13 +24,11 @@ from uait.page.views.answer import Payload, percent, visible_token
 def claim(lesson: Lesson, about: str = "") -> Payload:
     """Step 1: an answer that claims too much, beside one that is known; `about`: where this model's claims are from."""
     example, known = lesson.example, lesson.known
+    if example.claimed.spoken is None:
+        return _silence(lesson)
     is_right = example.is_right(example.claimed.text)
     verdict = "That is right." if is_right else "The right answer is {truth}."
-    if example.claimed.spoken is None:
-        opening = "Asked “{question}” and how sure it is, the untuned model writes “{answer}”: no number to go by."
-        about = say("To ask for a confidence in words takes a model that can put it into words; this one can’t yet.")
-    else:
-        opening = "Asked “{question}”, the untuned model answers {answer} and says that it is {w} sure."
+    opening = "Asked “{question}”, the untuned model answers {answer} and says that it is {w} sure."
     asked = {"question": example.question.text, "answer": example.claimed.text, "w": percent(example.claimed.spoken)}
     return {
         "says": [
@@ -44,12 +42,39 @@ def claim(lesson: Lesson, about: str = "") -> Payload:
             "could they tell you which answer to trust?"
         ),
         "task": say(
-            "Hide the right answers with your hand and bet on one of the two. "
+            "Hide the right answers and let somebody else bet on one of the two. "
             "Then ask a question of your own below, one whose answer you know."
         ),
         "note": [
             say("Ask the class: what would a number have to do to deserve being called a confidence?"),
             say("Then: where could a language model have learned to say “90 %”? Who says that, and about what?"),
+        ],
+    }  # fmt: skip
+
+
+def _silence(lesson: Lesson) -> Payload:
+    """Step 1 of a model that states no number: there is nothing to compare, and that is the lesson."""
+    example, known = lesson.example, lesson.known
+    return {
+        "title": "Asked for a number, it gave none",
+        "says": [
+            say(
+                "Asked “{question}” and, behind the answer, how likely it is right, the untuned model writes “{said}”: "
+                "not an answer and a number, so there is nothing to go by.",
+                question=example.question.text, said=example.claimed.text,
+            ),
+            say("The right answer is {truth}.", truth=example.question.references[0]),
+            say("To ask for a confidence in words takes a model that can put it into words; this one can’t yet."),
+        ],
+        "figure": {"kind": "claims", "claims": [claimed(example), claimed(known)]},
+        "caption": say(
+            "Two questions, and what the model wrote to each. Without a number, what else could tell you which one "
+            "to trust?"
+        ),
+        "task": say("Ask a question of your own below, one whose answer you know: does it say how sure it is?"),
+        "note": [
+            say("Ask the class: what would a number have to do to deserve being called a confidence?"),
+            say("Then: the model was shown the form “answer; 80%”. Why is copying it no confidence either?"),
         ],
     }  # fmt: skip
 
@@ -64,11 +89,10 @@ def ask_again(lesson: Lesson) -> Payload:
     columns = [attempts(e.question.text, e.samples.samples) for e in (example, known)]
     return {
         "says": [
-            say(
-                "Leave the claimed number aside and ask the same question {n} times. "
-                "Each time the model draws its words by their probabilities, like a weighted die.",
-                n=n_samples,
-            ),
+            say("Ask the same question {n} times instead.", n=n_samples)
+            if example.claimed.spoken is None
+            else say("Leave the claimed number aside and ask the same question {n} times.", n=n_samples),
+            say("Each time the model draws its words by their probabilities, like a weighted die."),
             say(
                 "Our question gets {n1} different answers, “{known}” gets {n2}.",
                 n1=example.n_distinct, known=known.question.text, n2=known.n_distinct,
@@ -197,7 +221,9 @@ def number(lesson: Lesson) -> Payload:
                 "The confidence is their geometric mean (multiply the {n1}, take the root of order {n1}): {n2}.",
                 n1=n, n2=percent(example.score.confidence),
             ),
-            say(
+            say("“{known}” comes to {n}.", known=known.question.text, n=percent(known.score.confidence))
+            if example.claimed.spoken is None
+            else say(
                 "“{known}” comes to {n}. The model had claimed {w1} and {w2}.",
                 known=known.question.text, n=percent(known.score.confidence),
                 w1=percent(example.claimed.spoken), w2=percent(known.claimed.spoken),

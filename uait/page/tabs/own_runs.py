@@ -39,7 +39,7 @@ def build(
     Returns the event of a run that was given a name.
     """
     with gr.Accordion("Your runs: name, compare, delete", open=False, elem_id=f"{tab}-own-runs"):
-        with gr.Row():
+        with gr.Row(elem_classes="level"):
             about = "Yours alone, to tell it from the others in the menu."
             name = gr.Textbox(label="Name of the chosen run", info=about, max_length=names.LONGEST, scale=4)
             call = gr.Button("Name it", scale=1)

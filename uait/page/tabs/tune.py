@@ -3,7 +3,7 @@
 The inputs are in `tune_inputs`, what is drawn is made in `uait.page.views.runs`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from uait.page import run_compare, run_files
 from uait.page.figures import labels, tuning
 from uait.page.menu import Who
 from uait.page.place import Place
-from uait.page.run_actions import EVERY, Seen, Started, discarder, look_soon, own, resumer, starter, stopper
+from uait.page.run_actions import EVERY, Seen, Started, discarder, is_tuning, look_soon, own, resumer, starter, stopper
 from uait.page.run_actions import look as run_look
 from uait.page.run_components import JobPanel, Labels, Message, Tuning, about_space, tab_style
 from uait.page.tabs import own_runs, tune_inputs, tune_plan
@@ -40,7 +40,7 @@ _INTRO = (
     "as it was. Recipe “told” lets it read the model’s answer and say how likely such an answer is to be right; the "
     "paper’s recipe teaches answer and number as one text, such as “Paris; 93.1 %”."
 )
-_ABOUT_RUN = "What was kept in the Label tab; the newest is chosen."
+_ABOUT_RUN = "What was kept in the Label tab; the newest labels are chosen. A tuning holds those it learnt from."
 _FOCUS = "() => requestAnimationFrame(() => document.querySelector('#keep-tuning')?.focus())"
 _REALLY = "Delete this tuning, its adapter and its checkpoints? This can’t be undone. The examples are kept."
 
@@ -142,7 +142,7 @@ def _confirmation() -> tuple[gr.Group, gr.Button, gr.Button]:
 
 def _beside() -> tuple[gr.Textbox, gr.Button, Labels]:
     gr.Markdown("## Ask it beside the model it came from")
-    with gr.Row():
+    with gr.Row(elem_classes="level"):
         about = "Works as soon as there is an adapter."
         asked = gr.Textbox(label="A question for both", info=about, lines=1, scale=4, min_width=260)
         ask = gr.Button("Ask both", interactive=False, scale=1)
@@ -167,14 +167,20 @@ def _starter(root: Path, base: Settings, description: Description | None) -> Cal
     return starter(root, begin, lambda: _names(root, base.model.model))
 
 
+def _newest(root: Path, names: Sequence[str], seen: Seen | None) -> str | None:
+    """Which of the runs that came since the last look to show: at first one under way, else labels before tunings."""
+    new = [name for name in names if name not in (seen or {}).get("names", [])]
+    alive = [name for name in new if seen is None and (job := jobs.status(root / name)) and job.is_alive]
+    return next(iter([*alive, *sorted(new, key=is_tuning)]), None)
+
+
 def _looker(root: Path, model: str, recorded: SmallRun | None) -> Callable[..., list[Update]]:
     """Looks at the chosen tuning; sends only what has changed since the last look."""
 
     def look(seen: Seen | None, chosen: str | None) -> list[Update]:
         offered = [RECORDED] if recorded else []
         names = _names(root, model)
-        is_new = bool(names) and names[0] not in (seen or {}).get("names", [])
-        name = names[0] if is_new else chosen or next(iter(offered), None)
+        name = _newest(root, names, seen) or chosen or next(iter(offered), None)
         now = run_look(root, seen, names, name, _sizes, chosen, offered, "tune")
         if not now.is_new:
             return [now.seen, now.timer, now.menu, now.panel, *[gr.skip()] * 6]

@@ -27,6 +27,7 @@ EXAMPLE_KINDS = {
     "unseen": "Never seen in training",
     "outside": "Outside its world",
 }
+MOST_SHOWN = 200  # characters of a question that got no answer: too long may be why
 NO_WORDS = "(no words)"  # an answer that is empty
 _FALLBACK_EXAMPLES: dict[str, list[Payload]] = {
     "known": [{"text": "What is the capital of France?", "seen": None}],
@@ -103,8 +104,9 @@ def working_card(question: str, threshold: float | None, text: str = "", note: s
 
 
 def error_card(question: str, threshold: float | None, message: str) -> Payload:
-    """The card when there is no answer: one sentence."""
-    return {"state": "error", "threshold": threshold, "question": question, "message": message}
+    """The card when there is no answer: one sentence; of a long question only the beginning."""
+    asked = question if len(question) <= MOST_SHOWN else f"{question[:MOST_SHOWN]}…"
+    return {"state": "error", "threshold": threshold, "question": asked, "message": message}
 
 
 def progress_note(progress: Progress) -> str:

@@ -17,15 +17,14 @@ from uait.method.answers import (
     VERBALIZED,
     Exchange,
     MethodAnswer,
-    title_of,
 )
 from uait.page.views.answer import NO_WORDS, Payload
-from uait.page.views.ranking import SOURCES, always, constant
+from uait.page.views.ranking import SOURCES, always, called, constant, made
 from uait.records import EvalReport
 
 TITLES = {
     VERBALIZED: "Untuned, asked for a number",
-    PROBABILITY: "Answer probability",
+    PROBABILITY: "Answer probability per token",
     TEACHER: "The SAR teacher",
     P_TRUE: "P(True)",
     UAIT: "UaIT: tuned to say it",
@@ -92,7 +91,9 @@ def _column(opinion: MethodAnswer, plain: str | None) -> Payload:
     return {
         "answer": opinion.answer or NO_WORDS,
         "is_right": opinion.is_correct,
-        "confidences": [{"label": _LABELS.get(k, k), "value": value} for k, value in opinion.confidences.items()],
+        "confidences": [
+            {"label": _LABELS.get(k, called(k)), "value": value} for k, value in opinion.confidences.items()
+        ],
         "n_passes": opinion.n_passes,
         "seconds": opinion.seconds,
         "note": opinion.note,
@@ -141,11 +142,11 @@ def lab(report: EvalReport, threshold: float, about_verbalized: str = "") -> Pay
         "state": "done",
         "threshold": threshold,
         "n_bins": settings.get("evaluate", {}).get("n_bins", DEFAULT_BINS),
-        "methods": [{"name": name, "title": title_of(name), "source": source} for name, source in _gate_first(methods)],
+        "methods": [{"name": name, "title": called(name), "source": source} for name, source in _gate_first(methods)],
         "sources": _SOURCES,
         "gate": SPOKEN,
         "rows": rows,
-        "made": _made(report),
+        "made": made(report),
         "caveat": caveats(report, about_verbalized),
     }
 
@@ -179,10 +180,3 @@ def _row(row: Payload, methods: dict[str, str]) -> Payload:
         "said": {source: [row[source]["answer"], row[source]["right"]] for source in _SOURCES if source in row},
         "confidence": {method: _confidences(row, source).get(method) for method, source in methods.items()},
     }
-
-
-def _made(report: EvalReport) -> str:
-    if report.provenance is None:
-        return ""
-    adapter = f" with {report.provenance.adapter_id}" if report.provenance.adapter_id else ""
-    return f"Recorded {report.provenance.time[:10]} on {report.provenance.model_id}{adapter}."

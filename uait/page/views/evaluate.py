@@ -12,7 +12,7 @@ import numpy as np
 
 from uait.data.plain import left_out_lines
 from uait.method.answers import EXPECTED, HEARD, SELF_TRAINED, SPOKEN
-from uait.method.branches import BRANCH_TITLES, branches
+from uait.method.branches import BRANCH_TITLES, ESCALATE, branches
 from uait.method.intervals import bootstrap_intervals
 from uait.method.metrics import budget_curve
 from uait.method.paired import Ranking
@@ -44,6 +44,8 @@ ABOUT = {
 }
 # Lower ends of the ranges of exposure; the last one is open.
 EXPOSURES = (0, 1, 3, 6, 11, 21, 51, 101)
+# Whoever is asked may be weaker: the first evaluation that asked another model found just that.
+_TITLES = {**BRANCH_TITLES, ESCALATE: "ask another model"}
 _Z = 1.959964
 _DRAWS = EvaluateSettings(n_bootstrap=400)  # of ECE and of risk: with a thousand the page would start a second later
 
@@ -66,7 +68,7 @@ def evaluation(
     splits = list(dict.fromkeys(result.split for result in report.results))
     return {
         "state": "done",
-        "made": _made(report, recorded),
+        "made": ranking.made(report, recorded),
         "left_out": [line for s, ids in report.extras.get("left_out", {}).items() for line in left_out_lines(ids, s)],
         "splits": [{"name": s, "n": next(r.n for r in report.results if r.split == s)} for s in splits],
         "wins": {s: winner(report, s) for s in splits},
@@ -77,15 +79,6 @@ def evaluation(
         "branches": [b for split in splits for b in _branches(report, split)],
         "exposure": None if exposure is None else _exposures(report, splits, exposure),
     }
-
-
-def _made(report: EvalReport, recorded: bool) -> str:
-    if report.provenance is None:
-        return ""
-    name = report.provenance.adapter_name
-    adapter = f" with {name}" if name else ""
-    how = "Recorded" if recorded else "Measured from this page"
-    return f"{how} {report.provenance.time[:10]} on {report.provenance.model_id}{adapter}."
 
 
 # -- 1: AUROC by method ------------------------------------------------------------------------------
@@ -209,7 +202,7 @@ def _branches(report: EvalReport, split: str) -> list[Payload]:
     """A row per branch; none in a report that names no threshold."""
     threshold = report.extras.get("threshold")
     found = () if threshold is None else branches(report.rows, split, threshold, EvaluateSettings())
-    return [{**asdict(branch), "title": BRANCH_TITLES[branch.name]} for branch in found]
+    return [{**asdict(branch), "title": _TITLES[branch.name]} for branch in found]
 
 
 # -- 5: confidence by exposure -----------------------------------------------------------------------

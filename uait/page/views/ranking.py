@@ -6,7 +6,7 @@ Knows nothing of Gradio.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uait.method.answers import SPOKEN, VERBALIZED, title_of
+from uait.method.answers import HEARD, SPOKEN, VERBALIZED, title_of
 from uait.method.metrics import auroc
 from uait.method.paired import Ranking, auroc_difference
 from uait.page.views.answer import percent
@@ -14,7 +14,14 @@ from uait.records import EvalReport
 from uait.settings import EvaluateSettings
 
 PROBABILITY = "answer probability"
+PER_TOKEN, WHOLE = "answer probability per token", "probability of the whole answer"
+_CALLED = {PROBABILITY: PER_TOKEN, HEARD: WHOLE}
 SOURCES = ("base", "verbalized", "uait")
+
+
+def called(method: str) -> str:
+    """What the page calls a method: as everybody does, but the two probabilities of an answer by what they are of."""
+    return _CALLED.get(method, title_of(method))
 
 
 def judged(rows: Sequence[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
@@ -57,8 +64,8 @@ def _line(split: str, found: Mapping[str, Ranking], one: str, other: str, is_bes
     if measured is None:
         return ""
     difference, low, high = (f"{value:.3f}" for value in measured)
-    first = f"“{title_of(one)}” ranks best, its AUROC" if is_best else f"the AUROC of “{title_of(one)}” is"
-    by = f"{difference} above that of “{title_of(other)}”"
+    first = f"“{called(one)}” ranks best, its AUROC" if is_best else f"the AUROC of “{called(one)}” is"
+    by = f"{difference} above that of “{called(other)}”"
     undecided = "" if measured[1] > 0.0 else " These questions can’t tell the two apart."
     return f"{split}: {first} {by} ({low} to {high}, paired, n\u00a0=\u00a0{len(found[one].right)}).{undecided}"
 
@@ -77,6 +84,19 @@ def elsewhere(title: str, report: EvalReport) -> str:
         return f"{name}, asked the same, {always(value)}."
     areas = [f"{result.auroc:.2f} ({result.split})" for result in found if result.auroc is not None]
     return f"{name}, asked the same: AUROC {', '.join(areas) or 'undefined'}."
+
+
+def made(report: EvalReport, is_recorded: bool = True) -> str:
+    """Where an evaluation is from, whose numbers it is about, and from which one on that adapter is trusted."""
+    origin, threshold = report.provenance, report.extras.get("threshold")
+    if origin is None:
+        return ""
+    how, name = "Recorded" if is_recorded else "Measured from this page", origin.adapter_name
+    whose = (
+        " with the adapter it came with" if name == f"{origin.model_id}/adapter" else f" with {name}" if name else ""
+    )
+    trusted = "" if threshold is None else f" It is trusted from {percent(threshold)} on."
+    return f"{how} {origin.time[:10]} on {origin.model_id}{whose}.{trusted}"
 
 
 def constant(confidences: Sequence[float | None]) -> float | None:

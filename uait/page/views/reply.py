@@ -3,6 +3,7 @@
 Knows nothing of Gradio, nor of how the data is drawn.
 """
 
+from uait.data.catalogue import describe
 from uait.method.spans import source_of
 from uait.page.views.answer import NO_WORDS, Payload, familiarity_text, fixed, percent, plain, safe_url, seconds
 from uait.records import Action, Answer, Passage, Reply, StrongerAnswer
@@ -20,8 +21,8 @@ UNSURE = {
     "retrieve": _LOOK,
     "web": _LOOK,
     "escalate": {
-        "would": "would ask a stronger model",
-        "did": "asked a stronger model",
+        "would": "would ask another model",
+        "did": "asked another model",
         "without": " without asking another model",
         "button": "Ask it",
     },
@@ -53,10 +54,18 @@ def reply_card(reply: Reply, n_seen: int | None = None, when_unsure: str = "retr
         "is_same": outcome is not None and plain(outcome.text) == plain(reply.first.text),
         "sources": [_source(i, passage) for i, passage in enumerate(found, start=1)],
         "read_as": [reply.read_as] if reply.read_as else [],
-        "notes": [*(reply.retrieved.notes if reply.retrieved else ()), *reply.notes],
+        "notes": [*_searched(reply), *reply.notes],
         "seen": familiarity_text(n_seen),
         "seconds": reply.seconds,
     }
+
+
+def _searched(reply: Reply) -> list[str]:
+    """What the search engines said, the question in it as it was typed: they were given it tidied up."""
+    if reply.retrieved is None:
+        return []
+    tidied, typed = (f"{text!r:.80}" for text in (reply.retrieved.query, reply.question.text))
+    return [note.replace(tidied, typed) for note in reply.retrieved.notes]
 
 
 def _final(reply: Reply, outcome: Answer | StrongerAnswer, found: tuple[Passage, ...]) -> Payload:
@@ -91,14 +100,20 @@ def recourses(settings: Settings, stronger: StrongerModel | None) -> tuple[list[
     here = "your own passages" if settings.retrieval.passages else "the encyclopaedia"
     offered = [(f"Look in {here}", "retrieve")] if "bundle" in engines else []
     offered.append(("Search the web too", "web"))
-    offered += [(f"Ask {stronger.name}", "escalate")] if stronger else []
+    name = stronger and _called(stronger.name)
+    offered += [(f"Ask {name}", "escalate")] if stronger else []
     offered.append(("Leave it open", "abstain"))
     leaves = f"The web sends your question to {settings.retrieval.web_backends.replace(',', ', ')}."
     if stronger and stronger.place:
-        leaves += f" {stronger.name} gets it at {stronger.place}."
+        leaves += f" {name} gets it at {stronger.place}."
     first = "web" if chosen == "retrieve" and "web" in engines else chosen
     first = first if first in dict(offered).values() else "abstain"
     return offered, first, f"{leaves} Else nothing leaves this machine."
+
+
+def _called(model: str) -> str:
+    """What a model that comes with the product is called wherever people read it; any other by its own name."""
+    return description.title.partition(":")[0] if (description := describe(model)) else model
 
 
 def _answer(answer: Answer) -> Payload:

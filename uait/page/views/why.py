@@ -12,6 +12,7 @@ import numpy as np
 
 from uait.method.sar import token_sar
 from uait.page.views.answer import Payload, fixed, percent, plain, seconds, visible_token
+from uait.page.views.ranking import PER_TOKEN, WHOLE
 from uait.records import Explanation, Reason, SarScore, TokenExplanation, Unscored
 
 # A token drawn at full strength must still carry its text at 4.5:1 contrast (see --doubt in page.css).
@@ -26,9 +27,11 @@ _HEADS = ("token", "p", "−log p", "relevance", "its part of the doubt", "witho
 _HINTS = {
     "said": "the number that the model stated",
     "expected": "the mean of all the numbers it might have said",
-    "answer probability": "the probabilities of the answer's tokens, multiplied",
+    PER_TOKEN: "how probable the answer's tokens were, on average (geometric mean)",
+    WHOLE: "the probabilities of the answer's tokens, multiplied: every further token lowers it",
     "SAR": "how far several samples agree, weighing the words that matter",
 }
+_LEFT_OUT = f" Left out: the {WHOLE}, which every token lowers."
 SAME_MODEL = "It was the untuned base that answered: the first tab is its own view."
 # Where a spoken number comes from.
 _READ_AGAIN = (
@@ -128,14 +131,16 @@ def _summary(tokens: Sequence[TokenExplanation], total: float) -> str:
     if worst.contribution <= 0:
         return "No token carries doubt: the model would have said the same every time."
     share, word = percent(round(worst.contribution, 2)), visible_token(worst.text)
-    return f"The answer’s doubt is {total:.2f} nats in all; {share} of it hangs on “{word}”."
+    much = f"{total:.2f} nats in all, where 0 is none and {DEEPEST_DOUBT:.0f} is deep"
+    return f"The answer’s doubt is {much}; {share} of it hangs on “{word}”."
 
 
 def _sides(explanation: Explanation) -> list[tuple[str, float]]:
     """The confidences in this answer that there are, each with its name."""
     said, score = explanation.answer, explanation.score
     sar = score.confidence if isinstance(score, SarScore) else None
-    found = (said.spoken, said.expected, explanation.probability, sar)
+    whole, n_tokens = explanation.probability, len(explanation.tokens)
+    found = (said.spoken, said.expected, None if whole is None else whole ** (1 / n_tokens), whole, sar)
     return [(name, number) for name, number in zip(_HINTS, found, strict=True) if number is not None]
 
 
@@ -166,15 +171,19 @@ def _alike(similarity: float) -> Payload:
 
 
 def _verdict(explanation: Explanation) -> str:
-    """Whether the confidences in this answer agree, or which two are furthest apart."""
-    sides = sorted(_sides(explanation), key=lambda side: side[1])
+    """Whether the confidences in this answer agree, or which two are furthest apart.
+
+    The probability of the whole is left out: of a long answer it is low however sure the model is.
+    """
+    sides = sorted((side for side in _sides(explanation) if side[0] != WHOLE), key=lambda side: side[1])
     if len(sides) < 2:
         return "There is nothing to compare."
     (low, least), (high, most) = sides[0], sides[-1]
+    left_out = _LEFT_OUT if explanation.tokens else ""
     if most - least <= AGREE_WITHIN:
         counted = "Both" if len(sides) == 2 else f"All {len(sides)}"
-        return f"{counted} agree: they lie within {round(100 * AGREE_WITHIN)} points of each other."
-    return f"They disagree: {high} {percent(most)}, {low} {percent(least)}."
+        return f"{counted} agree: they lie within {round(100 * AGREE_WITHIN)} points of each other.{left_out}"
+    return f"They disagree: {high} {percent(most)}, {low} {percent(least)}.{left_out}"
 
 
 def _agreement(texts: list[str]) -> str:
@@ -194,7 +203,11 @@ def _agreement(texts: list[str]) -> str:
 def _sar(score: SarScore | Unscored) -> str:
     if isinstance(score, Unscored):
         return f"No score: {score.reason}."
-    return f"SAR {score.sar:.2f} nats: as a confidence, {percent(score.confidence)}.".replace("-", "−")
+    weight = round(1 / score.t)
+    below = f", and below 0 where they do, for their support counts {weight:,}-fold" if weight > 1 else ""
+    nats = f"{score.sar:.2f} nats".replace("-", "−")
+    meaning = f"the lower, the more the samples support each other{below}"
+    return f"SAR {nats}: {meaning}. As a confidence, {percent(score.confidence)}."
 
 
 def _costs(explanation: Explanation) -> list[str]:

@@ -71,8 +71,11 @@ def test_a_claim_that_was_never_made_is_no_number() -> None:
     assert told[0]["figure"]["claims"][1]["confidence"] is None
     assert "no number" in " ".join(told[4]["says"])
     mute = replace(lesson.example, claimed=replace(lesson.example.claimed, spoken=None))
-    says = _steps(replace(lesson, example=mute))[0]["says"]
-    assert says[0].endswith("the untuned model writes “Saint Mary Town”: no number to go by.")
+    first, second, *_, fifth = _steps(replace(lesson, example=mute))[:5]
+    says = first["says"]
+    assert first["title"] == "Asked for a number, it gave none"
+    assert says[0].endswith("writes “Saint Mary Town”: not an answer and a number, so there is nothing to go by.")
+    assert not [text for step in (first, second, fifth) for text in _texts(step) if re.search("the bars|claim", text)]
     assert says[1] == "The right answer is Ngerulmud." and says[2].endswith("this one can’t yet.")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.fakes import FakeStronger
 from uait.method.gate import decide
 from uait.page.views import answer as answer_view
 from uait.page.views.reply import recourses, reply_card
@@ -143,6 +144,20 @@ def test_a_search_that_found_nothing_brings_no_final_answer() -> None:
     assert card["final"] is None
 
 
+def test_what_was_not_found_is_quoted_as_it_was_typed() -> None:
+    note = "The bundled encyclopaedia has nothing on 'Where Is Qwer?'; try other words or the web."
+    asked = _reply(_answer("a", 0.2), _answer("a", 0.2), Retrieved("Where Is Qwer?", (), (note,)))
+    assert reply_card(replace(asked, question=Question("1", "where is qwer")))["notes"] == [
+        "The bundled encyclopaedia has nothing on 'where is qwer'; try other words or the web."
+    ]
+
+
+def test_a_question_that_is_too_long_is_not_printed_in_full() -> None:
+    shown = answer_view.error_card("x" * 5000, 0.7, "It is too long.")["question"]
+    assert shown == "x" * answer_view.MOST_SHOWN + "…"
+    assert answer_view.error_card("Where?", 0.7, "")["question"] == "Where?"
+
+
 def _second(confidence: float | None, stronger: StrongerAnswer | None = None) -> Reply:
     """What was read is 0.6 sure at least, or it is not let through."""
     first, second = _answer("Koror", 0.41), decide(confidence, 0.6, Action.ABSTAIN)
@@ -182,6 +197,9 @@ def test_the_page_offers_what_there_is_and_says_what_leaves_this_machine() -> No
     offered, first, leaves = recourses(Settings(), endpoint)
     assert [value for _, value in offered] == ["retrieve", "web", "escalate", "abstain"] and first == "retrieve"
     assert "big-1 gets it at api.example.com." in leaves and "secret" not in leaves
+    second = FakeStronger()
+    second.name = "smollm2"
+    assert ("Ask SmolLM2", "escalate") in recourses(Settings(), second)[0]
     alone, first, leaves = recourses(Settings(retrieval=RetrievalSettings(engines="none")), None)
     assert [value for _, value in alone] == ["web", "abstain"] and first == "abstain" and "big-1" not in leaves
     endpoint.close()

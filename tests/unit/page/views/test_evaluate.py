@@ -98,7 +98,8 @@ def test_without_results_there_is_nothing_to_show() -> None:
 
 
 def test_it_says_whether_the_numbers_were_recorded_or_made_here(shown: dict[str, Any]) -> None:
-    assert shown["made"] == "Recorded 2026-11-22 on pocket with pocket/adapter."
+    trusted = "It is trusted from 60\u00a0% on."
+    assert shown["made"] == f"Recorded 2026-11-22 on pocket with the adapter it came with. {trusted}"
     assert evaluation(_report(), None, None, recorded=False)["made"].startswith("Measured from this page 2026-11-22")
 
 
@@ -170,7 +171,7 @@ def test_below_the_threshold_the_branches_are_compared_and_a_missing_one_is_said
     low, high = (f"{100 * share:.1f}".removesuffix(".0") + "\u00a0%" for share in left_open["answered"][1:])
     assert f" ({low} to {high}) |" in text and "The threshold is 60\u00a0%." in text
     (section,) = [one for one in sections(shown) if one.title.startswith("4.")]
-    assert section.note == "No stronger model was asked: none is configured, or it could not be reached."
+    assert section.note == "No other model was asked: none is configured, or it could not be reached."
     asked = {"answer": "x", "right": True, "given": True, "seconds": 0.5, "cost": 0.0001}
     rows = [{**row, "stronger": asked} if i == 0 else row for i, row in enumerate(_report().rows)]
     below = [{**row, "stronger": asked} for row in rows if row["uait"]["confidences"]["UaIT spoken"] is None]
@@ -180,7 +181,7 @@ def test_below_the_threshold_the_branches_are_compared_and_a_missing_one_is_said
         if one.title.startswith("4.")
     ]
     assert section.note == "" and section.table is not None
-    (row,) = [row for row in section.table[1].rows if row[0] == "ask a stronger model"]
+    (row,) = [row for row in section.table[1].rows if row[0] == "ask another model"]
     assert str(row[-2]).endswith("of them tried") and row[-1] == "0.50\u00a0s, costing 0.000100"
     without = replace(_report(), extras={})
     assert evaluation(without, None, None)["branches"] == []

@@ -46,7 +46,10 @@ def test_the_parts_of_the_doubt_sum_to_the_number_shown() -> None:
     assert parts == pytest.approx([0.125, 1.125], abs=0.006)
     assert [row[4] for row in heat["table"]["rows"]] == [token["facts"][3]["value"] for token in heat["tokens"]]
     assert heat["top"] == 1
-    assert _words(heat["summary"]) == "The answer’s doubt is 1.25 nats in all; 90 % of it hangs on “b”."
+    assert (
+        _words(heat["summary"])
+        == "The answer’s doubt is 1.25 nats in all, where 0 is none and 2 is deep; 90 % of it hangs on “b”."
+    )
 
 
 def test_the_colour_is_absolute_so_a_sure_answer_is_never_deep() -> None:
@@ -75,20 +78,27 @@ def test_an_empty_answer_is_explained_without_tokens() -> None:
     assert (heat["sar"], heat["verdict"]) == ("No score: empty answer.", "There is nothing to compare.")
 
 
+LEFT_OUT = "Left out: the probability of the whole answer, which every token lowers."
+
+
 def test_every_confidence_stands_beside_the_others() -> None:
-    heat = heatmap(_explanation(_token("a", 0.5, nll=0.5), _token("b", 0.5, nll=0.5)))
+    heat = heatmap(_explanation(_token("a", 0.5, nll=1.2), _token("b", 0.5, nll=1.2)))
     numbers = {number["name"]: _words(number["value"]) for number in heat["numbers"]}
-    # e^-1 = 36.8 %
-    assert numbers == {"said": "30 %", "expected": "30 %", "answer probability": "36.8 %", "SAR": "26 %"}
-    assert heat["verdict"] == "All 4 agree: they lie within 15 points of each other."
-    assert _words(heat["sar"]) == "SAR −6.94 nats: as a confidence, 26 %."
+    # e^-1.2 = 30.1 %, e^-2.4 = 9.1 %: the more tokens the lower, so it is no party to the verdict
+    probabilities = {"answer probability per token": "30.1 %", "probability of the whole answer": "9.1 %"}
+    assert numbers == {"said": "30 %", "expected": "30 %", **probabilities, "SAR": "26 %"}
+    assert heat["verdict"] == f"All 4 agree: they lie within 15 points of each other. {LEFT_OUT}"
+    assert _words(heat["sar"]) == (
+        "SAR −6.94 nats: the lower, the more the samples support each other, and below 0 where they do, for their "
+        "support counts 1,000-fold. As a confidence, 26 %."
+    )
 
 
 def test_the_verdict_names_the_two_that_are_furthest_apart() -> None:
     apart = _explanation(_token("a", 1.0, nll=0.5), spoken=0.85)
-    assert _words(heatmap(apart)["verdict"]) == "They disagree: expected 85 %, SAR 26 %."
+    assert _words(heatmap(apart)["verdict"]) == f"They disagree: expected 85 %, SAR 26 %. {LEFT_OUT}"
     silent = _explanation(_token("a", 1.0, nll=1.3), spoken=None, said="x")
-    assert heatmap(silent)["verdict"] == "Both agree: they lie within 15 points of each other."
+    assert heatmap(silent)["verdict"] == f"Both agree: they lie within 15 points of each other. {LEFT_OUT}"
 
 
 @pytest.mark.parametrize(
