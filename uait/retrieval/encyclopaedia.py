@@ -91,7 +91,7 @@ class Bundle:
         order = [k for k in np.argsort(-scores, kind="stable") if scores[k] >= 0][:n]
         if not order:
             where = "The bundled encyclopaedia has" if self.name == "bundle" else "Your own passages have"
-            raise RetrievalError(f"{where} nothing on {query!r:.80}; try other words or the web.")
+            raise RetrievalError(f"{where} nothing on this question; try other words or the web.")
         return tuple(replace(self._passages[best[k]], score=float(scores[k])) for k in order)
 
     def _known_words(self, query: str) -> list[str]:

@@ -54,18 +54,10 @@ def reply_card(reply: Reply, n_seen: int | None = None, when_unsure: str = "retr
         "is_same": outcome is not None and plain(outcome.text) == plain(reply.first.text),
         "sources": [_source(i, passage) for i, passage in enumerate(found, start=1)],
         "read_as": [reply.read_as] if reply.read_as else [],
-        "notes": [*_searched(reply), *reply.notes],
+        "notes": [*(reply.retrieved.notes if reply.retrieved else ()), *reply.notes],
         "seen": familiarity_text(n_seen),
         "seconds": reply.seconds,
     }
-
-
-def _searched(reply: Reply) -> list[str]:
-    """What the search engines said, the question in it as it was typed: they were given it tidied up."""
-    if reply.retrieved is None:
-        return []
-    tidied, typed = (f"{text!r:.80}" for text in (reply.retrieved.query, reply.question.text))
-    return [note.replace(tidied, typed) for note in reply.retrieved.notes]
 
 
 def _final(reply: Reply, outcome: Answer | StrongerAnswer, found: tuple[Passage, ...]) -> Payload:

@@ -144,14 +144,6 @@ def test_a_search_that_found_nothing_brings_no_final_answer() -> None:
     assert card["final"] is None
 
 
-def test_what_was_not_found_is_quoted_as_it_was_typed() -> None:
-    note = "The bundled encyclopaedia has nothing on 'Where Is Qwer?'; try other words or the web."
-    asked = _reply(_answer("a", 0.2), _answer("a", 0.2), Retrieved("Where Is Qwer?", (), (note,)))
-    assert reply_card(replace(asked, question=Question("1", "where is qwer")))["notes"] == [
-        "The bundled encyclopaedia has nothing on 'where is qwer'; try other words or the web."
-    ]
-
-
 def test_a_question_that_is_too_long_is_not_printed_in_full() -> None:
     shown = answer_view.error_card("x" * 5000, 0.7, "It is too long.")["question"]
     assert shown == "x" * answer_view.MOST_SHOWN + "…"
