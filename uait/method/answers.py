@@ -14,7 +14,10 @@ VERBALIZED, PROBABILITY, TEACHER, P_TRUE, UAIT = METHODS = ("verbalized", "proba
 # What a file calls the tuned model's two confidences, and what people read.
 SPOKEN, EXPECTED, HEARD = "UaIT spoken", "UaIT expected", "probability heard"
 SELF_TRAINED = "self-trained alone"
+PER_TOKEN, WHOLE = "answer probability per token", "probability of the whole answer"
 _TITLES = {
+    "answer probability": PER_TOKEN,
+    HEARD: WHOLE,
     SPOKEN: "UaIT: stated number",
     EXPECTED: "UaIT: average number",
     SELF_TRAINED: "UaIT: stated number, self-trained",

@@ -17,10 +17,10 @@ ANYWAY, RETRIEVE, ESCALATE, ABSTAIN = "answer", "retrieve", "escalate", "abstain
 BRANCH_TITLES = {
     ANYWAY: "answer anyway",
     RETRIEVE: "look it up",
-    ESCALATE: "ask a stronger model",
+    ESCALATE: "ask another model",
     ABSTAIN: "leave it open",
 }
-NO_STRONGER = "No stronger model was asked: none is configured, or it could not be reached."
+NO_STRONGER = "No other model was asked: none is configured, or it could not be reached."
 STRONGER = "stronger"  # what a row holds of the stronger model, where it was asked
 
 Row = Mapping[str, Any]

@@ -416,7 +416,7 @@ def test_the_stronger_model_is_asked_what_falls_below_the_threshold_once(engines
         "escalate"
     ]
     assert (branch.n_tried, branch.cost) == (branch.n_below, 0.001)
-    assert "| ask a stronger model | in-domain |" in branches_markdown(report)
+    assert "| ask another model | in-domain |" in branches_markdown(report)
     n_asked = len(stronger.asked)
     again = last_record(evaluate(replace(engines, stronger=stronger), SPLITS, RunFolder(tmp_path)))
     assert (again.rows, len(stronger.asked)) == (report.rows, n_asked)
@@ -429,6 +429,6 @@ def test_a_stronger_model_out_of_reach_is_said_and_left_alone(engines: Engines, 
     assert len(stronger.asked) == 3
     assert any("can't be reached" in event.note for event in events if isinstance(event, Progress))
     told = branches_markdown(last_record(events))
-    assert "ask a stronger model" not in told and told.endswith(
-        "No stronger model was asked: none is configured, or it could not be reached."
+    assert "ask another model" not in told and told.endswith(
+        "No other model was asked: none is configured, or it could not be reached."
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import plotly.graph_objects as go
 
-from uait.method.answers import EXPECTED, SPOKEN
+from uait.method.answers import EXPECTED, SPOKEN, title_of
 from uait.page.figures.style import (
     AMBER,
     BLUE,
@@ -26,7 +26,6 @@ from uait.page.figures.style import (
     two,
 )
 from uait.page.views.answer import percent
-from uait.page.views.ranking import called
 
 Show = Callable[[float], str]
 LOOKS = {
@@ -58,7 +57,7 @@ def auroc_by_method(methods: Sequence[Payload], split: str, n: int) -> Figure:
         for i, (_, c) in enumerate(rows)
         if c["auroc"] is None
     ]
-    names = [f"<b>{called(m)}</b>" if m in (EXPECTED, SPOKEN) else called(m) for m, _ in rows]
+    names = [f"<b>{title_of(m)}</b>" if m in (EXPECTED, SPOKEN) else title_of(m) for m, _ in rows]
     return figure(
         f"auroc-{split}",
         ("AUROC", sized(split, n)),
@@ -72,7 +71,7 @@ def auroc_by_method(methods: Sequence[Payload], split: str, n: int) -> Figure:
 
 
 def _interval_row(i: int, method: str, cell: Payload) -> go.Scatter:
-    look, name = LOOKS.get(method, _OTHER), called(method)
+    look, name = LOOKS.get(method, _OTHER), title_of(method)
     bars = {} if cell["low"] is None else spread([cell["auroc"]], [cell["low"]], [cell["high"]])
     return go.Scatter(
         x=[cell["auroc"]],
@@ -94,7 +93,7 @@ def auroc_by_threshold(sweep: Payload, split: str) -> Figure:
     places = ["none" if t is None else percent(t) for t in sweep["thresholds"]]
     values = [v for c in curves for key in ("low", "values", "high") for v in c[key] if v is not None]
     floor, top = int(10 * min([0.5, *values])) / 10, min(1.0, -int(-10 * max([0.6, *values])) / 10 + 0.1)
-    heads = ("threshold", "labels kept", *(called(c["name"]) for c in curves))
+    heads = ("threshold", "labels kept", *(title_of(c["name"]) for c in curves))
     cells = [[_measure(c, i) for c in curves] for i in range(len(places))]
     rows = [(place, str(n), *texts) for place, n, texts in zip(places, sweep["kept"], cells, strict=True)]
     return figure(
@@ -121,7 +120,7 @@ def _named(title: str, places: Sequence[str]) -> Payload:
 
 def _curve(c: Payload, places: Sequence[str], show: Show, shift: float = 0.0, has_bars: bool = True) -> go.Scatter:
     look, x = LOOKS.get(c["name"], _OTHER), [i + shift for i in range(len(places))]
-    interval, name = (c["low"], c["high"]), called(c["name"])
+    interval, name = (c["low"], c["high"]), title_of(c["name"])
     return line(name, x, c["values"], look, places=places, show=show, interval=interval, has_bars=has_bars)
 
 
@@ -130,7 +129,7 @@ def accuracy_by_budget(budget: Payload, split: str) -> Figure:
     places = [percent(share) for share in budget["budgets"]]
     curves = sorted(budget["curves"], key=lambda c: c["name"] != "random")  # what is drawn first lies below
     floor = int(10 * min(v for c in curves for v in (*c["values"], *c["low"]))) / 10
-    rows = [(called(c["name"]), *(_with_interval(c, i) for i in range(len(places)))) for c in curves]
+    rows = [(title_of(c["name"]), *(_with_interval(c, i) for i in range(len(places)))) for c in curves]
     return figure(
         f"budget-{split}",
         ("Accuracy by retrieval budget", sized(split, budget["n"])),
@@ -162,7 +161,7 @@ def confidence_by_exposure(bins: Sequence[Payload], split: str) -> Figure:
         hovertext=[f"right answers: {_share(s)}, n = {s['n']}" for s in shares],
         hoverinfo="text",
     )  # fmt: skip
-    heads = ("times told", "n", "right", called(SPOKEN), called(EXPECTED))
+    heads = ("times told", "n", "right", title_of(SPOKEN), title_of(EXPECTED))
     rows = [(b["label"], str(b["n"]), _share(b["right"]), _share(b["spoken"]), _share(b["expected"])) for b in bins]
     return figure(
         f"exposure-{split}",

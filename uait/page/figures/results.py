@@ -10,15 +10,14 @@ from html import escape
 from plotly.offline import get_plotlyjs
 
 from uait.data.plain import as_markdown
-from uait.method.answers import EXPECTED
-from uait.method.branches import ESCALATE
+from uait.method.answers import EXPECTED, title_of
+from uait.method.branches import ESCALATE, NO_STRONGER
 from uait.page.figures import evaluation as draw
 from uait.page.figures import parts
 from uait.page.figures.style import Cell, Figure, Payload, Table, between, two
 from uait.page.views.answer import percent
 from uait.page.views.export import csv_text
 from uait.page.views.ranking import always as says_always
-from uait.page.views.ranking import called
 
 PLOTLY_MARK = "<!-- plotly -->"
 _NOTHING = "No evaluation is recorded for this model and adapter. Press Run again above; the results then show here."
@@ -53,7 +52,7 @@ _ABOUT_BUDGET = (
     "Look up only the questions a method is least sure of: the share looked up runs from left to right, the share of "
     "right answers after it upwards. The sooner a line climbs, the better its method knows where help is needed. "
     "“random” looks up blindly; the “oracle” knows which look-ups help, so nobody can do better. The bars are 95 % "
-    f"intervals (Wilson), drawn for “{called(EXPECTED)}” only; the table has them all."
+    f"intervals (Wilson), drawn for “{title_of(EXPECTED)}” only; the table has them all."
 )
 _ABOUT_BRANCHES = (
     "From it on the first answer is given. For what falls below, or is of a kind that it was never measured on, "
@@ -62,7 +61,6 @@ _ABOUT_BRANCHES = (
     "tried on some of the questions below the threshold, these stand for all of them. In brackets: 95 % intervals "
     "(bootstrap)."
 )
-_NO_OTHER = "No other model was asked: none is configured, or it could not be reached."
 _ABOUT_EXPOSURE = (
     "Only for a model whose every training text is known: the questions, sorted by how often training told their fact. "
     "Bars: how many are answered right; lines: how sure the model says it is. A model that knows what it knows has "
@@ -131,7 +129,7 @@ def _branches(found: Sequence[Payload], threshold: float) -> Section:
         (b["title"], b["split"], *(_share(b[key]) for key in ("answered", "accuracy", "right")), _passed(b), _took(b))
         for b in found
     ]
-    note = "" if any(b["name"] == ESCALATE for b in found) else _NO_OTHER
+    note = "" if any(b["name"] == ESCALATE for b in found) else NO_STRONGER
     caption = f"The threshold is {percent(threshold)}. {_ABOUT_BRANCHES}"
     table = ("What to do below the threshold", Table(heads, tuple(rows)))
     return Section("4. What should it do below the threshold?", (), caption, table=table, note=note)
@@ -187,7 +185,7 @@ def _table(
     rows = []
     for method in methods:
         by_split = {cell["split"]: cell for cell in method["cells"]}
-        row: list[Cell] = [(called(method["name"]), method["about"])]
+        row: list[Cell] = [(title_of(method["name"]), method["about"])]
         for s in splits:
             cell = by_split.get(s["name"])
             row += [""] * len(names) if cell is None else cells(cell)

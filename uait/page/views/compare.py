@@ -17,9 +17,10 @@ from uait.method.answers import (
     VERBALIZED,
     Exchange,
     MethodAnswer,
+    title_of,
 )
 from uait.page.views.answer import NO_WORDS, Payload
-from uait.page.views.ranking import SOURCES, always, called, constant, made
+from uait.page.views.ranking import SOURCES, always, constant, made
 from uait.records import EvalReport
 
 TITLES = {
@@ -92,7 +93,7 @@ def _column(opinion: MethodAnswer, plain: str | None) -> Payload:
         "answer": opinion.answer or NO_WORDS,
         "is_right": opinion.is_correct,
         "confidences": [
-            {"label": _LABELS.get(k, called(k)), "value": value} for k, value in opinion.confidences.items()
+            {"label": _LABELS.get(k, title_of(k)), "value": value} for k, value in opinion.confidences.items()
         ],
         "n_passes": opinion.n_passes,
         "seconds": opinion.seconds,
@@ -142,7 +143,7 @@ def lab(report: EvalReport, threshold: float, about_verbalized: str = "") -> Pay
         "state": "done",
         "threshold": threshold,
         "n_bins": settings.get("evaluate", {}).get("n_bins", DEFAULT_BINS),
-        "methods": [{"name": name, "title": called(name), "source": source} for name, source in _gate_first(methods)],
+        "methods": [{"name": name, "title": title_of(name), "source": source} for name, source in _gate_first(methods)],
         "sources": _SOURCES,
         "gate": SPOKEN,
         "rows": rows,

@@ -12,7 +12,7 @@ import numpy as np
 
 from uait.data.plain import left_out_lines
 from uait.method.answers import EXPECTED, HEARD, SELF_TRAINED, SPOKEN
-from uait.method.branches import BRANCH_TITLES, ESCALATE, branches
+from uait.method.branches import BRANCH_TITLES, branches
 from uait.method.intervals import bootstrap_intervals
 from uait.method.metrics import budget_curve
 from uait.method.paired import Ranking
@@ -44,8 +44,6 @@ ABOUT = {
 }
 # Lower ends of the ranges of exposure; the last one is open.
 EXPOSURES = (0, 1, 3, 6, 11, 21, 51, 101)
-# Whoever is asked may be weaker: the first evaluation that asked another model found just that.
-_TITLES = {**BRANCH_TITLES, ESCALATE: "ask another model"}
 _Z = 1.959964
 _DRAWS = EvaluateSettings(n_bootstrap=400)  # of ECE and of risk: with a thousand the page would start a second later
 
@@ -202,7 +200,7 @@ def _branches(report: EvalReport, split: str) -> list[Payload]:
     """A row per branch; none in a report that names no threshold."""
     threshold = report.extras.get("threshold")
     found = () if threshold is None else branches(report.rows, split, threshold, EvaluateSettings())
-    return [{**asdict(branch), "title": _TITLES[branch.name]} for branch in found]
+    return [{**asdict(branch), "title": BRANCH_TITLES[branch.name]} for branch in found]
 
 
 # -- 5: confidence by exposure -----------------------------------------------------------------------

@@ -6,7 +6,7 @@ Knows nothing of Gradio.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uait.method.answers import HEARD, SPOKEN, VERBALIZED, title_of
+from uait.method.answers import SPOKEN, VERBALIZED, title_of
 from uait.method.metrics import auroc
 from uait.method.paired import Ranking, auroc_difference
 from uait.page.views.answer import percent
@@ -14,14 +14,7 @@ from uait.records import EvalReport
 from uait.settings import EvaluateSettings
 
 PROBABILITY = "answer probability"
-PER_TOKEN, WHOLE = "answer probability per token", "probability of the whole answer"
-_CALLED = {PROBABILITY: PER_TOKEN, HEARD: WHOLE}
 SOURCES = ("base", "verbalized", "uait")
-
-
-def called(method: str) -> str:
-    """What the page calls a method: as everybody does, but the two probabilities of an answer by what they are of."""
-    return _CALLED.get(method, title_of(method))
 
 
 def judged(rows: Sequence[Mapping[str, Any]], split: str) -> list[Mapping[str, Any]]:
@@ -64,8 +57,8 @@ def _line(split: str, found: Mapping[str, Ranking], one: str, other: str, is_bes
     if measured is None:
         return ""
     difference, low, high = (f"{value:.3f}" for value in measured)
-    first = f"“{called(one)}” ranks best, its AUROC" if is_best else f"the AUROC of “{called(one)}” is"
-    by = f"{difference} above that of “{called(other)}”"
+    first = f"“{title_of(one)}” ranks best, its AUROC" if is_best else f"the AUROC of “{title_of(one)}” is"
+    by = f"{difference} above that of “{title_of(other)}”"
     undecided = "" if measured[1] > 0.0 else " These questions can’t tell the two apart."
     return f"{split}: {first} {by} ({low} to {high}, paired, n\u00a0=\u00a0{len(found[one].right)}).{undecided}"
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from uait.method.answers import PER_TOKEN, WHOLE
 from uait.method.sar import token_sar
 from uait.page.views.answer import Payload, fixed, percent, plain, seconds, visible_token
-from uait.page.views.ranking import PER_TOKEN, WHOLE
 from uait.records import Explanation, Reason, SarScore, TokenExplanation, Unscored
 
 # A token drawn at full strength must still carry its text at 4.5:1 contrast (see --doubt in page.css).
