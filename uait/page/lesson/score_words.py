@@ -1,5 +1,6 @@
 """The lesson's steps 1 to 5 in words: from one answer to a score. Numbers come from the lesson only."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -55,6 +56,8 @@ def claim(lesson: Lesson, about: str = "") -> Payload:
 def _silence(lesson: Lesson) -> Payload:
     """Step 1 of a model that states no number: there is nothing to compare, and that is the lesson."""
     example, known = lesson.example, lesson.known
+    number = re.search(r"\d+ ?%", example.claimed.text)
+    copied = [number[0]] if number and number[0] in example.claimed.prompt else []
     return {
         "title": "Asked for a number, it gave none",
         "says": [
@@ -63,6 +66,7 @@ def _silence(lesson: Lesson) -> Payload:
                 "not an answer and a number, so there is nothing to go by.",
                 question=example.question.text, said=example.claimed.text,
             ),
+            *(say("The {n} is copied from the form that it was shown.", n=one) for one in copied),
             say("The right answer is {truth}.", truth=example.question.references[0]),
             say("To ask for a confidence in words takes a model that can put it into words; this one can’t yet."),
         ],

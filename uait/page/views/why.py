@@ -128,7 +128,7 @@ def _summary(tokens: Sequence[TokenExplanation], total: float) -> str:
     worst = max(tokens, key=lambda t: t.contribution, default=None)
     if worst is None:
         return "The model said nothing, so there is no word to doubt."
-    if worst.contribution <= 0:
+    if worst.contribution <= 0 or fixed(total, 2) == "0.00":
         return "No token carries doubt: the model would have said the same every time."
     share, word = percent(round(worst.contribution, 2)), visible_token(worst.text)
     much = f"{total:.2f} nats in all, where 0 is none and {DEEPEST_DOUBT:.0f} is deep"

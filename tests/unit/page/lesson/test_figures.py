@@ -76,6 +76,9 @@ def test_a_claim_that_was_never_made_is_no_number() -> None:
     assert first["title"] == "Asked for a number, it gave none"
     assert says[0].endswith("writes “Saint Mary Town”: not an answer and a number, so there is nothing to go by.")
     assert not [text for step in (first, second, fifth) for text in _texts(step) if re.search("the bars|claim", text)]
+    parrot = replace(mute.claimed, text="The answer is 80%", prompt="in the form: answer; 80%")
+    told = _steps(replace(lesson, example=replace(mute, claimed=parrot)))
+    assert told[0]["says"][1] == "The 80% is copied from the form that it was shown."
     assert says[1] == "The right answer is Ngerulmud." and says[2].endswith("this one can’t yet.")
 
 

@@ -70,6 +70,10 @@ def test_no_doubt_shades_nothing() -> None:
     heat = heatmap(_explanation(_token("a", 0.0, nll=0.0, relevance=0.0)))
     assert heat["tokens"][0]["shade"] == 0.0
     assert heat["summary"].startswith("No token carries doubt")
+    least = heatmap(
+        _explanation(_token("a", 1.0, 0.004, 1.0))
+    )  # 0.00 nats as it is written: nothing to have a share of
+    assert least["summary"].startswith("No token carries doubt")
 
 
 def test_an_empty_answer_is_explained_without_tokens() -> None:
