@@ -5,7 +5,7 @@ Each handler asks a verb of `uait.stages` and shows what `uait.page.views.compar
 
 import logging
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -69,10 +69,14 @@ def build(place: Place, verbs: Any, who: Who) -> CompareTab:
     columns = Columns(compare_view.comparison("", (), state="empty", **setting), elem_id="columns", label="columns")
     gr.HTML("<h2>The threshold lab: many questions at once</h2>", elem_id="lab-headline", apply_default_css=False)
     draw = partial(curves.lab, threshold=shipped.threshold, about_verbalized=about_verbalized)
-    data = compare_view.no_lab() if report is None else draw(report)
-    # The answers to a thousand questions are not sent to who only asks one.
+
+    @cache
+    def recorded() -> answer_view.Payload:
+        return compare_view.no_lab() if report is None else draw(report)
+
+    # The answers to a thousand questions are not drawn before somebody looks, nor sent to who only asks one.
     lab = ThresholdLab({"state": "later"}, elem_id="lab", label="lab")
-    lab.seen(lambda: data, outputs=lab, queue=False, show_progress="hidden", api_visibility="private")
+    lab.seen(recorded, outputs=lab, queue=False, show_progress="hidden", api_visibility="private")
 
     model = {"concurrency_id": "model", "concurrency_limit": 1, "show_progress": "minimal", "api_visibility": "private"}
     answer = _comparing(place, verbs, setting)
@@ -81,12 +85,16 @@ def build(place: Place, verbs: Any, who: Who) -> CompareTab:
     gr.on([button.click, question.submit], **comparing)
     examples.pick(None, js=_PICKED, outputs=question, api_visibility="private").then(**comparing)
     if description and description.held_out:
-        _live_row(_evaluating(shelf, verbs, draw), list(description.held_out), lab, data, who)
+        _live_row(_evaluating(shelf, verbs, draw), list(description.held_out), lab, recorded, who)
     return CompareTab(question, lab)
 
 
 def _live_row(
-    evaluate: Callable[..., Any], splits: list[str], lab: ThresholdLab, recorded: answer_view.Payload, who: Who
+    evaluate: Callable[..., Any],
+    splits: list[str],
+    lab: ThresholdLab,
+    recorded: Callable[[], answer_view.Payload],
+    who: Who,
 ) -> None:
     with gr.Row(elem_id="live-row"):
         split = gr.Dropdown(splits, value=splits[0], label="Evaluate now, on questions of", min_width=200)
@@ -103,7 +111,7 @@ def _live_row(
     stopped = stop.click(None, cancels=[running], **private)
     stopped.then(lambda: "Stopped; nothing of it is kept.", None, note, **private)
     again.click(lambda: (_IDLE, None), None, [note, shown], **private)
-    shown.change(lambda live: live or recorded, shown, lab, show_progress="hidden", **private)
+    shown.change(lambda live: live or recorded(), shown, lab, show_progress="hidden", **private)
 
 
 def _evaluating(
