@@ -80,7 +80,7 @@ def _build(
     values = tune_inputs.build(base, *(tune_plan.first_start(base, recorded.n_train) if recorded else ()))
     plan = gr.Markdown("" if recorded else NONE_YET, elem_id="plan")
     about = "A command that tunes with these very settings."
-    terminal: dict[str, Any] = {"info": about, "elem_id": "command", "buttons": ["copy"]}
+    terminal: dict[str, Any] = {"info": about, "elem_id": "command", "buttons": ["copy"], "visible": False}
     command = gr.Textbox(label="The same in a terminal", lines=2, max_lines=8, interactive=False, **terminal)
     with gr.Row():
         start = gr.Button("Start tuning", variant="primary", interactive=allows_training())

@@ -62,24 +62,26 @@ def _found(root: Path, name: str | None, run: SmallRun | None) -> Chosen:
     return Chosen(folder, len(kept.train), len(kept.dev), n_held_out)
 
 
-def planner(root: Path, shelf: Shelf, recorded: SmallRun | None) -> Callable[..., tuple[str, str]]:
+def planner(root: Path, shelf: Shelf, recorded: SmallRun | None) -> Callable[..., tuple[str, Update]]:
     """The handler that says what the chosen tuning will take, and the command that does the same."""
     lm = getattr(shelf.shipped, "lm", None)  # a page under test has none
     n_parameters = lm.weights.n_parameters if lm else None
     base = shelf.shipped.settings
 
-    def plan(name: str | None, *given: Any) -> tuple[str, str]:
+    def plan(name: str | None, *given: Any) -> tuple[str, Update]:
         try:
             tune = tune_settings(given)
             found = examples(root, name, base, tune, recorded)
         except UaitError as err:
-            return str(err), ""
+            return str(err), gr.update(visible=False)
         pace, paced_by = pace_of(base.model.model, recorded)
         seconds = tune_span(pace, tune, *found[1:]) if pace else None
         text = runs_view.tune_plan(tune, found.n_train, n_parameters, runs_view.estimate(seconds, paced_by))
         if seconds is not None and seconds > (most := job_seconds()):
             text += f" This page stops a job after {most:.0f} s; what is done is kept, and Resume goes on from there."
-        return text, "" if name == RECORDED else runs_view.command(str(found.folder), tune)
+        if name == RECORDED:  # it gets a folder of its own when it is started
+            return text, gr.update(visible=False)
+        return text, gr.update(value=runs_view.command(str(found.folder), tune), visible=True)
 
     return plan
 
