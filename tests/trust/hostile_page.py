@@ -32,7 +32,7 @@ from uait.settings import Settings, to_dict
 from uait.stages.distil import distil
 
 RUN = "20270101-000000-run"  # the newest: what a page shows first
-_LOG_LINES = 8  # that the page shows
+_LOG_LINES = 8  # that the page shows; the last says that the ones before it have come
 
 
 @dataclass
@@ -75,7 +75,9 @@ class Watch:
 @contextmanager
 def served(root: Path, texts: Sequence[str]) -> Iterator[str]:
     """The whole page around verbs that say these texts; its runs, hostile too, lie below `root`."""
-    from uait.page import app  # noqa: PLC0415 - gradio takes seconds
+    from uait.page import app, run_actions  # noqa: PLC0415 - gradio takes seconds
+
+    seldom, run_actions.SELDOM = run_actions.SELDOM, run_actions.EVERY  # nobody waits ten seconds for each text
 
     before = os.environ.get("UAIT_RUNS")
     os.environ["UAIT_RUNS"] = str(root)
@@ -90,6 +92,7 @@ def served(root: Path, texts: Sequence[str]) -> Iterator[str]:
         with serving.served(app.build(around, verbs=verbs, load=verbs.load, facts=facts)) as url:
             yield url
     finally:
+        run_actions.SELDOM = seldom
         os.environ.pop("UAIT_RUNS") if before is None else os.environ.update(UAIT_RUNS=before)
 
 
@@ -225,10 +228,10 @@ def runs(watch: Watch, url: str, root: Path, places: Sequence[int]) -> None:
         fail(root / RUN, settings, ["x"], verb)
         _open(watch, url, f"tab={page.lower()}")
         _choose(tab, menu, f"#{verb}-job .job-title", "failed")
-        for start in range(0, len(places), _LOG_LINES):
-            lines = [" ".join(CORPUS[i].split()) or "x" for i in places[start : start + _LOG_LINES]]
-            fail(root / RUN, settings, lines, verb)
-            tab.wait_for_timeout(1_200)
+        for start in range(0, len(places), _LOG_LINES - 1):
+            lines = [" ".join(CORPUS[i].split()) or "x" for i in places[start : start + _LOG_LINES - 1]]
+            fail(root / RUN, settings, [*lines, f"as far as {start}"], verb)
+            expect(tab.locator(f"#{verb}-job")).to_contain_text(f"as far as {start}")
             watch.check(len(lines))
     _open(watch, url, "tab=label")
     for lane in (".lane.right", ".lane.wrong"):
