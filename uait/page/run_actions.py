@@ -83,10 +83,8 @@ def look(
     put: dict[str, Any] = {"value": name} if name != chosen else {}
     menu = gr.skip() if seen.get("menu") == choices else gr.update(choices=choices, **put)
     panel = runs_view.job_panel(status, is_chosen=bool(name) and name not in offered and folder is None)
-    pace = (
-        EVERY if status and status.is_alive else SELDOM
-    )  # a look that comes late may slow a job's down, but not for long
-    timer = gr.update(value=pace)
+    # a look that comes late may slow a job's looks down, but not for long
+    timer = gr.update(value=EVERY if status and status.is_alive else SELDOM)
     return Look(folder, status, now, timer, menu, panel, {**seen, "names": now["names"], "menu": choices} != now)
 
 
