@@ -10,19 +10,18 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-import httpx
 import torch
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, chromium_path
-from tests.browser.serving import free_port
+from tests.browser.serving import free_port, until_the_end
 from tests.readme import ROOT
 from uait.data.catalogue import describe, preset
 from uait.models.confidence import answer
@@ -61,26 +60,12 @@ def page() -> Iterator[str]:
     """The address of the page as app.py serves it, once it answers."""
     with tempfile.TemporaryDirectory() as scratch:
         own = {"UAIT_PORT": str(free_port()), "UAIT_HOST": "127.0.0.1", "UAIT_RUNS": scratch, "HF_HUB_OFFLINE": "1"}
-        process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **own},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        url = f"http://127.0.0.1:{own['UAIT_PORT']}"
-        try:
-            while not _answers(url):
-                assert process.poll() is None, "app.py ended"
-                time.sleep(0.05)
+        log, url = Path(scratch) / "page.log", f"http://127.0.0.1:{own['UAIT_PORT']}"
+        with log.open("wb") as file:
+            command = [sys.executable, "app.py"]
+            process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **own}, stdout=file, stderr=file)
+        with until_the_end(process, url, log):
             yield url
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def answers(model: str) -> Iterator[str]:

@@ -38,11 +38,11 @@ window.uaitAddress = (() => {
       if (tab === shown) write();
     },
     // The event comes late, even after the next tab was opened: the tab list says what is shown now, and looks at jobs, soon.
-    show: (tab, looking) => {
+    show: (tab, looking, every) => {
       const selected = document.querySelector("[role='tab'][aria-selected='true']")?.dataset.tabId;
       if (names.length > 0) shown = names.includes(selected) ? selected : tab;
       write();
-      return looking.map((name) => ({ __type__: "update", active: name === shown, value: 1 }));
+      return looking.map((name) => ({ __type__: "update", active: name === shown, value: every }));
     },
     // For the page, once: the tab, the questions of Ask and Compare, and Learn's step. A tab that is none is ignored.
     open: (tabs) => {

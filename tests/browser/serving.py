@@ -1,9 +1,14 @@
-"""A page around whatever a test builds, served from this process on a free port."""
+"""A page around whatever a test builds, served from this process on a free port; and one in a process of its own."""
 
 import socket
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import httpx
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -28,3 +33,27 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
+
+
+@contextmanager
+def until_the_end(process: "subprocess.Popen[Any]", url: str, log: Path) -> Iterator[None]:
+    """The block, once the page of this process answers; then kills it.
+
+    Raises AssertionError with the end of its log when it ends before, or takes longer than five minutes.
+    """
+    end = time.monotonic() + 300
+    try:
+        while not _answers(url):
+            assert process.poll() is None and time.monotonic() < end, log.read_text()[-2000:]
+            time.sleep(0.05)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False

@@ -24,7 +24,7 @@ from typing import Any
 
 import httpx
 
-from tests.browser.serving import free_port
+from tests.browser.serving import free_port, until_the_end
 from tests.readme import ROOT
 from uait.data.catalogue import describe
 from uait.page.sessions import EVERY, IDLE, KEPT
@@ -92,23 +92,8 @@ def served(root: Path) -> Iterator[Served]:
         )  # fmt: skip
     os.close(writing)
     url = f"http://127.0.0.1:{port}"
-    try:
-        end = time.monotonic() + 300
-        while not _answers(url):
-            assert process.poll() is None and time.monotonic() < end, (root / "page.log").read_text()[-2000:]
-            time.sleep(0.2)
-        with os.fdopen(reading, encoding="ascii") as answers:
-            yield Served(url, process, answers)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/config", timeout=5).status_code == 200
-    except httpx.TransportError:
-        return False
+    with until_the_end(process, url, root / "page.log"), os.fdopen(reading, encoding="ascii") as answers:
+        yield Served(url, process, answers)
 
 
 class Crowd:

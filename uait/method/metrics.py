@@ -156,9 +156,15 @@ def best_threshold(confidence: ArrayLike, correct: ArrayLike) -> float:
         )
     values = np.unique(c)
     candidates = np.concatenate([values[:1], (values[:-1] + values[1:]) / 2])
-    trusted = c[np.newaxis, :] >= candidates[:, np.newaxis]
-    balanced = (trusted[:, right].mean(axis=1) + (~trusted[:, ~right]).mean(axis=1)) / 2
+    balanced = balanced_accuracy(c, right, candidates)
     return float(candidates[np.flatnonzero(balanced >= balanced.max() - 1e-12)[-1]])
+
+
+def balanced_accuracy(confidence: ArrayLike, correct: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
+    """Of trusting from each threshold on (T,): (share of the right trusted + share of the wrong not trusted) / 2."""
+    c, right = _checked(confidence, correct)
+    trusted = c >= np.asarray(thresholds, dtype=float)[:, np.newaxis]
+    return (trusted[:, right].mean(axis=1) + (~trusted[:, ~right]).mean(axis=1)) / 2
 
 
 def method_result(

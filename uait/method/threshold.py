@@ -5,10 +5,9 @@ Knows nothing about where the questions come from.
 
 import math
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any
 
-from uait.method.metrics import auroc, best_threshold, ece
+from uait.method.metrics import auroc, balanced_accuracy, best_threshold, ece
 from uait.records import ThresholdChoice
 
 FEWEST, FEWEST_OF_A_KIND = 30, 5  # answers with a number: with fewer the best threshold is chance
@@ -35,15 +34,8 @@ def choose_threshold(
     best = best_threshold(c, right)
     # Rounded the wrong way it would take in the answers that it is to keep out: numbers are said in such steps too.
     near = sorted({math.floor(1000 * best) / 1000, math.ceil(1000 * best) / 1000}, key=lambda value: abs(value - best))
-    balanced, value = max(((_balanced_accuracy(c, right, value), value) for value in near), key=itemgetter(0))
+    balanced = balanced_accuracy(c, right, near)
+    k = int(balanced.argmax())  # of two that part alike, the nearer one
     return ThresholdChoice(
-        value, **counted, balanced_accuracy=balanced, auroc=auroc(c, right), ece=ece(c, right, n_bins)
+        near[k], **counted, balanced_accuracy=float(balanced[k]), auroc=auroc(c, right), ece=ece(c, right, n_bins)
     )  # fmt: skip
-
-
-def _balanced_accuracy(confidences: Sequence[float], right: Sequence[bool], threshold: float) -> float:
-    """Of trusting from this threshold on: the mean share of right answers trusted and of wrong ones not."""
-    trusted = {
-        side: [c >= threshold for c, y in zip(confidences, right, strict=True) if y is side] for side in (True, False)
-    }
-    return (sum(trusted[True]) / len(trusted[True]) + 1 - sum(trusted[False]) / len(trusted[False])) / 2

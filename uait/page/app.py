@@ -18,6 +18,7 @@ from uait.page import endpoints, foot, menu, requests
 from uait.page.components import PLOTLY, file_address, scripts
 from uait.page.lesson.ballot import Ballot
 from uait.page.place import Place
+from uait.page.run_actions import EVERY
 from uait.page.sessions import Sessions
 from uait.page.tabs import ask as ask_tab
 from uait.page.tabs import compare as compare_tab
@@ -122,7 +123,7 @@ def _connect(
 def _look_at_open_tab(tabs: list[gr.Tab], timers: dict[str, gr.Timer]) -> None:
     """Lets the address bar follow the tabs, and a tab look at its jobs only while it is open: nobody else asks."""
     for tab in tabs:
-        js = f"() => uaitAddress.show({json.dumps(str(tab.id))}, {json.dumps(list(timers))})"
+        js = f"() => uaitAddress.show({json.dumps(str(tab.id))}, {json.dumps(list(timers))}, {EVERY})"
         tab.select(None, js=js, outputs=list(timers.values()), api_visibility="private")
 
 
