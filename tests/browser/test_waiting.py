@@ -92,3 +92,27 @@ def test_a_new_question_ends_what_was_asked_before(tab: Page, tmp_path: Path, mo
         tab.wait_for_timeout(2_500)  # the explanation would have come by now
         expect(tab.locator("#why")).not_to_contain_text("keok")
         assert tab.locator("#answer [data-question]").get_attribute("data-question") == "Who am I?"
+
+
+def test_what_was_looked_up_before_does_not_come_in_while_the_new_answer_is_written(
+    tab: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with served(fake_app.build(pause=0.1)) as url:
+        tab.goto(f"{url}?__theme=light")
+        tab.locator("#examples button").last.click()
+        expect(tab.locator("#answer")).to_contain_text("Looking it up")  # for a second
+        tab.evaluate(_LISTEN)
+        question = "Say it like an echo: what is the capital of France?"  # written for five seconds
+        tab.locator("#ask-question textarea").fill(question)
+        tab.keyboard.press("Enter")
+        expect(tab.locator("p.big")).to_have_text(question)
+        assert not tab.evaluate("window.cameIn")
+
+
+_LISTEN = """() => {
+  const answer = document.querySelector('#answer')
+  window.cameIn = false
+  new MutationObserver(() => { window.cameIn ||= answer.textContent.includes('Nothing certain') })
+    .observe(answer, {childList: true, subtree: true, characterData: true})
+}"""

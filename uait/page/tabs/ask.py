@@ -79,7 +79,6 @@ def build(place: Place, verbs: Any, who: Who) -> AskTab:
     asking: Any = {"fn": answer, "inputs": [question, level, unsure, *who], "outputs": card, **model}
     asking |= limits.asking(shares=shelf.shares)
     asking["show_progress_on"] = [question, card]  # how many wait before this one stands beside the button
-    typed = gr.on([button.click, question.submit], js=_WITH_THRESHOLD, trigger_mode="always_last", **asking)
     picked = examples.pick(None, js=_PICKED, outputs=question, api_visibility="private")
     chosen = picked.then(js=_WITH_THRESHOLD, **asking)
     looked_up = card.lookup(js=_AGAIN, **asking)
@@ -87,10 +86,13 @@ def build(place: Place, verbs: Any, who: Who) -> AskTab:
     shown = [heat, base_heat, differs, views, explained]
     why = card.why(_explaining(shelf, verbs, n_samples), [question, *who], shown, js=_WHY, **model)
     why.then(None, js=_REVEAL, api_visibility="private")
-    # Of what was asked before nothing may come in under a new question.
-    for new_question, others in ((button.click, chosen), (question.submit, chosen), (examples.pick, typed)):
-        before = [others, looked_up, why]
-        new_question(None, js=_FORGET, outputs=heat, cancels=before, api_visibility="private")
+    # Of what was asked before nothing may come in under a new question. Of two listeners to one event Gradio's page
+    # starts the second when the first has ended, so what cancels is wired before what asks.
+    typing = [button.click, question.submit]
+    forgetting: Any = {"fn": None, "js": _FORGET, "outputs": heat, "api_visibility": "private"}
+    gr.on(typing, cancels=[chosen, looked_up, why], **forgetting)
+    typed = gr.on(typing, js=_WITH_THRESHOLD, trigger_mode="always_last", **asking)
+    examples.pick(cancels=[typed, looked_up, why], **forgetting)
     of_base = _explaining_base(shelf, verbs, n_samples)
     base.select(of_base, [explained, who.visitor], [base_heat, differs, explained], **model)
     return AskTab(question, card)
