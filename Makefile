@@ -36,7 +36,8 @@ test-unit: $(TESTS)  ## the pure files, in seconds
 	$(BIN)/python -m pytest tests/unit
 
 test: $(TESTS)  ## unit, integration and browser tests
-	$(BIN)/python -m pytest tests/unit tests/integration -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/integration -n 2 --dist loadfile
 	$(BIN)/python -m pytest tests/browser
 
 test-hostile: $(TESTS)  ## hostile text through the whole page, planted orders through both models

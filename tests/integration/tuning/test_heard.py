@@ -53,7 +53,7 @@ def test_the_number_becomes_the_label_or_the_truth_and_the_answer_stays(
     assert tuned.hears is not None and tuned.hears.edges == adapter.level_edges
     alone, replies = (answer_batch(lm, TEXTS, SETTINGS.answer) for lm in (taught_lm, tuned))
     assert [reply.sample.text for reply in replies] == [reply.sample.text for reply in alone]
-    assert [reply.spoken for reply in replies] == pytest.approx(list(wanted), abs=0.1)
+    assert [reply.expected for reply in replies] == pytest.approx(list(wanted), abs=0.1)
 
 
 def test_what_is_learned_behind_is_what_answering_reads_there(taught_lm: LanguageModel, tmp_path: Path) -> None:
