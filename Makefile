@@ -35,8 +35,7 @@ check: $(TESTS)  ## formatting, lint, types
 test-unit: $(TESTS)  ## the pure files, in seconds
 	$(BIN)/python -m pytest tests/unit
 
-test: $(TESTS)  ## unit, integration and browser tests
-	$(BIN)/python -m pytest tests/unit
+test: test-unit  ## unit, integration and browser tests
 	$(BIN)/python -m pytest tests/integration -n 2 --dist loadfile
 	$(BIN)/python -m pytest tests/browser
 

@@ -33,8 +33,8 @@ def _show(tab: Page, name: str) -> None:
 
 def _cut(tab: Page) -> list[str]:
     """What sticks out once every fold is open."""
-    in_runs = "step=" not in tab.url
-    tab.wait_for_timeout(2500 if in_runs else 500)  # the run tabs look at their jobs, and figures are drawn when seen
+    is_lesson = "step=" in tab.url  # drawn at once; the run tabs look at their jobs first
+    tab.wait_for_timeout(500 if is_lesson else 2500)
     tab.locator("details:visible").evaluate_all("all => all.forEach((one) => (one.open = true))")
     tab.wait_for_timeout(300)
     return tab.evaluate(_CUT)

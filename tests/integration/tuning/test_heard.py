@@ -47,13 +47,14 @@ def test_the_number_becomes_the_label_or_the_truth_and_the_answer_stays(
     recipe: str, wanted: tuple[float, float],
     taught_lm: LanguageModel, taught_folder: Path, load: Callable[..., LanguageModel], tmp_path: Path,
 ) -> None:  # fmt: skip
-    settings = replace(SETTINGS, tune=replace(TUNE, recipe=recipe))
+    # until it has settled: after 60 steps the likeliest number can be far from the mean that is learned
+    settings = replace(SETTINGS, tune=replace(TUNE, recipe=recipe, epochs=150.0))
     adapter = _train(settings, taught_lm, _distilled(0.75, 0.25), tmp_path / "adapter")
     tuned = load(taught_folder, adapter=adapter.path)
     assert tuned.hears is not None and tuned.hears.edges == adapter.level_edges
     alone, replies = (answer_batch(lm, TEXTS, SETTINGS.answer) for lm in (taught_lm, tuned))
     assert [reply.sample.text for reply in replies] == [reply.sample.text for reply in alone]
-    assert [reply.expected for reply in replies] == pytest.approx(list(wanted), abs=0.1)
+    assert [reply.spoken for reply in replies] == pytest.approx(list(wanted), abs=0.1)
 
 
 def test_what_is_learned_behind_is_what_answering_reads_there(taught_lm: LanguageModel, tmp_path: Path) -> None:
